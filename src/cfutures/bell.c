@@ -1,0 +1,45 @@
+#include "cfutures/bell.h"
+
+#include "platform/atomic.h"
+#include "platform/futex.h"
+#include "platform/region.h"
+
+static _Atomic(cfi_bell *) process_bell;
+
+cfi_bell *cfi_bell_of_process(void) {
+    cfi_bell *bell = cfi_load_acquire(&process_bell);
+    if (bell != NULL) {
+        return bell;
+    }
+    cfi_region page;
+    if (!cfi_region_share_page(&page)) {
+        return NULL;
+    }
+    bell = NULL;
+    if (!cfi_cas(&process_bell, &bell, (cfi_bell *)(void *)page.base)) {
+        cfi_region_release(&page); /* another thread was first: `bell` is its bell */
+        return bell;
+    }
+    return (cfi_bell *)(void *)page.base;
+}
+
+uint32_t cfi_bell_listen(cfi_bell *bell) {
+    uint32_t rung = cfi_load_seq_cst(&bell->rung);
+    cfi_store_seq_cst(&bell->armed, 1);
+    return rung;
+}
+
+bool cfi_bell_sleep(cfi_bell *bell, uint32_t rung, int64_t deadline_ns) {
+    return cfi_futex_wait(&bell->rung, rung, deadline_ns, true);
+}
+
+void cfi_bell_ring_always(cfi_bell *bell) {
+    cfi_add_seq_cst(&bell->rung, 1);
+    cfi_futex_wake_all(&bell->rung, true);
+}
+
+void cfi_bell_ring(cfi_bell *bell) {
+    if (cfi_load_seq_cst(&bell->armed) != 0 && cfi_swap_seq_cst(&bell->armed, 0) != 0) {
+        cfi_bell_ring_always(bell);
+    }
+}

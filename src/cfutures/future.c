@@ -1,0 +1,138 @@
+/* What a caller can ask of one task. */
+#include "cfutures/completion.h"
+#include "cfutures/executor.h"
+#include "cfutures/times.h"
+
+#include "platform/fork_mark.h"
+#include "platform/futex.h"
+#include "platform/wait_status.h"
+
+#include <string.h>
+
+/* The settled word, or false when the deadline has passed. */
+static bool wait_settled(cfi_slot *slot, int64_t timeout_ns, uint64_t *word) {
+    *word = cfi_load_acquire(&slot->word);
+    if (cfi_word_settled(*word) || timeout_ns == 0) {
+        return cfi_word_settled(*word);
+    }
+    bool shared = cfi_executor_of(slot)->queue.shared;
+    int64_t deadline_ns = cfi_deadline_ns(timeout_ns);
+    bool in_time = true;
+    while (cfi_slot_flag(slot, CFI_WAITED, word)) {
+        if (!in_time) {
+            return false;
+        }
+        in_time = cfi_futex_wait(&slot->futex, (uint32_t)*word, deadline_ns, shared);
+    }
+    return true;
+}
+
+static void fill_exception(const cfi_slot *slot, uint64_t word, cf_exception *exception) {
+    *exception = (cf_exception){
+        .worker = cfi_word_attempts(word) > 0 ? (int)cfi_word_owner(word) : -1,
+    };
+    if (cfi_word_phase(word) == CFI_CANCELLED) {
+        exception->status = CF_ECANCELLED;
+        return;
+    }
+    exception->status = (cf_status)slot->outcome;
+    if (exception->status == CF_ETASK) {
+        exception->task_error = slot->detail;
+    } else if (exception->status == CF_EWORKER) {
+        exception->signal = cfi_wait_status_signal(slot->detail);
+        exception->exit_code = cfi_wait_status_exit_code(slot->detail);
+    }
+}
+
+static bool is_foreign(const cf_future *future) {
+    return !cfi_fork_mark_is_ours(cfi_executor_of(future)->fork_mark);
+}
+
+cf_status cf_future_exception(cf_future *future, int64_t timeout_ns, cf_exception *exception) {
+    if (future == NULL || exception == NULL) {
+        return CF_EINVAL;
+    }
+    if (is_foreign(future)) {
+        return CF_EFORKED;
+    }
+    uint64_t word;
+    if (!wait_settled(future, timeout_ns, &word)) {
+        return CF_ETIMEDOUT;
+    }
+    fill_exception(future, word, exception);
+    return CF_OK;
+}
+
+cf_status cf_future_result(cf_future *future, int64_t timeout_ns, void *result) {
+    cf_exception exception;
+    cf_status status = cf_future_exception(future, timeout_ns, &exception);
+    if (status != CF_OK) {
+        return status;
+    }
+    if (exception.status == CF_OK && result != NULL && future->result_size > 0) {
+        memcpy(result, cfi_slot_result(future, cfi_executor_of(future)->queue.base),
+               future->result_size);
+    }
+    return exception.status;
+}
+
+static cf_state state_of(uint64_t word) {
+    switch (cfi_word_phase(word)) {
+    case CFI_RUNNING:
+        return CF_RUNNING;
+    case CFI_FINISHED:
+        return CF_FINISHED;
+    case CFI_CANCELLED:
+        return CF_CANCELLED;
+    case CFI_CLOSED:
+    case CFI_PENDING:
+        break;
+    }
+    return CF_PENDING;
+}
+
+cf_state cf_future_state(const cf_future *future) {
+    return state_of(cfi_load_acquire(&future->word));
+}
+
+bool cf_future_cancel(cf_future *future) {
+    if (future == NULL || is_foreign(future)) {
+        return false;
+    }
+    uint64_t word;
+    if (cfi_slot_withdraw(future, CFI_CANCELLED, &word)) {
+        cf_executor *executor = cfi_executor_of(future);
+        cfi_add_relaxed(&executor->cancelled, 1);
+        cfi_completion_announce(&executor->queue, future, word);
+        return true;
+    }
+    return cfi_word_phase(word) == CFI_CANCELLED;
+}
+
+cf_status cf_future_info(const cf_future *future, cf_info *info) {
+    if (future == NULL || info == NULL) {
+        return CF_EINVAL;
+    }
+    if (is_foreign(future)) {
+        return CF_EFORKED;
+    }
+    uint64_t word = cfi_load_acquire(&future->word);
+    *info = (cf_info){
+        .state = state_of(word),
+        .worker = cfi_word_attempts(word) > 0 ? (int)cfi_word_owner(word) : -1,
+        .attempts = cfi_word_attempts(word),
+    };
+    cfi_times *times = cfi_times_of(&cfi_executor_of(future)->queue, future);
+    if (times != NULL) {
+        info->submitted_ns = cfi_load_relaxed(&times->submitted_ns);
+        info->started_ns = cfi_load_relaxed(&times->started_ns);
+        info->finished_ns = cfi_load_relaxed(&times->finished_ns);
+    }
+    return CF_OK;
+}
+
+void cf_future_release(cf_future *future) {
+    if (future != NULL && !is_foreign(future)) {
+        cfi_slot_release(future);
+    }
+}

@@ -1,0 +1,136 @@
+/* The queue of pending tasks, and the workers that sleep on it.
+ *
+ * Tasks are numbered by tickets in the order of submission. Ticket t is slot t % 1024 of a slab of
+ * 1024 slots (64 KiB); the directory tells which slab holds ticket numbers t / 1024. So the slots
+ * *are* the queue: nothing is linked, and to queue a task is to fill in the next slot and to move
+ * `tail`. The first slot of each slab is its header (always CFI_CLOSED, so workers pass over it).
+ *
+ * submit (one at a time, under the executor's lock)      worker (any number)
+ *   open the slot           (release)                      find the first pending slot from the
+ * cursor tail = ticket + 1       (release)                      current = that slot light barrier
+ * move the cursor past it (CAS) someone needs waking? take the flag, wake one          begin it
+ * (CAS on its word: the gate)
+ *
+ * The cursor is a hint, the slot's word the truth. What must hold: a pending slot lies at or behind
+ * the cursor, or in the `current` of a living worker that moved the cursor past it. A worker writes
+ * `current` before it moves the cursor; so whoever judges a dead worker finds the one slot that it
+ * can have left behind, and rewinds the cursor to it. The cursor carries an epoch that every rewind
+ * changes: a worker that has passed over a slot while it was not pending cannot move the cursor any
+ * more once it is pending again.
+ *
+ * A slab may be recycled while the cursor is still before it, when all its tasks were cancelled. A
+ * worker then looks into slots that belong to later tickets; that costs it a look, or lets it begin
+ * one of those early. Neither harms.
+ *
+ * Sleeping. `need_wake` says that a wake-up would find a sleeper. A worker sets it, does the heavy
+ * barrier, looks once more for work, sleeps on wake_count. Submit looks at it after publishing
+ * (light barrier between); the first to see it takes it and wakes one worker. That worker, when it
+ * has claimed a task, sets the flag again for the others and, if there is more work, takes it and
+ * wakes the next. Thus a burst of submits costs one system call, not one each, and no sleeper is
+ * forgotten: with the flag taken there is a woken worker on its way that sets it again; one that
+ * dies on the way is replaced, and its successor begins as if woken. Lock-free for the sake of
+ * worker death, not of speed: there is nothing a dead worker can hold. */
+#ifndef CFUTURES_QUEUE_H
+#define CFUTURES_QUEUE_H
+
+#include "cfutures/arena.h"
+#include "cfutures/bell.h"
+#include "cfutures/slot.h"
+
+enum {
+    CFI_SLAB_SLOTS = 1024,
+    CFI_SLAB_BYTES = CFI_SLAB_SLOTS * 64,
+    CFI_SLABS_QUEUED_MAX = 1 << 20, /* slabs between cursor and tail: 10^9 pending tasks */
+    CFI_TASKS_MAX = 4096,           /* different tasks of one executor */
+};
+
+/* What one worker tells the others; written by it, and by its supervisor when it is dead. */
+typedef struct cfi_record {
+    _Alignas(128) _Atomic uint32_t current; /* slot it is about to begin or is running: index + 1 */
+    _Atomic uint32_t running;               /* tasks it is in the middle of */
+    _Atomic uint64_t tasks;                 /* tasks run to their end */
+    _Atomic uint64_t task_errors;           /* of these, CF_ETASK */
+    _Atomic int64_t busy_ns;                /* until awake_since */
+    _Atomic int64_t awake_since_ns;         /* 0 while asleep */
+    _Atomic int64_t id;                     /* process or thread id */
+    _Atomic uint32_t restarts;
+    _Atomic uint32_t life;      /* process pool: see nursery.h */
+    _Atomic int32_t exit_state; /* process pool: wait status of the dead worker */
+} cfi_record;
+
+_Static_assert(sizeof(cfi_record) == 128, "records do not share cache lines");
+
+typedef struct cfi_control {
+    _Alignas(64) _Atomic uint64_t cursor; /* bits 0-47 ticket, 48-63 epoch */
+    _Alignas(64) _Atomic uint64_t tail;   /* the next ticket to be given out */
+    _Alignas(64) _Atomic uint32_t need_wake;
+    _Atomic uint32_t wake_count;        /* futex that idle workers sleep on */
+    _Atomic uint32_t stop;              /* workers end when there is no more work */
+    _Alignas(64) _Atomic uint32_t done; /* completion stack: slot index + 1; see watch.h */
+    _Alignas(64) _Atomic uint32_t workers_wanted; /* process pool: see nursery.h */
+    _Atomic uint32_t quit;
+    _Atomic int32_t spawn_error;
+} cfi_control;
+
+/* The fixed part of the region. */
+enum {
+    CFI_CONTROL_AT = 0,
+    CFI_RECORDS_AT = 4096,
+    CFI_TASKS_AT = CFI_RECORDS_AT + CF_WORKERS_MAX * 128,
+    CFI_DIRECTORY_AT = 256 << 10,
+    CFI_FIXED_BYTES = CFI_DIRECTORY_AT + CFI_SLABS_QUEUED_MAX * 4,
+};
+
+_Static_assert(CFI_TASKS_AT + CFI_TASKS_MAX * 8 <= CFI_DIRECTORY_AT, "the task table fits");
+
+/* What a worker needs to find its way: addresses, the same in every process that shares the region.
+ */
+typedef struct cfi_queue {
+    char *base;
+    cfi_control *control;
+    cfi_record *records;
+    _Atomic(cf_task_fn *) *tasks; /* the functions of the task table */
+    _Atomic uint32_t *directory;  /* slab of ticket t: directory[t / 1024 % CFI_SLABS_QUEUED_MAX] */
+    cfi_bell *bell;
+    bool shared; /* with other processes */
+} cfi_queue;
+
+/* The arena's control words and `workers` records must be committed. */
+void cfi_queue_init(cfi_queue *queue, const cfi_arena *arena, cfi_bell *bell, bool shared);
+
+static inline cfi_slot *cfi_queue_slot(const cfi_queue *queue, uint32_t index) {
+    return (cfi_slot *)(void *)(queue->base + (size_t)index * sizeof(cfi_slot));
+}
+
+static inline uint32_t cfi_queue_index(const cfi_queue *queue, const cfi_slot *slot) {
+    return (uint32_t)((size_t)((const char *)slot - queue->base) / sizeof(cfi_slot));
+}
+
+/* ---- the caller's side, under the executor's lock ----------------------------------------------
+ */
+
+cfi_slot *cfi_queue_at(const cfi_queue *queue, uint64_t ticket);
+uint64_t cfi_queue_cursor(const cfi_queue *queue); /* no pending slot lies before it */
+bool cfi_queue_has_work(const cfi_queue *queue);
+/* The slot of the next ticket is open: shows it to the workers. */
+void cfi_queue_publish(cfi_queue *queue);
+/* Moves the cursor back to `ticket` unless it lies before it. */
+void cfi_queue_rewind(cfi_queue *queue, uint64_t ticket);
+
+/* ---- waking: anybody ---------------------------------------------------------------------------
+ */
+
+void cfi_queue_wake_one(cfi_queue *queue); /* after publishing: if a worker needs it */
+void cfi_queue_wake_all(cfi_queue *queue);
+
+/* ---- the worker's side -------------------------------------------------------------------------
+ */
+
+/* Begins the first pending task, if there is one. */
+cfi_slot *cfi_queue_claim(cfi_queue *queue, unsigned worker, uint64_t *word);
+/* Sleeps until there may be work. False when there is none and will be none: the worker ends. */
+bool cfi_queue_sleep(cfi_queue *queue, unsigned worker);
+/* A woken worker that has claimed a task passes the wake-up on. */
+void cfi_queue_pass_on(cfi_queue *queue);
+
+#endif

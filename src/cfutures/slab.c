@@ -1,0 +1,184 @@
+#include "cfutures/slab.h"
+
+#include "cfutures/times.h"
+
+#include <string.h>
+
+#define SLOTS_PER_SLAB (CFI_SLAB_SLOTS - 1u) /* the header takes one place */
+
+/* ---- recycling ---------------------------------------------------------------------------------
+ */
+
+void cfi_slabs_give_block(cfi_slabs *slabs, cfi_slot *slot) {
+    if (cfi_slot_has_block(slot)) {
+        cfi_arena_give(slabs->arena, slot->block,
+                       cfi_payload_size(slot->arg_size, slot->result_size));
+        slot->arg_size = 0;
+        slot->result_size = 0;
+    }
+}
+
+static bool all_settled(cfi_slab *slab) {
+    for (uint32_t i = 1; i < CFI_SLAB_SLOTS; i++) {
+        cfi_phase phase = cfi_word_phase(cfi_load_acquire(&cfi_slab_slot(slab, i)->word));
+        if (phase == CFI_PENDING || phase == CFI_RUNNING) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void make_spare(cfi_slabs *slabs, cfi_slab *slab) {
+    for (uint32_t i = 1; i < CFI_SLAB_SLOTS; i++) {
+        cfi_slabs_give_block(slabs, cfi_slab_slot(slab, i));
+    }
+    slab->next = slabs->spare;
+    slabs->spare = slab;
+}
+
+void cfi_slabs_retire(cfi_slabs *slabs, cfi_slab *slab) {
+    slabs->in_use--;
+    if (slabs->open == slab) {
+        slabs->open = NULL;
+    }
+    if (all_settled(slab)) {
+        make_spare(slabs, slab);
+    } else {
+        slab->next = slabs->given;
+        slabs->given = slab;
+    }
+}
+
+static void look_through_given(cfi_slabs *slabs) {
+    cfi_slab *slab = slabs->given;
+    slabs->given = NULL;
+    while (slab != NULL) {
+        cfi_slab *next = slab->next;
+        if (all_settled(slab)) {
+            make_spare(slabs, slab);
+        } else {
+            slab->next = slabs->given;
+            slabs->given = slab;
+        }
+        slab = next;
+    }
+}
+
+/* ---- handing out -------------------------------------------------------------------------------
+ */
+
+static cfi_slab *make_slab(cfi_slabs *slabs) {
+    uint64_t times = 0;
+    if (slabs->record_times && (times = cfi_arena_take(slabs->arena, CFI_TIMES_BYTES)) == 0) {
+        return NULL;
+    }
+    uint64_t block = cfi_arena_take(slabs->arena, CFI_SLAB_BYTES);
+    if (block == 0) {
+        if (times != 0) {
+            cfi_arena_give(slabs->arena, times, CFI_TIMES_BYTES);
+        }
+        return NULL;
+    }
+    cfi_slab *slab = (cfi_slab *)(void *)(slabs->arena->region.base + block);
+    memset(slab, 0, CFI_SLAB_BYTES); /* every slot CFI_CLOSED */
+    slab->executor = slabs->executor;
+    slab->times = times;
+    slab->all_next = slabs->all;
+    slabs->all = slab;
+    return slab;
+}
+
+static cfi_slab *spare_or_new(cfi_slabs *slabs) {
+    if (slabs->spare == NULL) {
+        look_through_given(slabs);
+    }
+    cfi_slab *slab = slabs->spare;
+    if (slab == NULL) {
+        return make_slab(slabs);
+    }
+    slabs->spare = slab->next;
+    return slab;
+}
+
+/* The directory's page for this slab number, at the first slab of each page. */
+static bool commit_directory(cfi_slabs *slabs, uint64_t number) {
+    enum {
+        PAGE = 4096,
+        ENTRIES = PAGE / 4
+    };
+    uint64_t entry = number % CFI_SLABS_QUEUED_MAX;
+    return number % ENTRIES != 0 || number >= CFI_SLABS_QUEUED_MAX ||
+           cfi_arena_commit_fixed(slabs->arena, CFI_DIRECTORY_AT + entry * 4, PAGE);
+}
+
+static bool open_slab(cfi_slabs *slabs) {
+    cfi_queue *queue = slabs->queue;
+    uint64_t ticket = cfi_load_relaxed(&queue->control->tail); /* a multiple of CFI_SLAB_SLOTS */
+    uint64_t number = ticket / CFI_SLAB_SLOTS;
+    if (number - cfi_queue_cursor(queue) / CFI_SLAB_SLOTS >= CFI_SLABS_QUEUED_MAX - 1 ||
+        !commit_directory(slabs, number)) {
+        return false;
+    }
+    cfi_slab *slab = spare_or_new(slabs);
+    if (slab == NULL) {
+        return false;
+    }
+    slab->first_ticket = ticket;
+    cfi_store_relaxed(&slab->given_up, 0);
+    cfi_store_relaxed(&queue->directory[number % CFI_SLABS_QUEUED_MAX],
+                      cfi_queue_index(queue, cfi_slab_slot(slab, 0)));
+    cfi_queue_publish(queue); /* the header's ticket, with which workers see the directory */
+    slabs->open = slab;
+    slabs->next = 1;
+    slabs->in_use++;
+    return true;
+}
+
+cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size) {
+    if ((slabs->open == NULL || slabs->next == CFI_SLAB_SLOTS) && !open_slab(slabs)) {
+        return NULL;
+    }
+    cfi_slot *slot = cfi_slab_slot(slabs->open, slabs->next);
+    uint64_t block = 0;
+    size_t size = cfi_payload_size(arg_size, result_size);
+    if (size > CFI_SLOT_INLINE && (block = cfi_arena_take(slabs->arena, size)) == 0) {
+        return NULL;
+    }
+    slot->arg_size = (uint32_t)arg_size;
+    slot->result_size = (uint32_t)result_size;
+    if (block != 0) {
+        slot->block = block;
+    }
+    slabs->next++;
+    return slot;
+}
+
+/* ---- giving up ---------------------------------------------------------------------------------
+ */
+
+static bool give_up(cfi_slab *slab, uint32_t how_many) {
+    return cfi_add_acq_rel(&slab->given_up, how_many) + how_many == SLOTS_PER_SLAB;
+}
+
+bool cfi_slab_give_up(cfi_slot *slot) {
+    return give_up(cfi_slab_of(slot), 1);
+}
+
+bool cfi_slabs_close(cfi_slabs *slabs) {
+    uint32_t left = slabs->open == NULL ? 0 : CFI_SLAB_SLOTS - slabs->next;
+    slabs->next = CFI_SLAB_SLOTS;
+    return left > 0 && give_up(slabs->open, left);
+}
+
+void cfi_slabs_visit_unsettled(cfi_slabs *slabs, void (*visit)(cfi_slot *slot, void *context),
+                               void *context) {
+    for (cfi_slab *slab = slabs->all; slab != NULL; slab = slab->all_next) {
+        for (uint32_t i = 1; i < CFI_SLAB_SLOTS; i++) {
+            cfi_slot *slot = cfi_slab_slot(slab, i);
+            uint64_t word = cfi_load_acquire(&slot->word);
+            if (cfi_word_phase(word) != CFI_CLOSED && !cfi_word_settled(word)) {
+                visit(slot, context);
+            }
+        }
+    }
+}

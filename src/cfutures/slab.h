@@ -1,0 +1,78 @@
+/* 1024 slots that were handed out together and are recycled together.
+ *
+ * The first slot's place is the header. It names the executor, so a future needs no field for it: a
+ * slab is aligned to its size, and any slot finds it by its own address.
+ *
+ * A slab goes back when every slot was handed out and given up (`given_up` counts to 1023) and
+ * every task is settled; one that waits only for tasks nobody holds a future of is looked at again
+ * when the next slab is needed. A future that is kept for long keeps its slab, 64 KiB, and no more.
+ */
+#ifndef CFUTURES_SLAB_H
+#define CFUTURES_SLAB_H
+
+#include "cfutures/queue.h"
+
+struct cf_executor;
+
+typedef struct cfi_slab {
+    _Atomic uint64_t word; /* CFI_CLOSED for ever: workers pass over it */
+    struct cf_executor *executor;
+    uint64_t first_ticket;
+    uint64_t times;            /* block of the tasks' times, 0 = not recorded */
+    struct cfi_slab *next;     /* in the list of given or of spare slabs */
+    struct cfi_slab *all_next; /* in the list of all of the executor's slabs */
+    _Atomic uint32_t given_up;
+} cfi_slab;
+
+_Static_assert(sizeof(cfi_slab) <= sizeof(cfi_slot), "the header takes one slot's place");
+_Static_assert(offsetof(cfi_slab, word) == offsetof(cfi_slot, word), "workers read it as a slot");
+_Static_assert(CFI_REGION_ALIGNMENT % CFI_SLAB_BYTES == 0, "a slab is aligned to its size");
+
+static inline cfi_slab *cfi_slab_of(const cfi_slot *slot) {
+    return (cfi_slab *)((uintptr_t)slot & ~(uintptr_t)(CFI_SLAB_BYTES - 1));
+}
+
+static inline cfi_slot *cfi_slab_slot(cfi_slab *slab, size_t number) {
+    return (cfi_slot *)(void *)slab + number;
+}
+
+static inline uint64_t cfi_slab_ticket_of(const cfi_slot *slot) {
+    const cfi_slab *slab = cfi_slab_of(slot);
+    return slab->first_ticket + (uint64_t)(slot - (const cfi_slot *)(const void *)slab);
+}
+
+/* Slots and their payloads, handed out in the order of tickets; all under the executor's lock. */
+typedef struct cfi_slabs {
+    struct cf_executor *executor;
+    cfi_arena *arena;
+    cfi_queue *queue;
+    bool record_times;
+    cfi_slab *all;
+    cfi_slab *open;  /* the one that slots are handed out from, NULL before the first */
+    cfi_slab *given; /* wholly given up, with tasks that may not be settled */
+    cfi_slab *spare; /* ready for use again */
+    uint32_t next;   /* number of the next slot in `open` */
+    size_t in_use;   /* slabs that are neither spare nor given */
+} cfi_slabs;
+
+/* The slot of the next ticket with room for its payload, its word not yet open; NULL = no memory.
+ */
+cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size);
+
+/* The last reference is gone. Called without the lock; true when the whole slab is given up: then
+ * cfi_slabs_retire must follow, under the lock. */
+bool cfi_slab_give_up(cfi_slot *slot);
+void cfi_slabs_retire(cfi_slabs *slabs, cfi_slab *slab);
+
+/* The slot is settled and given up, or was never opened: its block is free now and not only with
+ * the slab. */
+void cfi_slabs_give_block(cfi_slabs *slabs, cfi_slot *slot);
+
+/* No more slots will be taken. True when the open slab is thereby wholly given up: retire it. */
+bool cfi_slabs_close(cfi_slabs *slabs);
+
+/* Calls visit for each slot whose task is not settled. */
+void cfi_slabs_visit_unsettled(cfi_slabs *slabs, void (*visit)(cfi_slot *slot, void *context),
+                               void *context);
+
+#endif

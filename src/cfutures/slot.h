@@ -1,0 +1,197 @@
+/* One task and its future: 64 bytes that the caller and the workers share.
+ *
+ * The word is the truth about the task; every change of it is a compare-and-swap in this file.
+ *
+ *      PENDING ──begin──▶ RUNNING ──settle──▶ FINISHED          begin is the one gate: a worker and
+ * a │  ▲               │                                  canceller that race for a pending task │
+ * └────again──────┘ (its worker died)                meet there, and one of them wins
+ *         └──────cancel──────────────────────▶ CANCELLED
+ *
+ * Who writes what, and when
+ *   caller   all fields before the word becomes PENDING, by the release store in cfi_slot_open
+ *   worker   detail, outcome and the result, between begin and settle, while the word says RUNNING
+ *            with its own index as the owner; the settling CAS publishes them
+ *   caller   the same fields in place of a worker that is known to be dead
+ *   caller   refs, watch and announcement at any time: no worker looks at them
+ *   settler  next_done, if the word asked to be announced (see watch.h)
+ *
+ * A worker that lags behind may hold a slot that has meanwhile been recycled for another task. If
+ * that one is PENDING it begins it, which is as good as any worker doing so; else its CAS fails.
+ *
+ * Futexes are 32 bits wide: threads that wait for one task sleep on the word's low half, which
+ * holds the phase. (That half comes first in memory on the little-endian machines supported.) */
+#ifndef CFUTURES_SLOT_H
+#define CFUTURES_SLOT_H
+
+#include "platform/atomic.h"
+
+#include <cfutures.h>
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the slot's word assumes a little-endian machine"
+#endif
+
+struct cfi_watch; /* watch.h */
+
+enum {
+    CFI_SLOT_INLINE = 24
+};
+
+/* A cf_future is a slot as the caller holds it. */
+typedef struct cf_future {
+    union {
+        _Atomic uint64_t word;
+        _Atomic uint32_t futex; /* the low half, for the kernel only */
+    };
+    uint32_t arg_size;
+    uint32_t result_size;
+    uint32_t next_done;      /* next in the completion stack: index + 1, 0 ends it */
+    int32_t detail;          /* the task's error number, or the wait status of its dead worker */
+    uint16_t task;           /* index into the task table */
+    uint8_t outcome;         /* a cf_status, once FINISHED */
+    uint8_t announcement;    /* a cfi_announcement; under the reap lock */
+    _Atomic uint32_t refs;   /* the caller's handle, watches, and the completion stack */
+    struct cfi_watch *watch; /* who wants to hear of it; under the reap lock */
+    union {
+        unsigned char data[CFI_SLOT_INLINE]; /* argument, then (8-aligned) result, if they fit */
+        uint64_t block;                      /* else the offset of the block that holds them */
+    };
+} cfi_slot;
+
+_Static_assert(sizeof(cfi_slot) == 64, "a slot is one cache line");
+_Static_assert(offsetof(cfi_slot, data) % 8 == 0, "arguments are aligned to 8 bytes");
+
+/* ---- the word ----------------------------------------------------------------------------------
+ */
+
+typedef enum cfi_phase {
+    CFI_CLOSED, /* nothing here to run: never used yet, or a slab's header */
+    CFI_PENDING,
+    CFI_RUNNING,
+    CFI_FINISHED,
+    CFI_CANCELLED,
+} cfi_phase;
+
+/* bits 0-2 phase, 3 and 4 flags, 8-23 attempts begun, 32-47 owner, 48-63 attempts allowed */
+#define CFI_PHASE_MASK UINT64_C(7)
+#define CFI_WAITED     UINT64_C(8)  /* a thread sleeps on the futex: the settler wakes it */
+#define CFI_WATCHED    UINT64_C(16) /* the settler announces it on the completion stack */
+#define CFI_ATTEMPT    UINT64_C(0x100)
+
+static inline cfi_phase cfi_word_phase(uint64_t word) {
+    return (cfi_phase)(word & CFI_PHASE_MASK);
+}
+
+static inline bool cfi_word_settled(uint64_t word) {
+    return cfi_word_phase(word) >= CFI_FINISHED;
+}
+
+static inline unsigned cfi_word_attempts(uint64_t word) {
+    return (unsigned)(word >> 8 & 0xffff);
+}
+
+static inline unsigned cfi_word_owner(uint64_t word) {
+    return (unsigned)(word >> 32 & 0xffff);
+}
+
+static inline unsigned cfi_word_allowed(uint64_t word) {
+    return (unsigned)(word >> 48);
+}
+
+static inline uint64_t cfi_word_with_phase(uint64_t word, cfi_phase phase) {
+    return (word & ~CFI_PHASE_MASK) | (uint64_t)phase;
+}
+
+static inline bool cfi_word_is_run_by(uint64_t word, unsigned worker) {
+    return cfi_word_phase(word) == CFI_RUNNING && cfi_word_owner(word) == worker;
+}
+
+/* ---- transitions -------------------------------------------------------------------------------
+ */
+
+/* Caller: the filled-in slot may now be begun. */
+static inline void cfi_slot_open(cfi_slot *slot, unsigned retries) {
+    cfi_store_release(&slot->word, (uint64_t)(retries + 1) << 48 | CFI_PENDING);
+}
+
+/* Worker: PENDING -> RUNNING. On success *word is the new word. */
+static inline bool cfi_slot_begin(cfi_slot *slot, unsigned worker, uint64_t *word) {
+    uint64_t seen = cfi_load_relaxed(&slot->word);
+    while (cfi_word_phase(seen) == CFI_PENDING) {
+        uint64_t next = cfi_word_with_phase(seen, CFI_RUNNING) + CFI_ATTEMPT;
+        next = (next & ~(UINT64_C(0xffff) << 32)) | (uint64_t)worker << 32;
+        if (cfi_cas(&slot->word, &seen, next)) {
+            *word = next;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* RUNNING by `worker` -> phase (FINISHED, or PENDING to be run again). False when the task is no
+ * longer this worker's. *word is the word that was replaced: its flags say who wants to know. */
+static inline bool cfi_slot_leave(cfi_slot *slot, unsigned worker, cfi_phase phase,
+                                  uint64_t *word) {
+    *word = cfi_load_relaxed(&slot->word);
+    while (cfi_word_is_run_by(*word, worker)) {
+        if (cfi_cas(&slot->word, word, cfi_word_with_phase(*word, phase))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Caller: PENDING -> phase (CANCELLED, or FINISHED when the pool is broken). */
+static inline bool cfi_slot_withdraw(cfi_slot *slot, cfi_phase phase, uint64_t *word) {
+    *word = cfi_load_relaxed(&slot->word);
+    while (cfi_word_phase(*word) == CFI_PENDING) {
+        if (cfi_cas(&slot->word, word, cfi_word_with_phase(*word, phase))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Caller: asks the settler to wake or announce. False when the slot is settled already, and with
+ * acquire: its result may be read. *word is the word as it is now. */
+static inline bool cfi_slot_flag(cfi_slot *slot, uint64_t flag, uint64_t *word) {
+    *word = cfi_load_acquire(&slot->word);
+    while (!cfi_word_settled(*word)) {
+        if ((*word & flag) != 0 || cfi_cas(&slot->word, word, *word | flag)) {
+            *word |= flag;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- payload -----------------------------------------------------------------------------------
+ */
+
+static inline size_t cfi_result_offset(size_t arg_size) {
+    return (arg_size + 7) & ~(size_t)7;
+}
+
+static inline size_t cfi_payload_size(size_t arg_size, size_t result_size) {
+    return cfi_result_offset(arg_size) + result_size;
+}
+
+static inline bool cfi_slot_has_block(const cfi_slot *slot) {
+    return cfi_payload_size(slot->arg_size, slot->result_size) > CFI_SLOT_INLINE;
+}
+
+/* base: of the region that holds the slot */
+static inline unsigned char *cfi_slot_payload(cfi_slot *slot, char *base) {
+    return cfi_slot_has_block(slot) ? (unsigned char *)base + slot->block : slot->data;
+}
+
+static inline void *cfi_slot_result(cfi_slot *slot, char *base) {
+    return cfi_slot_payload(slot, base) + cfi_result_offset(slot->arg_size);
+}
+
+#endif

@@ -1,0 +1,85 @@
+#include "cfutures/task_table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *or_default(const char *string, const char *fallback) {
+    return string != NULL ? string : fallback;
+}
+
+static const char *task_name(const cf_task *task) {
+    return or_default(task->name, "task");
+}
+
+static const char *task_result_type(const cf_task *task) {
+    return or_default(task->result_type, "bytes");
+}
+
+static bool entry_is(const cfi_task_entry *entry, const cf_task *task) {
+    return entry->run == task->run && strcmp(entry->name, task_name(task)) == 0 &&
+           strcmp(entry->result_type, task_result_type(task)) == 0;
+}
+
+static cfi_task_entry *make_entry(const cf_task *task) {
+    size_t name_size = strlen(task_name(task)) + 1;
+    size_t type_size = strlen(task_result_type(task)) + 1;
+    cfi_task_entry *entry = malloc(sizeof *entry + name_size + type_size);
+    if (entry != NULL) {
+        char *strings = (char *)(entry + 1);
+        entry->run = task->run;
+        entry->name = memcpy(strings, task_name(task), name_size);
+        entry->result_type = memcpy(strings + name_size, task_result_type(task), type_size);
+    }
+    return entry;
+}
+
+static bool grow(cfi_task_table *table) {
+    if ((table->count & (table->count - 1)) != 0) { /* the room is the next power of two */
+        return true;
+    }
+    size_t room = table->count == 0 ? 1 : (size_t)table->count * 2;
+    cfi_task_entry **entries = realloc(table->entries, room * sizeof *entries);
+    if (entries == NULL) {
+        return false;
+    }
+    table->entries = entries;
+    return true;
+}
+
+static bool enter(cfi_task_table *table, cfi_queue *queue, const cf_task *task) {
+    if (table->count == CFI_TASKS_MAX || !grow(table)) {
+        return false;
+    }
+    cfi_task_entry *entry = make_entry(task);
+    if (entry == NULL) {
+        return false;
+    }
+    table->entries[table->count] = entry;
+    cfi_store_relaxed(&queue->tasks[table->count], task->run); /* seen with the slot's word */
+    table->last = table->count++;
+    return true;
+}
+
+bool cfi_task_table_find(cfi_task_table *table, cfi_queue *queue, const cf_task *task,
+                         uint16_t *index) {
+    if (table->count == 0 || !entry_is(table->entries[table->last], task)) {
+        uint32_t i = 0;
+        while (i < table->count && !entry_is(table->entries[i], task)) {
+            i++;
+        }
+        table->last = i;
+        if (i == table->count && !enter(table, queue, task)) {
+            table->last = 0;
+            return false;
+        }
+    }
+    *index = (uint16_t)table->last;
+    return true;
+}
+
+void cfi_task_table_free(cfi_task_table *table) {
+    for (uint32_t i = 0; i < table->count; i++) {
+        free(table->entries[i]);
+    }
+    free(table->entries);
+}

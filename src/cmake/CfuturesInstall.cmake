@@ -1,0 +1,27 @@
+# What `cmake --install` gives: the library with its header, find_package(cfutures) and pkg-config.
+include(CMakePackageConfigHelpers)
+
+install(TARGETS cfutures EXPORT cfutures)
+install(FILES "${CMAKE_CURRENT_SOURCE_DIR}/include/cfutures.h" TYPE INCLUDE)
+
+set(cfutures_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/cfutures")
+install(
+  EXPORT cfutures
+  NAMESPACE cfutures::
+  FILE cfutures-targets.cmake
+  DESTINATION "${cfutures_package_dir}")
+configure_package_config_file(
+  "${CMAKE_CURRENT_LIST_DIR}/cfutures-config.cmake.in"
+  "${PROJECT_BINARY_DIR}/cfutures-config.cmake"
+  INSTALL_DESTINATION "${cfutures_package_dir}")
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/cfutures-config-version.cmake"
+                                 COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/cfutures-config.cmake"
+              "${PROJECT_BINARY_DIR}/cfutures-config-version.cmake"
+        DESTINATION "${cfutures_package_dir}")
+
+# The .pc file finds its own place, so a tree that was installed with --prefix or moved still works.
+file(RELATIVE_PATH cfutures_prefix_from_pc "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
+configure_file("${CMAKE_CURRENT_LIST_DIR}/cfutures.pc.in" "${PROJECT_BINARY_DIR}/cfutures.pc"
+               @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/cfutures.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")

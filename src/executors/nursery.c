@@ -1,0 +1,221 @@
+#define _GNU_SOURCE
+#include "executors/nursery.h"
+
+#include "cfutures/worker.h"
+
+#include "platform/pidfd.h"
+#include "platform/thread_id.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdio_ext.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+enum {
+    FORK_RETRY_MS = 50,        /* after a fork that failed */
+    FORK_RETRIES_WITHOUT = 40, /* rounds with no worker at all before it is reported: 2 s */
+};
+
+typedef struct nursery_state {
+    const cfi_nursery *links;
+    pid_t self;
+    int child_file; /* signalfd for SIGCHLD */
+    unsigned alive;
+    int failed_rounds;
+    pid_t pids[CF_WORKERS_MAX];
+} nursery_state;
+
+/* ---- talking -----------------------------------------------------------------------------------
+ */
+
+void cfi_nursery_notify(int event_file) {
+    uint64_t one = 1;
+    ssize_t r;
+    do {
+        r = write(event_file, &one, sizeof one);
+    } while (r < 0 && errno == EINTR); /* EAGAIN: it is set to the brim already */
+}
+
+void cfi_nursery_clear(int event_file) {
+    uint64_t count;
+    ssize_t r;
+    do {
+        r = read(event_file, &count, sizeof count);
+    } while (r < 0 && errno == EINTR);
+}
+
+static unsigned wanted(const nursery_state *state) {
+    return cfi_load_acquire(&state->links->queue->control->workers_wanted);
+}
+
+/* ---- the worker process ------------------------------------------------------------------------
+ */
+
+static void flush_output(void) {
+    if (__fpending(stdout) > 0) {
+        fflush(stdout);
+    }
+}
+
+static void let_signals_through(void) {
+    sigset_t none;
+    signal(SIGTERM, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static _Noreturn void worker_main(const nursery_state *state, unsigned worker) {
+    const cfi_nursery *links = state->links;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != state->self) { /* it died before that took effect */
+        _exit(EXIT_FAILURE);
+    }
+    cfi_thread_name_worker(worker);
+    close(links->host_pidfd);
+    close(links->command_file);
+    close(links->event_file);
+    close(state->child_file);
+    let_signals_through();
+    cfi_worker_run(links->queue, worker, flush_output);
+    _exit(EXIT_SUCCESS); /* the caller's atexit functions and stdio buffers are not ours */
+}
+
+/* ---- forking, reaping, killing -----------------------------------------------------------------
+ */
+
+static bool fork_worker(nursery_state *state, unsigned worker) {
+    cfi_record *record = &state->links->queue->records[worker];
+    pid_t pid = fork();
+    if (pid == 0) {
+        worker_main(state, worker);
+    }
+    if (pid < 0) {
+        return false;
+    }
+    state->pids[worker] = pid;
+    state->alive++;
+    cfi_store_relaxed(&record->id, pid);
+    cfi_store_release(&record->life, CFI_ALIVE);
+    return true;
+}
+
+/* False when the system refuses a process; those that are there go on meanwhile. */
+static bool fill_vacancies(nursery_state *state) {
+    for (unsigned i = 0; i < wanted(state); i++) {
+        if (cfi_load_acquire(&state->links->queue->records[i].life) == CFI_VACANT &&
+            !fork_worker(state, i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void note_fork_result(nursery_state *state, bool succeeded) {
+    int error = errno;
+    if (succeeded || state->alive > 0) {
+        state->failed_rounds = 0;
+    } else if (++state->failed_rounds == FORK_RETRIES_WITHOUT) {
+        cfi_store_release(&state->links->queue->control->spawn_error, error);
+        cfi_nursery_notify(state->links->event_file);
+    }
+}
+
+static void note_death(nursery_state *state, pid_t pid, int status) {
+    for (unsigned i = 0; i < wanted(state); i++) {
+        cfi_record *record = &state->links->queue->records[i];
+        if (state->pids[i] == pid) {
+            state->pids[i] = 0;
+            state->alive--;
+            cfi_store_relaxed(&record->exit_state, status);
+            cfi_store_release(&record->life, CFI_DEAD);
+            return;
+        }
+    }
+}
+
+static void reap(nursery_state *state) {
+    int status;
+    pid_t pid;
+    bool any = false;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        note_death(state, pid, status);
+        any = true;
+    }
+    if (any) {
+        cfi_nursery_notify(state->links->event_file);
+    }
+}
+
+static _Noreturn void end(nursery_state *state) {
+    for (unsigned i = 0; i < wanted(state); i++) {
+        if (state->pids[i] != 0) {
+            kill(state->pids[i], SIGKILL);
+        }
+    }
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) {}
+    _exit(EXIT_SUCCESS);
+}
+
+/* ---- the loop ----------------------------------------------------------------------------------
+ */
+
+static void set_signals(nursery_state *state) {
+    static const int ignored[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGPIPE};
+    sigset_t child;
+    for (int number = 1; number < NSIG; number++) {
+        signal(number, SIG_DFL); /* EINVAL for KILL, STOP and libc's own */
+    }
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
+        signal(ignored[i], SIG_IGN);
+    }
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigprocmask(SIG_SETMASK, &child, NULL);
+    state->child_file = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void leave_caller_behind(void) {
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null >= 0 && null != STDIN_FILENO) {
+        dup2(null, STDIN_FILENO);
+        close(null);
+    }
+    __fpurge(stdout); /* what the caller has not flushed yet is the caller's to print */
+    __fpurge(stderr);
+}
+
+static bool host_is_gone(const cfi_nursery *links) {
+    return getppid() != links->host;
+}
+
+static void wait_for_events(const nursery_state *state, bool forked) {
+    const cfi_nursery *links = state->links;
+    struct pollfd files[] = {{.fd = links->host_pidfd, .events = POLLIN},
+                             {.fd = links->command_file, .events = POLLIN},
+                             {.fd = state->child_file, .events = POLLIN}};
+    int patience_ms = forked ? cfi_pidfd_poll_ms(links->host_pidfd) : FORK_RETRY_MS;
+    struct signalfd_siginfo info;
+    poll(files, 3, patience_ms);
+    cfi_nursery_clear(links->command_file);
+    while (read(state->child_file, &info, sizeof info) > 0) {}
+}
+
+_Noreturn void cfi_nursery_run(const cfi_nursery *nursery) {
+    nursery_state state = {.links = nursery, .self = getpid()};
+    cfi_thread_name("cf-nursery");
+    leave_caller_behind();
+    set_signals(&state);
+    while (!host_is_gone(nursery) && cfi_load_acquire(&nursery->queue->control->quit) == 0) {
+        reap(&state);
+        bool forked = fill_vacancies(&state);
+        note_fork_result(&state, forked);
+        wait_for_events(&state, forked);
+    }
+    end(&state);
+}

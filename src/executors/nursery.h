@@ -1,0 +1,53 @@
+/* The nursery: a process with one thread that forks the workers of a process pool, reaps and kills
+ * them.
+ *
+ * It is forked from the caller when the pool is made and allocates nothing from then on, so that a
+ * replacement for a dead worker never comes out of a fork of the caller's threads. As the workers'
+ * parent it alone can reap them: nobody else's wait() gets in the way, and no pid is reused under
+ * us.
+ *
+ * The caller's process and the nursery talk through shared words; an eventfd each way says "look".
+ * Every word is level, not edge: who misses an event sees the word at the next look.
+ *
+ *      record.life      VACANT ──nursery forks──▶ ALIVE ──nursery reaps──▶ DEAD (exit_state is set)
+ *                          ▲                                                │
+ *                          └── supervisor: judged, to be replaced ──────────┤
+ *                                                                           └──▶ GONE: not to be
+ * replaced workers_wanted   records below it are to be kept filled                     (supervisor
+ * writes) quit             kill what is left, reap it, end                            (supervisor
+ * writes) spawn_error      errno of fork while no worker at all could be had          (nursery
+ * writes)
+ *
+ * It ends by itself when the caller's process ends in whatever way, killing the workers first; they
+ * in turn get a SIGKILL from the kernel when the nursery dies. (That signal is sent when the
+ * forking *thread* ends: safe here, where there is one.) */
+#ifndef EXECUTORS_NURSERY_H
+#define EXECUTORS_NURSERY_H
+
+#include "cfutures/queue.h"
+
+#include <sys/types.h>
+
+enum cfi_life {
+    CFI_VACANT,
+    CFI_ALIVE,
+    CFI_DEAD,
+    CFI_GONE
+};
+
+typedef struct cfi_nursery {
+    cfi_queue *queue;
+    pid_t host;       /* the caller's process */
+    int host_pidfd;   /* -1 where there are none */
+    int command_file; /* eventfd: caller -> nursery */
+    int event_file;   /* eventfd: nursery -> caller */
+} cfi_nursery;
+
+/* In the forked child: never returns. */
+_Noreturn void cfi_nursery_run(const cfi_nursery *nursery);
+
+/* Makes the reader of an eventfd look. */
+void cfi_nursery_notify(int event_file);
+void cfi_nursery_clear(int event_file);
+
+#endif

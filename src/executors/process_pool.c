@@ -1,0 +1,246 @@
+/* Workers are processes that share the slots with the caller.
+ *
+ *      caller ──submit──▶ slots in shared memory ──▶ worker 0..n-1 (cfi_worker_run)
+ *        ▲                                                │
+ *        └──── the waiting caller reads the same slots ◀──┘
+ *
+ *      nursery      forks, reaps and kills the workers (nursery.h)
+ *      supervisor   a thread here, asleep but for deaths: judges what a dead worker left behind
+ *                   (cfi_executor_worker_died), has it replaced, and notices the nursery's own
+ * death
+ *
+ * Nobody stands between the caller and the workers while all live: this file is about their deaths.
+ *
+ * Who calls what. start_worker runs under the executor's lock, once for each worker: it raises
+ * workers_wanted and notifies. stop and join run without it. The supervisor takes the executor's
+ * locks one after the other inside the core's calls and holds none while it sleeps. It cannot miss
+ * a death: the nursery sets `life` before it notifies, and the supervisor looks at every record
+ * after each event. It ends when the nursery has ended: after `quit`, which it sets itself when the
+ * pool is stopped and every worker is gone; or of a death of its own, which breaks the pool. */
+#define _GNU_SOURCE
+#include "cfutures/executor.h"
+#include "executors/nursery.h"
+
+#include "platform/pidfd.h"
+#include "platform/thread_id.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+
+typedef struct process_pool {
+    cf_executor base;
+    pid_t nursery;
+    int nursery_pidfd; /* -1 where there are none */
+    int command_file;  /* see cfi_nursery */
+    int event_file;
+    pthread_t supervisor;
+} process_pool;
+
+/* ---- the supervisor ----------------------------------------------------------------------------
+ */
+
+static bool is_stopped(const process_pool *self) {
+    return cfi_load_acquire(&self->base.queue.control->stop) != 0;
+}
+
+static unsigned workers_wanted(const process_pool *self) {
+    return cfi_load_acquire(&self->base.queue.control->workers_wanted);
+}
+
+/* A stopped pool still needs workers while it has tasks: one may have come back from this very
+ * death. */
+static void settle_death(process_pool *self, unsigned worker) {
+    cfi_record *record = &self->base.queue.records[worker];
+    cfi_executor_worker_died(&self->base, worker, cfi_load_relaxed(&record->exit_state));
+    if (is_stopped(self) && !cfi_queue_has_work(&self->base.queue)) {
+        cfi_store_release(&record->life, CFI_GONE);
+    } else {
+        cfi_bump_owned(&record->restarts, 1);
+        cfi_store_release(&record->life, CFI_VACANT);
+    }
+}
+
+static void settle_deaths(process_pool *self) {
+    bool any = false;
+    for (unsigned i = 0; i < workers_wanted(self); i++) {
+        if (cfi_load_acquire(&self->base.queue.records[i].life) == CFI_DEAD) {
+            settle_death(self, i);
+            any = true;
+        }
+    }
+    if (any) {
+        cfi_nursery_notify(self->command_file);
+    }
+}
+
+static bool all_gone(const process_pool *self) {
+    for (unsigned i = 0; i < workers_wanted(self); i++) {
+        if (cfi_load_acquire(&self->base.queue.records[i].life) != CFI_GONE) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void quit(process_pool *self) {
+    cfi_store_release(&self->base.queue.control->quit, 1);
+    cfi_nursery_notify(self->command_file);
+}
+
+/* Looks for the nursery's end without reaping it; who else reaped it proves it too. */
+static bool nursery_ended(const process_pool *self) {
+    siginfo_t info = {0};
+    if (self->nursery_pidfd >= 0) {
+        struct pollfd file = {.fd = self->nursery_pidfd, .events = POLLIN};
+        return poll(&file, 1, 0) > 0;
+    }
+    return waitid(P_PID, (id_t)self->nursery, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+           info.si_pid != 0;
+}
+
+/* By the descriptor where there is one: if another wait() of the caller's was first, the number may
+ * be another child's by now. */
+static void reap_nursery(const process_pool *self) {
+    siginfo_t info;
+    int r;
+    do {
+        r = self->nursery_pidfd >= 0 ? waitid(P_PIDFD, (id_t)self->nursery_pidfd, &info, WEXITED)
+                                     : waitid(P_PID, (id_t)self->nursery, &info, WEXITED);
+    } while (r != 0 && errno == EINTR);
+}
+
+static void wait_for_events(const process_pool *self) {
+    struct pollfd files[] = {{.fd = self->nursery_pidfd, .events = POLLIN},
+                             {.fd = self->event_file, .events = POLLIN}};
+    poll(files, 2, cfi_pidfd_poll_ms(self->nursery_pidfd));
+    cfi_nursery_clear(self->event_file);
+}
+
+static void *supervisor_main(void *context) {
+    process_pool *self = context;
+    const cfi_control *control = self->base.queue.control;
+    cfi_thread_name("cf-supervisor");
+    while (!nursery_ended(self)) {
+        settle_deaths(self);
+        if (cfi_load_acquire(&control->spawn_error) != 0) {
+            cfi_executor_break(&self->base);
+            quit(self);
+        } else if (is_stopped(self) && all_gone(self)) {
+            quit(self);
+        }
+        wait_for_events(self);
+    }
+    reap_nursery(self);
+    if (cfi_load_acquire(&control->quit) == 0) {
+        cfi_executor_break(&self->base);
+    }
+    return NULL;
+}
+
+/* ---- the executor ------------------------------------------------------------------------------
+ */
+
+static cf_status process_pool_start_worker(cf_executor *executor, unsigned worker) {
+    process_pool *self = (process_pool *)executor;
+    cfi_store_release(&executor->queue.control->workers_wanted, worker + 1);
+    cfi_nursery_notify(self->command_file);
+    return CF_OK;
+}
+
+static void process_pool_stop(cf_executor *executor) {
+    cfi_nursery_notify(((process_pool *)executor)->event_file); /* there may be no worker to end */
+}
+
+static void close_files(const process_pool *self) {
+    close(self->nursery_pidfd);
+    close(self->command_file);
+    close(self->event_file);
+}
+
+static void process_pool_join(cf_executor *executor) {
+    pthread_join(((process_pool *)executor)->supervisor, NULL);
+}
+
+static void process_pool_free(cf_executor *executor) {
+    close_files((process_pool *)executor);
+    cfi_executor_free(executor);
+}
+
+static const cfi_executor_ops process_pool_ops = {
+    .kind = "process_pool",
+    .start_worker = process_pool_start_worker,
+    .stop = process_pool_stop,
+    .join = process_pool_join,
+    .free = process_pool_free,
+};
+
+/* ---- creation ----------------------------------------------------------------------------------
+ */
+
+static pid_t fork_nursery(process_pool *self) {
+    pid_t host = getpid();
+    int host_pidfd = cfi_pidfd_open(host);
+    pid_t pid = fork();
+    if (pid == 0) {
+        const cfi_nursery nursery = {
+            .queue = &self->base.queue,
+            .host = host,
+            .host_pidfd = host_pidfd,
+            .command_file = self->command_file,
+            .event_file = self->event_file,
+        };
+        cfi_nursery_run(&nursery);
+    }
+    close(host_pidfd);
+    return pid;
+}
+
+static bool start_supervisor(process_pool *self) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* the thread inherits it */
+    int error = pthread_create(&self->supervisor, NULL, supervisor_main, self);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error == 0;
+}
+
+static bool start_nursery(process_pool *self) {
+    self->command_file = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    self->event_file = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (self->command_file < 0 || self->event_file < 0) {
+        return false;
+    }
+    self->nursery = fork_nursery(self);
+    if (self->nursery < 0) {
+        return false;
+    }
+    self->nursery_pidfd = cfi_pidfd_open(self->nursery);
+    if (!start_supervisor(self)) {
+        quit(self);
+        reap_nursery(self);
+        return false;
+    }
+    return true;
+}
+
+cf_status cf_process_pool_create(const cf_pool_options *options, cf_executor **executor) {
+    cf_status status =
+        cfi_executor_create(sizeof(process_pool), &process_pool_ops, options, true, executor);
+    if (status != CF_OK) {
+        return status;
+    }
+    process_pool *self = (process_pool *)*executor;
+    self->nursery_pidfd = -1;
+    self->command_file = -1;
+    self->event_file = -1;
+    if (!start_nursery(self)) {
+        process_pool_free(*executor);
+        *executor = NULL;
+        return CF_EAGAIN;
+    }
+    return CF_OK;
+}

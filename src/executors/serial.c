@@ -1,0 +1,60 @@
+/* The executor without workers: submit runs the task before it returns.
+ *
+ * Each caller runs its own task on its own thread, one task at a time; a task that submits another
+ * runs it then and there. The oracle that the other executors must agree with: same slots, same
+ * gate, same order. Nothing ever sleeps in the queue; the cursor stays where it is. */
+#include "cfutures/executor.h"
+#include "cfutures/worker.h"
+
+#include "platform/clock.h"
+#include "platform/thread_id.h"
+
+typedef struct serial {
+    cf_executor base;
+    cfi_lock run_lock; /* recursive; held while a task runs, before any other lock */
+    unsigned depth;    /* of tasks within tasks; under run_lock */
+} serial;
+
+static void run_outermost(serial *self, cfi_slot *slot, uint64_t word) {
+    cfi_record *record = &self->base.queue.records[0];
+    int64_t start_ns = cfi_now_ns();
+    cfi_worker_execute(&self->base.queue, slot, word, NULL);
+    cfi_bump_owned(&record->busy_ns, cfi_now_ns() - start_ns);
+}
+
+static void serial_submitted(cf_executor *executor, cfi_slot *slot) {
+    serial *self = (serial *)executor;
+    uint64_t word;
+    cfi_lock_take(&self->run_lock);
+    if (cfi_slot_begin(slot, 0, &word)) { /* else another thread has cancelled it */
+        self->depth++;
+        if (self->depth == 1) {
+            run_outermost(self, slot, word);
+        } else {
+            cfi_worker_execute(&executor->queue, slot, word, NULL);
+        }
+        self->depth--;
+    }
+    cfi_lock_give(&self->run_lock);
+}
+
+static void serial_free(cf_executor *executor) {
+    serial *self = (serial *)executor;
+    cfi_lock_destroy(&self->run_lock);
+    cfi_executor_free(executor);
+}
+
+static const cfi_executor_ops serial_ops = {
+    .kind = "serial",
+    .submitted = serial_submitted,
+    .free = serial_free,
+};
+
+cf_status cf_serial_create(const cf_pool_options *options, cf_executor **executor) {
+    cf_status status = cfi_executor_create(sizeof(serial), &serial_ops, options, false, executor);
+    if (status == CF_OK) {
+        cfi_lock_init_recursive(&((serial *)*executor)->run_lock);
+        cfi_store_relaxed(&(*executor)->queue.records[0].id, cfi_thread_id());
+    }
+    return status;
+}

@@ -1,0 +1,81 @@
+/* Workers are threads of the caller's process.
+ *
+ *      submit ──▶ slots ──▶ worker 0..n-1 (cfi_worker_run) ──▶ the same slots ──▶ result,
+ * as_completed
+ *
+ * Everything is in the core: this file makes the threads and joins them. A thread blocks all
+ * signals, so that the program's handlers run on the program's threads. */
+#include "cfutures/executor.h"
+#include "cfutures/worker.h"
+
+#include "platform/thread_id.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+typedef struct thread_worker {
+    struct thread_pool *pool;
+    unsigned number;
+    pthread_t thread;
+} thread_worker;
+
+typedef struct thread_pool {
+    cf_executor base;
+    thread_worker *workers; /* max_workers of them; started under the executor's lock */
+} thread_pool;
+
+static void *worker_main(void *context) {
+    thread_worker *worker = context;
+    cfi_queue *queue = &worker->pool->base.queue;
+    cfi_thread_name_worker(worker->number);
+    cfi_store_relaxed(&queue->records[worker->number].id, cfi_thread_id());
+    cfi_worker_run(queue, worker->number, NULL);
+    return NULL;
+}
+
+static cf_status thread_pool_start_worker(cf_executor *executor, unsigned number) {
+    thread_pool *self = (thread_pool *)executor;
+    thread_worker *worker = &self->workers[number];
+    *worker = (thread_worker){.pool = self, .number = number};
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* the thread inherits it */
+    int error = pthread_create(&worker->thread, NULL, worker_main, worker);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return error == 0 ? CF_OK : CF_EAGAIN;
+}
+
+static void thread_pool_join(cf_executor *executor) {
+    thread_pool *self = (thread_pool *)executor;
+    for (unsigned i = 0; i < executor->started; i++) { /* no more are started after stop */
+        pthread_join(self->workers[i].thread, NULL);
+    }
+}
+
+static void thread_pool_free(cf_executor *executor) {
+    free(((thread_pool *)executor)->workers);
+    cfi_executor_free(executor);
+}
+
+static const cfi_executor_ops thread_pool_ops = {
+    .kind = "thread_pool",
+    .start_worker = thread_pool_start_worker,
+    .join = thread_pool_join,
+    .free = thread_pool_free,
+};
+
+cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **executor) {
+    cf_status status =
+        cfi_executor_create(sizeof(thread_pool), &thread_pool_ops, options, false, executor);
+    if (status != CF_OK) {
+        return status;
+    }
+    thread_pool *self = (thread_pool *)*executor;
+    self->workers = calloc(self->base.max_workers, sizeof(thread_worker));
+    if (self->workers == NULL) {
+        thread_pool_free(*executor);
+        *executor = NULL;
+        return CF_ENOMEM;
+    }
+    return CF_OK;
+}

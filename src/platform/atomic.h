@@ -1,0 +1,31 @@
+/* C11 atomics with the memory order in the name.
+ *
+ * Values that one thread (or process) alone writes and others only read are advanced with
+ * cfi_bump_owned: a plain load and store, without the cost of a locked instruction. */
+#ifndef PLATFORM_ATOMIC_H
+#define PLATFORM_ATOMIC_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define cfi_load_relaxed(p)     atomic_load_explicit((p), memory_order_relaxed)
+#define cfi_load_acquire(p)     atomic_load_explicit((p), memory_order_acquire)
+#define cfi_load_seq_cst(p)     atomic_load_explicit((p), memory_order_seq_cst)
+#define cfi_store_relaxed(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
+#define cfi_store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
+#define cfi_store_seq_cst(p, v) atomic_store_explicit((p), (v), memory_order_seq_cst)
+#define cfi_swap_seq_cst(p, v)  atomic_exchange_explicit((p), (v), memory_order_seq_cst)
+#define cfi_add_relaxed(p, v)   atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
+#define cfi_sub_relaxed(p, v)   atomic_fetch_sub_explicit((p), (v), memory_order_relaxed)
+#define cfi_add_acq_rel(p, v)   atomic_fetch_add_explicit((p), (v), memory_order_acq_rel)
+#define cfi_add_seq_cst(p, v)   atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
+#define cfi_sub_acq_rel(p, v)   atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel)
+#define cfi_bump_owned(p, v)    cfi_store_relaxed((p), cfi_load_relaxed(p) + (v))
+
+/* Compare and swap; on failure *expected holds what was found. Sequentially consistent on success.
+ */
+#define cfi_cas(p, expected, desired)                                                              \
+    atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_seq_cst,      \
+                                            memory_order_acquire)
+
+#endif

@@ -1,0 +1,23 @@
+/* Nanoseconds on CLOCK_MONOTONIC, the same clock in every process of the machine. */
+#ifndef PLATFORM_CLOCK_H
+#define PLATFORM_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+static inline int64_t cfi_now_ns(void) {
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+/* The point in time that lies timeout_ns from now; negative (for ever) stays negative. */
+static inline int64_t cfi_deadline_ns(int64_t timeout_ns) {
+    if (timeout_ns < 0) {
+        return -1;
+    }
+    int64_t now = cfi_now_ns();
+    return timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
+}
+
+#endif

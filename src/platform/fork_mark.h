@@ -1,0 +1,16 @@
+/* Tells whether this process is still the one that made something.
+ *
+ * The mark lies on a page that fork wipes in the child, so asking costs one load. */
+#ifndef PLATFORM_FORK_MARK_H
+#define PLATFORM_FORK_MARK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The mark of this process, never 0 but where the system refuses the page (0 is then valid nowhere
+ * and the caller fails). A forked child gets another one. */
+uint64_t cfi_fork_mark(void);
+
+bool cfi_fork_mark_is_ours(uint64_t mark);
+
+#endif

@@ -1,0 +1,41 @@
+/* Sleeping on a 32-bit word, and waking who sleeps there.
+ *
+ * `shared` says whether the word may be waited on from another process too. */
+#ifndef PLATFORM_FUTEX_H
+#define PLATFORM_FUTEX_H
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static inline int cfi_futex_op(int op, bool shared) {
+    return shared ? op : op | FUTEX_PRIVATE_FLAG;
+}
+
+/* Sleeps while *word == expected, at most until deadline_ns (CLOCK_MONOTONIC; negative = for ever).
+ * Returns false only when the deadline has passed; true for a wake-up, a changed word or a signal,
+ * so the caller looks again at what it waits for. */
+static inline bool cfi_futex_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline_ns,
+                                  bool shared) {
+    struct timespec until = {.tv_sec = deadline_ns / 1000000000,
+                             .tv_nsec = (long)(deadline_ns % 1000000000)};
+    long r = syscall(SYS_futex, word, cfi_futex_op(FUTEX_WAIT_BITSET, shared), expected,
+                     deadline_ns < 0 ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
+    return !(r == -1 && errno == ETIMEDOUT);
+}
+
+static inline void cfi_futex_wake(_Atomic uint32_t *word, int how_many, bool shared) {
+    syscall(SYS_futex, word, cfi_futex_op(FUTEX_WAKE, shared), how_many, NULL, NULL, 0);
+}
+
+static inline void cfi_futex_wake_all(_Atomic uint32_t *word, bool shared) {
+    cfi_futex_wake(word, INT_MAX, shared);
+}
+
+#endif

@@ -1,0 +1,27 @@
+/* A descriptor that becomes readable when a process ends. Linux 5.3; where there is none (older, or
+ * under valgrind) cfi_pidfd_open returns -1 and the callers look again every CFI_NO_PIDFD_POLL_MS.
+ */
+#ifndef PLATFORM_PIDFD_H
+#define PLATFORM_PIDFD_H
+
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+
+enum {
+    CFI_NO_PIDFD_POLL_MS = 100
+};
+
+static inline int cfi_pidfd_open(pid_t pid) {
+    return (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by itself */
+}
+
+static inline int cfi_pidfd_poll_ms(int pidfd) {
+    return pidfd >= 0 ? -1 : CFI_NO_PIDFD_POLL_MS;
+}
+
+#endif

@@ -1,0 +1,107 @@
+#define _GNU_SOURCE
+#include "platform/region.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* To grow a file beyond RLIMIT_FSIZE raises SIGXFSZ, which would end the program: ask before. */
+static bool file_size_allowed(size_t size) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+           size <= limit.rlim_cur;
+}
+
+/* mmap knows page alignment only: reserve more and give the ends back. */
+static char *map_aligned(size_t size) {
+    char *start = mmap(NULL, size + CFI_REGION_ALIGNMENT, PROT_NONE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (start == MAP_FAILED) {
+        return NULL;
+    }
+    size_t before = -(uintptr_t)start % CFI_REGION_ALIGNMENT;
+    size_t after = CFI_REGION_ALIGNMENT - before;
+    if (before > 0) {
+        munmap(start, before);
+    }
+    munmap(start + before + size, after);
+    return start + before;
+}
+
+static bool map_file_over(char *base, size_t size, int file) {
+    if (!file_size_allowed(size) || ftruncate(file, (off_t)size) != 0) {
+        return false;
+    }
+    return mmap(base, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) != MAP_FAILED;
+}
+
+static bool reserve_exactly(cfi_region *region, size_t size) {
+    if (region->file >= 0 && !file_size_allowed(size)) {
+        return false;
+    }
+    region->base = map_aligned(size);
+    region->size = size;
+    if (region->base == NULL) {
+        return false;
+    }
+    if (region->file >= 0 && !map_file_over(region->base, size, region->file)) {
+        munmap(region->base, size);
+        return false;
+    }
+    return true;
+}
+
+bool cfi_region_reserve(cfi_region *region, size_t size, size_t least, bool shared) {
+    region->file = shared ? memfd_create("cfutures", MFD_CLOEXEC) : -1;
+    if (shared && region->file < 0) {
+        return false;
+    }
+    for (; size >= least; size = size / 2 / CFI_REGION_ALIGNMENT * CFI_REGION_ALIGNMENT) {
+        if (reserve_exactly(region, size)) {
+            return true;
+        }
+    }
+    if (shared) {
+        close(region->file);
+    }
+    return false;
+}
+
+static bool allocate_in_file(int file, size_t offset, size_t length) {
+    if (!file_size_allowed(offset + length)) {
+        return false;
+    }
+    int r;
+    do {
+        r = fallocate(file, 0, (off_t)offset, (off_t)length);
+    } while (r != 0 && errno == EINTR);
+    return r == 0;
+}
+
+bool cfi_region_commit(cfi_region *region, size_t offset, size_t length) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    size_t start = offset / page * page;
+    size_t end = (offset + length + page - 1) / page * page;
+    if (region->file >= 0) {
+        return allocate_in_file(region->file, start, end - start);
+    }
+    return mprotect(region->base + start, end - start, PROT_READ | PROT_WRITE) == 0;
+}
+
+bool cfi_region_share_page(cfi_region *region) {
+    region->size = (size_t)sysconf(_SC_PAGESIZE);
+    region->file = -1;
+    region->base = mmap(NULL, region->size, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    return region->base != MAP_FAILED;
+}
+
+void cfi_region_release(cfi_region *region) {
+    munmap(region->base, region->size);
+    if (region->file >= 0) {
+        close(region->file);
+    }
+}

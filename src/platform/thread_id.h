@@ -1,0 +1,25 @@
+/* The kernel's number of the calling thread, and the name that ps and gdb show for it. */
+#ifndef PLATFORM_THREAD_ID_H
+#define PLATFORM_THREAD_ID_H
+
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static inline int64_t cfi_thread_id(void) {
+    return (int64_t)syscall(SYS_gettid);
+}
+
+static inline void cfi_thread_name(const char *name) {
+    prctl(PR_SET_NAME, name); /* the kernel cuts it to 15 characters */
+}
+
+static inline void cfi_thread_name_worker(unsigned worker) {
+    char name[16];
+    snprintf(name, sizeof name, "cf-worker-%u", worker % 10000);
+    cfi_thread_name(name);
+}
+
+#endif

@@ -1,0 +1,15 @@
+/* What wait(2) reports of a child that ended. */
+#ifndef PLATFORM_WAIT_STATUS_H
+#define PLATFORM_WAIT_STATUS_H
+
+#include <sys/wait.h>
+
+static inline int cfi_wait_status_signal(int status) {
+    return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+static inline int cfi_wait_status_exit_code(int status) {
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+}
+
+#endif

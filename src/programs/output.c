@@ -1,0 +1,58 @@
+#define _GNU_SOURCE /* program_invocation_name */
+#include "programs/output.h"
+
+#include <errno.h>
+#include <error.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Not exit(): what is still in the buffer has nowhere to go, and workers may be running. */
+static _Noreturn void fail(void) {
+    error(0, errno, "standard output");
+    _exit(EXIT_IO);
+}
+
+void output_print(const char *format, ...) {
+    va_list values;
+    va_start(values, format);
+    if (vprintf(format, values) < 0) {
+        fail();
+    }
+    va_end(values);
+}
+
+void output_flush(void) {
+    if (fflush(stdout) != 0) {
+        fail();
+    }
+}
+
+static void check_at_exit(void) {
+    errno = 0;
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fail();
+    }
+}
+
+/* Opens what is missing the wrong way round: using it stays the error that it would have been. */
+static void open_standard_descriptors(void) {
+    static const int MODE[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", MODE[fd]) != fd) {
+            _exit(EXIT_IO);
+        }
+    }
+}
+
+void output_prepare(char **argv) {
+    open_standard_descriptors();
+    signal(SIGPIPE, SIG_DFL);
+    argv[0] = program_invocation_name = program_invocation_short_name;
+    if (atexit(check_at_exit) != 0) {
+        fail();
+    }
+}

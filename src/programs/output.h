@@ -1,0 +1,25 @@
+/* Standard output that cannot be lost unnoticed, and the exit codes of every program.
+ *
+ * A result that could not be written ends the program: "PROGRAM: standard output: why" on stderr
+ * and EXIT_IO, whatever else there was to say. Messages themselves go through error(3), which
+ * begins them with the program's name.
+ */
+#ifndef PROGRAMS_OUTPUT_H
+#define PROGRAMS_OUTPUT_H
+
+enum {
+    EXIT_ITEM = 1,  /* some item failed */
+    EXIT_USAGE = 2, /* the command line is wrong */
+    EXIT_IO = 3,    /* the input or an output cannot be read or written */
+};
+
+/* First thing in main. Sees to it that descriptors 0 to 2 are open, so that nothing else is ever
+ * opened in their place; that a closed pipe ends the program quietly; that messages begin with the
+ * program's name without its path (argv[0] too, which getopt shows); that standard output is
+ * checked when the program ends, also by exit() inside argp. */
+void output_prepare(char **argv);
+
+void output_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void output_flush(void);
+
+#endif

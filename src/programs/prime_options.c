@@ -1,0 +1,175 @@
+#include "programs/prime_options.h"
+
+#include "primes/primes.h"
+#include "programs/decimal.h"
+#include "programs/output.h"
+
+#include <argp.h>
+#include <error.h>
+#include <stdio.h>
+#include <string.h>
+
+#define RETRIES_DEFAULT  2
+#define STRING(value)    STRING_OF(value)
+#define STRING_OF(value) #value
+
+/* Without these argp would call a negative WORKERS an invalid option. */
+#define DIGIT(digit)                                                                               \
+    { .key = digit, .flags = OPTION_HIDDEN }
+
+static const struct argp_option OPTIONS[] = {
+    {.name = "order",
+     .key = 'o',
+     .arg = "map|completed",
+     .doc = "Print results in the order of submission, or as they are completed"},
+    {.name = "method", .key = 'm', .arg = "trial|wheel", .doc = "How a number is tested (trial)"},
+    {.name = "split", .key = 's', .doc = "Spread the divisors of each number over all workers"},
+    {.name = "numbers",
+     .key = 'n',
+     .arg = "FILE",
+     .doc = "Check the numbers in FILE (- is standard input), one a line; # begins a comment"},
+    {.name = "retries",
+     .key = 'R',
+     .arg = "N",
+     .doc = "How often a number is tried again when its worker dies (" STRING(RETRIES_DEFAULT) ")"},
+    {.name = "stats", .key = 'S', .doc = "After the last line, tell what the run cost"},
+    {.name = "json", .key = 'j', .doc = "Print one JSON object a line instead of text"},
+    DIGIT('0'),
+    DIGIT('1'),
+    DIGIT('2'),
+    DIGIT('3'),
+    DIGIT('4'),
+    DIGIT('5'),
+    DIGIT('6'),
+    DIGIT('7'),
+    DIGIT('8'),
+    DIGIT('9'),
+    {0},
+};
+
+#define WORKERS_DOC                                                                                \
+    "WORKERS is a number from 1 to " STRING(CF_WORKERS_MAX) "; without it there is one for each "  \
+                                                            "processor that may be used.\n\n"
+#define EXIT_DOC                                                                                   \
+    "Exit status: 0 done, 1 a number could not be checked, 2 a usage error, 3 the numbers cannot " \
+    "be read or the results cannot be written."
+
+typedef struct parse_input {
+    const prime_program *program;
+    prime_options *options;
+} parse_input;
+
+/* ---- values: each either sets its option or ends the program with a usage error
+ * ------------------- */
+
+static unsigned parse_number(struct argp_state *state, const char *what, const char *text,
+                             unsigned min, unsigned max) {
+    uint64_t value = 0;
+    if (!decimal_parse(text, strlen(text), min, max, &value)) {
+        argp_error(state, "%s: '%s' is not a number from %u to %u", what, text, min, max);
+    }
+    return (unsigned)value;
+}
+
+static void parse_workers(struct argp_state *state, const char *text) {
+    const parse_input *input = state->input;
+    if (input->program->workers == NULL) {
+        argp_error(state, "'%s': this program takes no WORKERS and no other argument", text);
+    }
+    if (input->options->workers != 0) {
+        argp_error(state, "'%s': WORKERS, a number from 1 to %d, is given once", text,
+                   CF_WORKERS_MAX);
+    }
+    input->options->workers = parse_number(state, "WORKERS", text, 1, CF_WORKERS_MAX);
+}
+
+/* A word that begins with a minus and a digit: argp takes the rest of it for the option's argument.
+ */
+static void refuse_negative(struct argp_state *state, int digit, const char *rest) {
+    char word[64];
+    snprintf(word, sizeof word, "-%c%s", digit, rest == NULL ? "" : rest);
+    parse_workers(state, word);
+}
+
+static bool parse_order(struct argp_state *state, const char *text) {
+    bool completed = strcmp(text, "completed") == 0;
+    if (!completed && strcmp(text, "map") != 0) {
+        argp_error(state, "--order: '%s' is neither map nor completed", text);
+    }
+    return completed;
+}
+
+static size_t parse_method(struct argp_state *state, const char *text) {
+    size_t method = prime_method_find(text);
+    if (method == PRIME_METHODS_COUNT) {
+        argp_error(state, "--method: method '%s' is not in this build, only trial and wheel", text);
+    }
+    return method;
+}
+
+static error_t parse_option(int key, char *text, struct argp_state *state) {
+    const parse_input *input = state->input;
+    prime_options *options = input->options;
+
+    switch (key) {
+    case 'o':
+        options->completed = parse_order(state, text);
+        return 0;
+    case 'm':
+        options->method = parse_method(state, text);
+        return 0;
+    case 's':
+        options->split = true;
+        return 0;
+    case 'n':
+        options->numbers = text;
+        return 0;
+    case 'R':
+        options->retries = parse_number(state, "--retries", text, 0, CF_RETRIES_MAX);
+        return 0;
+    case 'S':
+        options->stats = true;
+        return 0;
+    case 'j':
+        options->json = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        parse_workers(state, text);
+        return 0;
+    default:
+        if (key >= '0' && key <= '9') {
+            refuse_negative(state, key, text);
+            return 0;
+        }
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ---- the parser
+ * ---------------------------------------------------------------------------------- */
+
+static void print_version(FILE *stream, struct argp_state *state) {
+    fprintf(stream, "%s (primepool) %s\n", state->name, PRIMEPOOL_VERSION);
+}
+
+void prime_options_parse(prime_options *options, const prime_program *program, int argc,
+                         char **argv) {
+    *options = (prime_options){.completed = program->completed, .retries = RETRIES_DEFAULT};
+    parse_input input = {program, options};
+    char doc[1024];
+    snprintf(doc, sizeof doc, "%s\v%s%s", program->doc, program->workers == NULL ? "" : WORKERS_DOC,
+             EXIT_DOC);
+    struct argp argp = {
+        .options = OPTIONS,
+        .parser = parse_option,
+        .args_doc = program->workers == NULL ? NULL : "[WORKERS]",
+        .doc = doc,
+    };
+
+    argp_err_exit_status = EXIT_USAGE;
+    argp_program_version_hook = print_version;
+    int problem = argp_parse(&argp, argc, argv, 0, NULL, &input);
+    if (problem != 0) {
+        error(EXIT_USAGE, problem, "the command line");
+    }
+}

@@ -1,0 +1,27 @@
+/* SIGINT, SIGTERM, SIGHUP: what is finished is reported, then the signal takes its default way.
+ *
+ * The signals are blocked in every thread, and one thread of ours waits for them. On the first it
+ * unblocks them for itself, so that a second ends the program at once; takes the lock, so that it
+ * sees a consistent state and the main thread prints nothing more; calls `report`; and raises the
+ * signal again with the lock held. A signal that was ignored when the program began (nohup, a job
+ * in the background of a simple shell) stays ignored.
+ *
+ *     stop_signals_block()     before the executor is made: its threads inherit the blocking
+ *     stop_signals_start()     after it is made: a process pool wants to be created before threads
+ *     ...                      results are collected and printed between lock and unlock
+ *     stop_signals_end()       everything is reported: from here on signals have their default way
+ */
+#ifndef PROGRAMS_STOP_SIGNALS_H
+#define PROGRAMS_STOP_SIGNALS_H
+
+void stop_signals_block(void);
+
+/* `report(data)` is called at most once, with the lock held, and the program ends when it returns:
+ * the main thread may at that moment be waiting for a future, so nothing may be released. */
+void stop_signals_start(void (*report)(void *data), void *data);
+void stop_signals_end(void);
+
+void stop_signals_lock(void);
+void stop_signals_unlock(void);
+
+#endif
