@@ -3,6 +3,7 @@
 #include "cfutures/completion.h"
 #include "cfutures/times.h"
 #include "cfutures/watch.h"
+#include "cfutures/worker.h"
 
 #include "platform/barrier.h"
 #include "platform/clock.h"
@@ -385,14 +386,15 @@ cf_status cf_executor_shutdown(cf_executor *executor, bool wait, bool cancel_pen
         return CF_EFORKED;
     }
     close_submission(executor, cancel_pending);
-    if (wait) {
+    if (wait && !cfi_worker_is_of(&executor->queue)) {
         join(executor);
     }
     return CF_OK;
 }
 
 void cf_executor_destroy(cf_executor *executor) {
-    if (executor == NULL || cf_executor_shutdown(executor, true, false) != CF_OK) {
+    if (executor == NULL || cf_executor_shutdown(executor, true, false) != CF_OK ||
+        cfi_worker_is_of(&executor->queue)) {
         return;
     }
     cfi_watch_reap(executor); /* the stack's references */

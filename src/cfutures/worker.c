@@ -7,6 +7,12 @@
 
 #include <string.h>
 
+static _Thread_local const cfi_queue *own_queue; /* of this thread, while it is a worker */
+
+bool cfi_worker_is_of(const cfi_queue *queue) {
+    return own_queue == queue;
+}
+
 unsigned cf_task_worker(const cf_task_context *ctx) {
     return ctx->worker;
 }
@@ -52,6 +58,7 @@ void cfi_worker_execute(cfi_queue *queue, cfi_slot *slot, uint64_t word, void (*
 
 void cfi_worker_run(cfi_queue *queue, unsigned worker, void (*after_task)(void)) {
     cfi_record *record = &queue->records[worker];
+    own_queue = queue;
     cfi_store_relaxed(&record->awake_since_ns, cfi_now_ns());
     bool woken = true; /* a new worker may stand in for one that died with a wake-up in its hands */
     for (;;) {

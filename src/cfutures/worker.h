@@ -16,6 +16,9 @@ struct cf_task_context {
  * task printed); NULL = nothing. Returns when the executor is stopped and no work is left. */
 void cfi_worker_run(cfi_queue *queue, unsigned worker, void (*after_task)(void));
 
+/* Whether the calling thread is one of this queue's workers. */
+bool cfi_worker_is_of(const cfi_queue *queue);
+
 /* Runs one slot that this worker has begun; word: as cfi_slot_begin left it. */
 void cfi_worker_execute(cfi_queue *queue, cfi_slot *slot, uint64_t word, void (*after_task)(void));
 

@@ -189,8 +189,8 @@ cf_status cf_executor_map(cf_executor *executor, const cf_task *task, const void
  * and all workers gone. May be called again, and from several threads. */
 cf_status cf_executor_shutdown(cf_executor *executor, bool wait, bool cancel_pending);
 
-/* shutdown(wait, keep pending), then gives everything back but what unreleased futures need.
- * NULL is allowed. */
+/* shutdown(wait, keep pending), then gives everything back but what unreleased futures need. Not
+ * for the executor's own tasks: there it only shuts down. NULL is allowed. */
 void cf_executor_destroy(cf_executor *executor);
 
 typedef struct cf_stats {
@@ -290,7 +290,8 @@ typedef struct cf_cpu_explanation {
     unsigned affinity; /* in this thread's affinity mask; 0 = unknown */
     unsigned cpuset;   /* in the control group's cpuset; 0 = no limit or unknown */
     unsigned quota;    /* CPU quota of the control groups (v1 or v2), rounded up; 0 = none */
-    const char *decided_by; /* "online", "affinity", "cpuset", "cgroup quota" or "limit" */
+    const char *decided_by; /* "online", "cpuset", "affinity", "cgroup quota" or "limit" (of 1024):
+                               of equal ones the first */
 } cf_cpu_explanation;
 
 /* How many processors this process may use. Read anew at each call; `explanation` may be NULL. */

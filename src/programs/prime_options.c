@@ -15,7 +15,7 @@
 
 /* Without these argp would call a negative WORKERS an invalid option. */
 #define DIGIT(digit)                                                                               \
-    { .key = digit, .flags = OPTION_HIDDEN }
+    { .key = digit, .arg = "", .flags = OPTION_ARG_OPTIONAL | OPTION_HIDDEN }
 
 static const struct argp_option OPTIONS[] = {
     {.name = "order",
@@ -47,20 +47,16 @@ static const struct argp_option OPTIONS[] = {
     {0},
 };
 
-#define WORKERS_DOC                                                                                \
-    "WORKERS is a number from 1 to " STRING(CF_WORKERS_MAX) "; without it there is one for each "  \
-                                                            "processor that may be used.\n\n"
-#define EXIT_DOC                                                                                   \
-    "Exit status: 0 done, 1 a number could not be checked, 2 a usage error, 3 the numbers cannot " \
-    "be read or the results cannot be written."
+static const char EXIT_DOC[] =
+    "Exit status: 0 done, 1 a number could not be checked, 2 a usage error, 3 the numbers cannot "
+    "be read or the results cannot be written.";
 
 typedef struct parse_input {
     const prime_program *program;
     prime_options *options;
 } parse_input;
 
-/* ---- values: each either sets its option or ends the program with a usage error
- * ------------------- */
+/* ---- values: each either sets its option or ends the program with a usage error -------------- */
 
 static unsigned parse_number(struct argp_state *state, const char *what, const char *text,
                              unsigned min, unsigned max) {
@@ -83,8 +79,7 @@ static void parse_workers(struct argp_state *state, const char *text) {
     input->options->workers = parse_number(state, "WORKERS", text, 1, CF_WORKERS_MAX);
 }
 
-/* A word that begins with a minus and a digit: argp takes the rest of it for the option's argument.
- */
+/* A word that begins with a minus and a digit: to argp an option, and the rest is its argument. */
 static void refuse_negative(struct argp_state *state, int digit, const char *rest) {
     char word[64];
     snprintf(word, sizeof word, "-%c%s", digit, rest == NULL ? "" : rest);
@@ -145,8 +140,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state) {
     }
 }
 
-/* ---- the parser
- * ---------------------------------------------------------------------------------- */
+/* ---- the parser ------------------------------------------------------------------------------ */
 
 static void print_version(FILE *stream, struct argp_state *state) {
     fprintf(stream, "%s (primepool) %s\n", state->name, PRIMEPOOL_VERSION);
@@ -157,8 +151,14 @@ void prime_options_parse(prime_options *options, const prime_program *program, i
     *options = (prime_options){.completed = program->completed, .retries = RETRIES_DEFAULT};
     parse_input input = {program, options};
     char doc[1024];
-    snprintf(doc, sizeof doc, "%s\v%s%s", program->doc, program->workers == NULL ? "" : WORKERS_DOC,
-             EXIT_DOC);
+    if (program->workers == NULL) {
+        snprintf(doc, sizeof doc, "%s\v%s", program->doc, EXIT_DOC);
+    } else {
+        snprintf(doc, sizeof doc,
+                 "%s\vWORKERS is a number from 1 to %d. Without it there is one for each processor "
+                 "that may be used.\n\n%s",
+                 program->doc, CF_WORKERS_MAX, EXIT_DOC);
+    }
     struct argp argp = {
         .options = OPTIONS,
         .parser = parse_option,

@@ -13,8 +13,7 @@ static double seconds(int64_t ns) {
     return (double)ns / 1e9;
 }
 
-/* ---- first line
- * ---------------------------------------------------------------------------------- */
+/* ---- first line ------------------------------------------------------------------------------ */
 
 void prime_report_header(prime_report *report, const prime_program *program, size_t count,
                          unsigned workers) {
@@ -30,8 +29,7 @@ void prime_report_header(prime_report *report, const prime_program *program, siz
     output_flush();
 }
 
-/* ---- results
- * ------------------------------------------------------------------------------------- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 static void print_text(const prime_outcome *outcome) {
     if (outcome->failed) {
@@ -74,8 +72,7 @@ void prime_report_outcome(prime_report *report, const prime_outcome *outcome) {
     report->work_ns += outcome->work_ns;
 }
 
-/* ---- last line
- * ----------------------------------------------------------------------------------- */
+/* ---- last line ------------------------------------------------------------------------------- */
 
 static void print_summary(const prime_report *report, const prime_program *program,
                           const prime_options *options, const prime_stats *stats) {

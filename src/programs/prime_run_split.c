@@ -30,8 +30,7 @@
 #define SPAN_MAX         ((uint64_t)1 << 20)
 #define PARTS_PER_WORKER 16 /* in the ring */
 
-/* ---- the task
- * ------------------------------------------------------------------------------------ */
+/* ---- the task -------------------------------------------------------------------------------- */
 
 typedef struct part_arg {
     uint64_t n;
@@ -61,8 +60,7 @@ static const cf_task PART = {
     .result_size = sizeof(part_result),
 };
 
-/* ---- state
- * --------------------------------------------------------------------------------------- */
+/* ---- state ----------------------------------------------------------------------------------- */
 
 typedef struct split_part {
     cf_future *future; /* NULL: submit refused it, with status */
@@ -104,8 +102,7 @@ static void ring_pop(split_run *run) {
     run->count--;
 }
 
-/* ---- collecting
- * ---------------------------------------------------------------------------------- */
+/* ---- collecting ------------------------------------------------------------------------------ */
 
 static void begin_issuing(split_run *run, size_t number) {
     run->number = number;
@@ -193,8 +190,7 @@ static void report_done(void *data) {
     output_flush();
 }
 
-/* ---- issuing
- * ------------------------------------------------------------------------------------- */
+/* ---- issuing --------------------------------------------------------------------------------- */
 
 static part_arg next_part(const split_run *run) {
     uint64_t left = run->end > run->from ? run->end - run->from : 0;

@@ -15,8 +15,7 @@
 #include <error.h>
 #include <stdlib.h>
 
-/* ---- the task
- * ------------------------------------------------------------------------------------ */
+/* ---- the task -------------------------------------------------------------------------------- */
 
 typedef struct check_arg {
     uint64_t n;
@@ -45,8 +44,7 @@ static const cf_task CHECK = {
     .result_size = sizeof(check_result),
 };
 
-/* ---- showing
- * ------------------------------------------------------------------------------------- */
+/* ---- showing --------------------------------------------------------------------------------- */
 
 /* One number's task: `future`, or the status with which submit refused it. Neither once it is
  * shown. */
@@ -113,8 +111,7 @@ static void report_done(void *data) {
     output_flush();
 }
 
-/* ---- submitting and collecting
- * ------------------------------------------------------------------- */
+/* ---- submitting and collecting --------------------------------------------------------------- */
 
 static void submit_all(whole_run *run) {
     const prime_job *job = run->job;

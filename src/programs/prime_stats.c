@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-/* ---- measuring
- * ----------------------------------------------------------------------------------- */
+/* ---- measuring ------------------------------------------------------------------------------- */
 
 static int64_t timeval_ns(struct timeval time) {
     return (int64_t)time.tv_sec * 1000000000 + (int64_t)time.tv_usec * 1000;
@@ -58,8 +57,7 @@ void prime_stats_free(prime_stats *stats) {
     stats->workers = NULL;
 }
 
-/* ---- printing
- * ------------------------------------------------------------------------------------ */
+/* ---- printing -------------------------------------------------------------------------------- */
 
 static double seconds(int64_t ns) {
     return (double)ns / 1e9;
