@@ -1,19 +1,15 @@
 #include "cfutures/arena.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#define CHUNK ((size_t)1 << CFI_BLOCK_CHUNK_LOG2)
-#define GROWTH_LEAST                                                                               \
-    ((size_t)256 << 10)                /* bytes committed at a time: a quarter of what there is, */
-#define GROWTH_MOST ((size_t)16 << 20) /* within these bounds */
+#define CHUNK        ((size_t)CFI_CHUNK_BYTES)
+#define COMMIT_LEAST 4u   /* chunks committed at a time: a quarter of what there is, */
+#define COMMIT_MOST  256u /* within these bounds */
+#define SMALL_MOST   (CHUNK / 2)
 
-static unsigned size_class(size_t size) {
-    unsigned log2 = CFI_BLOCK_MIN_LOG2;
-    while (((size_t)1 << log2) < size) {
-        log2++;
-    }
-    return log2;
-}
+/* ---- creation ----------------------------------------------------------------------------------
+ */
 
 bool cfi_arena_create(cfi_arena *arena, size_t fixed, size_t limit, bool shared) {
     memset(arena, 0, sizeof *arena);
@@ -22,13 +18,18 @@ bool cfi_arena_create(cfi_arena *arena, size_t fixed, size_t limit, bool shared)
         !cfi_region_reserve(&arena->region, fixed + limit, fixed + CHUNK, shared)) {
         return false;
     }
-    arena->used = fixed;
-    arena->committed = fixed;
-    arena->limit = arena->region.size;
+    arena->limit = (uint32_t)(arena->region.size / CHUNK);
+    arena->fixed = arena->used = arena->committed = arena->first_free = (uint32_t)(fixed / CHUNK);
+    arena->chunks = calloc(arena->limit, sizeof *arena->chunks); /* touched as chunks are used */
+    if (arena->chunks == NULL) {
+        cfi_region_release(&arena->region);
+        return false;
+    }
     return true;
 }
 
 void cfi_arena_destroy(cfi_arena *arena) {
+    free(arena->chunks);
     cfi_region_release(&arena->region);
 }
 
@@ -36,76 +37,187 @@ bool cfi_arena_commit_fixed(cfi_arena *arena, size_t offset, size_t length) {
     return cfi_region_commit(&arena->region, offset, length);
 }
 
-static size_t growth_for(const cfi_arena *arena, size_t missing) {
-    size_t growth = arena->committed / 4;
-    growth = growth < GROWTH_LEAST ? GROWTH_LEAST : growth > GROWTH_MOST ? GROWTH_MOST : growth;
+/* ---- chunks ------------------------------------------------------------------------------------
+ */
+
+static bool commit_to(cfi_arena *arena, uint32_t end) {
+    if (end <= arena->committed) {
+        return true;
+    }
+    uint32_t missing = end - arena->committed;
+    uint32_t growth = (arena->committed - arena->fixed) / 4;
+    growth = growth < COMMIT_LEAST ? COMMIT_LEAST : growth > COMMIT_MOST ? COMMIT_MOST : growth;
+    growth = growth < missing ? missing : growth;
     if (growth > arena->limit - arena->committed) {
         growth = arena->limit - arena->committed;
     }
-    return growth < missing ? missing : growth;
-}
-
-/* The next `size` bytes that were never given out; a multiple of CHUNK. */
-static uint64_t take_fresh(cfi_arena *arena, size_t size) {
-    if (size > arena->limit - arena->used) {
-        return 0;
-    }
-    size_t end = arena->used + size;
-    if (end > arena->committed) {
-        size_t missing = end - arena->committed;
-        size_t growth = growth_for(arena, missing);
-        if (!cfi_region_commit(&arena->region, arena->committed, growth)) {
-            growth = missing; /* perhaps just enough is left */
-            if (!cfi_region_commit(&arena->region, arena->committed, growth)) {
-                return 0;
-            }
+    if (!cfi_region_commit(&arena->region, arena->committed * CHUNK, growth * CHUNK)) {
+        growth = missing; /* perhaps just enough is left */
+        if (!cfi_region_commit(&arena->region, arena->committed * CHUNK, growth * CHUNK)) {
+            return false;
         }
-        arena->committed += growth;
     }
-    arena->used = end;
-    return end - size;
-}
-
-static void push_free(cfi_arena *arena, unsigned class, uint64_t block) {
-    memcpy(arena->region.base + block, &arena->free_block[class], sizeof block);
-    arena->free_block[class] = block;
-}
-
-static uint64_t pop_free(cfi_arena *arena, unsigned class) {
-    uint64_t block = arena->free_block[class];
-    memcpy(&arena->free_block[class], arena->region.base + block, sizeof block);
-    return block;
-}
-
-/* Cuts a fresh chunk into blocks of this class, the lowest address to be taken first. */
-static bool refill(cfi_arena *arena, unsigned class) {
-    uint64_t chunk = cfi_arena_take(arena, CHUNK);
-    if (chunk == 0) {
-        return false;
-    }
-    size_t step = (size_t)1 << class;
-    for (size_t offset = CHUNK; offset > 0; offset -= step) {
-        push_free(arena, class, chunk + offset - step);
-    }
+    arena->committed += growth;
     return true;
 }
 
-uint64_t cfi_arena_take(cfi_arena *arena, size_t size) {
-    if (size > (size_t)1 << CFI_BLOCK_MAX_LOG2) {
+/* The first of `count` chunks in a row that are free, or would be if the arena grew. */
+static uint32_t find_run(const cfi_arena *arena, size_t count) {
+    uint32_t start = arena->first_free;
+    for (uint32_t i = start; i < arena->used && i - start < count; i++) {
+        if (arena->chunks[i].blocks_used > 0) {
+            start = i + 1;
+        }
+    }
+    return start;
+}
+
+/* Every chunk of the run is marked as used by one block. 0 when there is no memory. */
+static uint32_t take_run(cfi_arena *arena, size_t count) {
+    uint32_t start = find_run(arena, count);
+    if (count > arena->limit - start || !commit_to(arena, start + (uint32_t)count)) {
         return 0;
     }
-    unsigned class = size_class(size);
-    if (arena->free_block[class] == 0) {
-        if (class >= CFI_BLOCK_CHUNK_LOG2) {
-            return take_fresh(arena, (size_t)1 << class);
-        }
-        if (!refill(arena, class)) {
-            return 0;
-        }
+    uint32_t end = start + (uint32_t)count;
+    for (uint32_t i = start; i < end; i++) {
+        arena->chunks[i].blocks_used = 1;
     }
-    return pop_free(arena, class);
+    if (end > arena->used) {
+        arena->used = end;
+    }
+    if (start == arena->first_free) {
+        arena->first_free = end;
+    }
+    return start;
+}
+
+static void give_run(cfi_arena *arena, uint32_t start, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        arena->chunks[start + i].blocks_used = 0;
+    }
+    if (start < arena->first_free) {
+        arena->first_free = start;
+    }
+}
+
+/* ---- blocks within a chunk ---------------------------------------------------------------------
+ */
+
+static size_t block_bytes(unsigned size) {
+    return (size_t)(size % 2 == 0 ? 64 : 96) << size / 2;
+}
+
+static unsigned block_size_for(size_t bytes) {
+    unsigned size = 0;
+    while (block_bytes(size) < bytes) {
+        size++;
+    }
+    return size;
+}
+
+static void link_partial(cfi_arena *arena, uint32_t number) {
+    cfi_chunk *chunk = &arena->chunks[number];
+    chunk->previous = 0;
+    chunk->next = arena->partial[chunk->size];
+    if (chunk->next != 0) {
+        arena->chunks[chunk->next].previous = number;
+    }
+    arena->partial[chunk->size] = number;
+}
+
+static void unlink_partial(cfi_arena *arena, uint32_t number) {
+    cfi_chunk *chunk = &arena->chunks[number];
+    if (chunk->next != 0) {
+        arena->chunks[chunk->next].previous = chunk->previous;
+    }
+    if (chunk->previous != 0) {
+        arena->chunks[chunk->previous].next = chunk->next;
+    } else {
+        arena->partial[chunk->size] = chunk->next;
+    }
+}
+
+static bool is_full(const cfi_chunk *chunk) {
+    return chunk->blocks_fresh == 0 && chunk->first_free == 0;
+}
+
+static bool begin_chunk(cfi_arena *arena, unsigned size) {
+    uint32_t number = take_run(arena, 1);
+    if (number == 0) {
+        return false;
+    }
+    arena->chunks[number] = (cfi_chunk){
+        .blocks_fresh = (uint16_t)(CHUNK / block_bytes(size)),
+        .size = (uint16_t)size,
+    };
+    link_partial(arena, number);
+    return true;
+}
+
+static char *block_at(const cfi_arena *arena, uint32_t number, uint32_t block) {
+    return arena->region.base + number * CHUNK + block * block_bytes(arena->chunks[number].size);
+}
+
+static uint32_t take_block(cfi_arena *arena, uint32_t number) {
+    cfi_chunk *chunk = &arena->chunks[number];
+    uint32_t block;
+    chunk->blocks_used++;
+    if (chunk->first_free != 0) {
+        block = chunk->first_free - 1u;
+        memcpy(&chunk->first_free, block_at(arena, number, block), sizeof chunk->first_free);
+        if (chunk->first_free > CHUNK / block_bytes(chunk->size)) {
+            chunk->first_free = 0; /* a task wrote where it should not: rather lose the others */
+        }
+    } else {
+        block = (uint32_t)(CHUNK / block_bytes(chunk->size)) - chunk->blocks_fresh--;
+    }
+    if (is_full(chunk)) {
+        unlink_partial(arena, number);
+    }
+    return block;
+}
+
+static void give_block(cfi_arena *arena, uint32_t number, uint32_t block) {
+    cfi_chunk *chunk = &arena->chunks[number];
+    if (is_full(chunk)) {
+        link_partial(arena, number);
+    }
+    memcpy(block_at(arena, number, block), &chunk->first_free, sizeof chunk->first_free);
+    chunk->first_free = (uint16_t)(block + 1);
+    chunk->blocks_used--;
+    if (chunk->blocks_used == 0) {
+        unlink_partial(arena, number);
+        give_run(arena, number, 1);
+    }
+}
+
+/* ---- blocks of any size ------------------------------------------------------------------------
+ */
+
+static size_t chunks_for(size_t size) {
+    return (size + CHUNK - 1) / CHUNK;
+}
+
+uint64_t cfi_arena_take(cfi_arena *arena, size_t size) {
+    if (size > CFI_BLOCK_BYTES_MAX) {
+        return 0;
+    }
+    if (size > SMALL_MOST) {
+        return take_run(arena, chunks_for(size)) * CHUNK;
+    }
+    unsigned class = block_size_for(size);
+    if (arena->partial[class] == 0 && !begin_chunk(arena, class)) {
+        return 0;
+    }
+    uint32_t number = arena->partial[class];
+    return number * CHUNK + take_block(arena, number) * block_bytes(class);
 }
 
 void cfi_arena_give(cfi_arena *arena, uint64_t block, size_t size) {
-    push_free(arena, size_class(size), block);
+    uint32_t number = (uint32_t)(block / CHUNK);
+    if (size > SMALL_MOST) {
+        give_run(arena, number, chunks_for(size));
+    } else {
+        give_block(arena, number, (uint32_t)(block % CHUNK / block_bytes(block_size_for(size))));
+    }
 }

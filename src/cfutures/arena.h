@@ -1,9 +1,14 @@
-/* The memory of one executor: control words, worker records and slots at fixed places, then blocks.
+/* The memory of one executor: control words, worker records and tables at fixed places, then
+ * blocks.
  *
  * Everything that workers see lies in one region, so that it means the same in every process;
  * blocks are named by their offset. Blocks are taken and given back by the caller's process alone,
- * under the executor's lock: no worker can die while it changes the lists. Memory given back is
- * kept for the next block of its size and returned to the system with the executor. */
+ * under the executor's lock: no worker can die while it changes the lists.
+ *
+ * Blocks come out of chunks of 64 KiB. A chunk holds blocks of one size and knows which are free;
+ * when all are, it can serve another size. A larger block is a run of chunks, first fit. Chunks are
+ * kept until the executor goes; what matters is that memory given back serves whatever is asked for
+ * next. */
 #ifndef CFUTURES_ARENA_H
 #define CFUTURES_ARENA_H
 
@@ -14,18 +19,30 @@
 #include <stdint.h>
 
 enum {
-    CFI_BLOCK_MIN_LOG2 = 6,    /* a cache line */
-    CFI_BLOCK_CHUNK_LOG2 = 16, /* smaller blocks are cut from chunks of this size */
-    CFI_BLOCK_MAX_LOG2 = 27,   /* 64 MiB of argument and of result */
+    CFI_CHUNK_BYTES = 64 << 10,
+    CFI_BLOCK_SIZES = 19, /* 64, 96, 128, 192, 256 ... 32 KiB: each at most a third waste */
+    CFI_BLOCK_BYTES_MAX = 129 << 20 /* 64 MiB of argument, as much of result, and a little more */
 };
+
+typedef struct cfi_chunk {
+    uint32_t next, previous; /* chunks of the same block size with free blocks; 0 ends the list */
+    uint16_t blocks_used;    /* 0 = the chunk is free */
+    uint16_t
+        blocks_fresh;    /* of the last ones, never used since the chunk began to hold this size */
+    uint16_t first_free; /* number + 1 of a block given back; each one's first two bytes hold the
+                            next one's; 0 ends the list */
+    uint16_t size;       /* index of the block size */
+} cfi_chunk;
 
 typedef struct cfi_arena {
     cfi_region region;
-    size_t used;      /* bytes given out so far, from the start of the region */
-    size_t committed; /* bytes that may be touched, from `blocks` on */
-    size_t limit;     /* of `used` */
-    uint64_t free_block[CFI_BLOCK_MAX_LOG2 + 1]; /* by log2 of the size; 0 = none, else linked by
-                                                    the first 8 bytes of the block */
+    cfi_chunk *chunks;                 /* of the whole region; private to this process */
+    uint32_t fixed;                    /* chunks at the start that are not for blocks */
+    uint32_t used;                     /* chunks given out so far, the fixed ones too */
+    uint32_t committed;                /* chunks that may be touched */
+    uint32_t limit;                    /* of `used` */
+    uint32_t first_free;               /* no free chunk lies before it */
+    uint32_t partial[CFI_BLOCK_SIZES]; /* lists of chunks with free blocks, by block size */
 } cfi_arena;
 
 /* fixed: bytes at the start of the region that are not blocks (a multiple of 64 KiB). */
@@ -35,8 +52,8 @@ void cfi_arena_destroy(cfi_arena *arena);
 /* Makes part of the fixed area usable. */
 bool cfi_arena_commit_fixed(cfi_arena *arena, size_t offset, size_t length);
 
-/* A block of at least `size` bytes, aligned in the region to its rounded-up size or to 64 KiB,
- * whichever is less. Its content is undefined. 0 when there is no memory. */
+/* The offset of a block of at least `size` bytes, aligned to 32 bytes, and to 64 KiB from that size
+ * on. Its content is undefined. 0 when there is no memory. */
 uint64_t cfi_arena_take(cfi_arena *arena, size_t size);
 void cfi_arena_give(cfi_arena *arena, uint64_t block, size_t size);
 

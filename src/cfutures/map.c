@@ -110,7 +110,7 @@ static size_t choose_chunk(const cf_executor *executor, const cf_task *task, siz
     };
     size_t item = step(task->arg_size) + step(task->result_size) + sizeof(int32_t);
     if (wanted > 0) {
-        size_t most = ((size_t)1 << (CFI_BLOCK_MAX_LOG2 - 1)) / item;
+        size_t most = ((size_t)CFI_BLOCK_BYTES_MAX / 2) / item;
         return wanted < most ? wanted : most;
     }
     size_t items = count / executor->max_workers / TAIL;

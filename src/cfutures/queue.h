@@ -70,6 +70,7 @@ typedef struct cfi_control {
     _Alignas(64) _Atomic uint32_t workers_wanted; /* process pool: see nursery.h */
     _Atomic uint32_t quit;
     _Atomic int32_t spawn_error;
+    _Atomic uint32_t spawn_rounds;
 } cfi_control;
 
 /* The fixed part of the region. */

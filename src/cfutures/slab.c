@@ -100,6 +100,12 @@ static cfi_slab *spare_or_new(cfi_slabs *slabs) {
     return slab;
 }
 
+static void keep_reserve(cfi_slabs *slabs) {
+    if (slabs->spare == NULL && (slabs->spare = make_slab(slabs)) != NULL) {
+        slabs->spare->next = NULL;
+    }
+}
+
 /* The directory's page for this slab number, at the first slab of each page. */
 static bool commit_directory(cfi_slabs *slabs, uint64_t number) {
     enum {
@@ -131,6 +137,7 @@ static bool open_slab(cfi_slabs *slabs) {
     slabs->open = slab;
     slabs->next = 1;
     slabs->in_use++;
+    keep_reserve(slabs);
     return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include "cfutures/worker.h"
 
+#include "platform/futex.h"
 #include "platform/pidfd.h"
 #include "platform/thread_id.h"
 
@@ -14,20 +15,17 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 
 enum {
-    FORK_RETRY_MS = 50,        /* after a fork that failed */
-    FORK_RETRIES_WITHOUT = 40, /* rounds with no worker at all before it is reported: 2 s */
-};
+    FORK_RETRY_MS = 50
+}; /* after a fork that failed */
 
 typedef struct nursery_state {
     const cfi_nursery *links;
     pid_t self;
-    int child_file; /* signalfd for SIGCHLD */
     unsigned alive;
-    int failed_rounds;
+    unsigned known; /* workers that were ever wanted */
     pid_t pids[CF_WORKERS_MAX];
 } nursery_state;
 
@@ -50,10 +48,6 @@ void cfi_nursery_clear(int event_file) {
     } while (r < 0 && errno == EINTR);
 }
 
-static unsigned wanted(const nursery_state *state) {
-    return cfi_load_acquire(&state->links->queue->control->workers_wanted);
-}
-
 /* ---- the worker process ------------------------------------------------------------------------
  */
 
@@ -66,6 +60,8 @@ static void flush_output(void) {
 static void let_signals_through(void) {
     sigset_t none;
     signal(SIGTERM, SIG_DFL);
+    signal(SIGPIPE, SIG_DFL);
+    signal(SIGCHLD, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -76,11 +72,11 @@ static _Noreturn void worker_main(const nursery_state *state, unsigned worker) {
     if (getppid() != state->self) { /* it died before that took effect */
         _exit(EXIT_FAILURE);
     }
+    cfi_store_relaxed(&links->queue->records[worker].id, getpid());
     cfi_thread_name_worker(worker);
     close(links->host_pidfd);
     close(links->command_file);
     close(links->event_file);
-    close(state->child_file);
     let_signals_through();
     cfi_worker_run(links->queue, worker, flush_output);
     _exit(EXIT_SUCCESS); /* the caller's atexit functions and stdio buffers are not ours */
@@ -100,34 +96,36 @@ static bool fork_worker(nursery_state *state, unsigned worker) {
     }
     state->pids[worker] = pid;
     state->alive++;
-    cfi_store_relaxed(&record->id, pid);
     cfi_store_release(&record->life, CFI_ALIVE);
     return true;
 }
 
-/* False when the system refuses a process; those that are there go on meanwhile. */
-static bool fill_vacancies(nursery_state *state) {
-    for (unsigned i = 0; i < wanted(state); i++) {
-        if (cfi_load_acquire(&state->links->queue->records[i].life) == CFI_VACANT &&
-            !fork_worker(state, i)) {
-            return false;
+/* 0, or the error with which the system refused a process; the workers that there are go on
+ * meanwhile. */
+static int fill_vacancies(nursery_state *state) {
+    const cfi_queue *queue = state->links->queue;
+    unsigned wanted = cfi_load_acquire(&queue->control->workers_wanted);
+    state->known = wanted > state->known ? wanted : state->known;
+    for (unsigned i = 0; i < wanted; i++) {
+        if (cfi_load_acquire(&queue->records[i].life) == CFI_VACANT && !fork_worker(state, i)) {
+            return errno;
         }
     }
-    return true;
+    return 0;
 }
 
-static void note_fork_result(nursery_state *state, bool succeeded) {
-    int error = errno;
-    if (succeeded || state->alive > 0) {
-        state->failed_rounds = 0;
-    } else if (++state->failed_rounds == FORK_RETRIES_WITHOUT) {
-        cfi_store_release(&state->links->queue->control->spawn_error, error);
+static void tell_result(const nursery_state *state, int error) {
+    cfi_control *control = state->links->queue->control;
+    cfi_store_release(&control->spawn_error, state->alive > 0 ? 0 : error);
+    cfi_add_acq_rel(&control->spawn_rounds, 1);
+    cfi_futex_wake_all(&control->spawn_rounds, true);
+    if (error != 0 && state->alive == 0) {
         cfi_nursery_notify(state->links->event_file);
     }
 }
 
 static void note_death(nursery_state *state, pid_t pid, int status) {
-    for (unsigned i = 0; i < wanted(state); i++) {
+    for (unsigned i = 0; i < state->known; i++) {
         cfi_record *record = &state->links->queue->records[i];
         if (state->pids[i] == pid) {
             state->pids[i] = 0;
@@ -153,7 +151,7 @@ static void reap(nursery_state *state) {
 }
 
 static _Noreturn void end(nursery_state *state) {
-    for (unsigned i = 0; i < wanted(state); i++) {
+    for (unsigned i = 0; i < state->known; i++) {
         if (state->pids[i] != 0) {
             kill(state->pids[i], SIGKILL);
         }
@@ -165,7 +163,13 @@ static _Noreturn void end(nursery_state *state) {
 /* ---- the loop ----------------------------------------------------------------------------------
  */
 
-static void set_signals(nursery_state *state) {
+static void on_child(int number) {
+    (void)number; /* it is there to end ppoll */
+}
+
+/* SIGCHLD stays blocked but while the nursery sleeps, so none is missed and no call is interrupted.
+ */
+static void set_signals(void) {
     static const int ignored[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGPIPE};
     sigset_t child;
     for (int number = 1; number < NSIG; number++) {
@@ -174,10 +178,10 @@ static void set_signals(nursery_state *state) {
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
         signal(ignored[i], SIG_IGN);
     }
+    signal(SIGCHLD, on_child);
     sigemptyset(&child);
     sigaddset(&child, SIGCHLD);
     sigprocmask(SIG_SETMASK, &child, NULL);
-    state->child_file = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 static void leave_caller_behind(void) {
@@ -194,28 +198,27 @@ static bool host_is_gone(const cfi_nursery *links) {
     return getppid() != links->host;
 }
 
-static void wait_for_events(const nursery_state *state, bool forked) {
-    const cfi_nursery *links = state->links;
+static void wait_for_events(const cfi_nursery *links, bool refused) {
     struct pollfd files[] = {{.fd = links->host_pidfd, .events = POLLIN},
-                             {.fd = links->command_file, .events = POLLIN},
-                             {.fd = state->child_file, .events = POLLIN}};
-    int patience_ms = forked ? cfi_pidfd_poll_ms(links->host_pidfd) : FORK_RETRY_MS;
-    struct signalfd_siginfo info;
-    poll(files, 3, patience_ms);
+                             {.fd = links->command_file, .events = POLLIN}};
+    int patience_ms = refused ? FORK_RETRY_MS : cfi_pidfd_poll_ms(links->host_pidfd);
+    struct timespec patience = {.tv_nsec = patience_ms * 1000000L};
+    sigset_t none;
+    sigemptyset(&none);
+    ppoll(files, 2, patience_ms < 0 ? NULL : &patience, &none);
     cfi_nursery_clear(links->command_file);
-    while (read(state->child_file, &info, sizeof info) > 0) {}
 }
 
 _Noreturn void cfi_nursery_run(const cfi_nursery *nursery) {
     nursery_state state = {.links = nursery, .self = getpid()};
     cfi_thread_name("cf-nursery");
     leave_caller_behind();
-    set_signals(&state);
+    set_signals();
     while (!host_is_gone(nursery) && cfi_load_acquire(&nursery->queue->control->quit) == 0) {
         reap(&state);
-        bool forked = fill_vacancies(&state);
-        note_fork_result(&state, forked);
-        wait_for_events(&state, forked);
+        int error = fill_vacancies(&state);
+        tell_result(&state, error);
+        wait_for_events(nursery, error != 0);
     }
     end(&state);
 }

@@ -21,6 +21,8 @@
 #include "cfutures/executor.h"
 #include "executors/nursery.h"
 
+#include "platform/clock.h"
+#include "platform/futex.h"
 #include "platform/pidfd.h"
 #include "platform/thread_id.h"
 
@@ -31,6 +33,12 @@
 #include <sys/eventfd.h>
 #include <sys/wait.h>
 
+enum {
+    REFUSALS_MOST = 40 /* rounds, 2 s, without a single worker, until the pool is broken */
+};
+
+#define NURSERY_LOOK_NS 10000000 /* how often who waits for the nursery looks whether it lives */
+
 typedef struct process_pool {
     cf_executor base;
     pid_t nursery;
@@ -38,6 +46,7 @@ typedef struct process_pool {
     int command_file;  /* see cfi_nursery */
     int event_file;
     pthread_t supervisor;
+    int refusals; /* rounds in which the nursery could fork no worker; the supervisor's */
 } process_pool;
 
 /* ---- the supervisor ----------------------------------------------------------------------------
@@ -113,6 +122,17 @@ static void reap_nursery(const process_pool *self) {
     } while (r != 0 && errno == EINTR);
 }
 
+/* No worker is left and none can be had, and there may be tasks. */
+static bool is_out_of_workers(process_pool *self) {
+    if (cfi_load_acquire(&self->base.queue.control->spawn_error) == 0 ||
+        workers_wanted(self) == 0) {
+        self->refusals = 0;
+    } else {
+        self->refusals++;
+    }
+    return self->refusals > REFUSALS_MOST;
+}
+
 static void wait_for_events(const process_pool *self) {
     struct pollfd files[] = {{.fd = self->nursery_pidfd, .events = POLLIN},
                              {.fd = self->event_file, .events = POLLIN}};
@@ -126,7 +146,7 @@ static void *supervisor_main(void *context) {
     cfi_thread_name("cf-supervisor");
     while (!nursery_ended(self)) {
         settle_deaths(self);
-        if (cfi_load_acquire(&control->spawn_error) != 0) {
+        if (is_out_of_workers(self)) {
             cfi_executor_break(&self->base);
             quit(self);
         } else if (is_stopped(self) && all_gone(self)) {
@@ -144,11 +164,32 @@ static void *supervisor_main(void *context) {
 /* ---- the executor ------------------------------------------------------------------------------
  */
 
+/* The first worker is waited for, so that submit can say when there is none to be had. */
+static cf_status await_first_worker(process_pool *self) {
+    cfi_control *control = self->base.queue.control;
+    const cfi_record *record = &self->base.queue.records[0];
+    for (;;) {
+        uint32_t rounds = cfi_load_acquire(&control->spawn_rounds);
+        if (cfi_load_acquire(&record->life) != CFI_VACANT) {
+            return CF_OK;
+        }
+        if (cfi_load_acquire(&control->spawn_error) != 0) {
+            cfi_store_release(&control->workers_wanted, 0);
+            cfi_store_release(&control->spawn_error, 0);
+            return CF_EAGAIN;
+        }
+        if (nursery_ended(self)) {
+            return CF_EBROKEN;
+        }
+        cfi_futex_wait(&control->spawn_rounds, rounds, cfi_now_ns() + NURSERY_LOOK_NS, true);
+    }
+}
+
 static cf_status process_pool_start_worker(cf_executor *executor, unsigned worker) {
     process_pool *self = (process_pool *)executor;
     cfi_store_release(&executor->queue.control->workers_wanted, worker + 1);
     cfi_nursery_notify(self->command_file);
-    return CF_OK;
+    return worker == 0 ? await_first_worker(self) : CF_OK;
 }
 
 static void process_pool_stop(cf_executor *executor) {

@@ -28,9 +28,7 @@ typedef struct prime_job {
 /* One task a number. */
 void prime_job_run_whole(const prime_job *job);
 
-/* Many tasks a number, each with a part of its divisors; the method must have parts (.refute). A
- * number is shown when it is decided, which happens in the order of submission: `completed` or not.
- */
+/* Many tasks a number, each with a part of its divisors; the method must have parts (.refute). */
 void prime_job_run_split(const prime_job *job);
 
 /* Where a task ran; and, unless `status` is CF_OK, why there is no result. For a future that is

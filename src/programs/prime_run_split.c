@@ -2,14 +2,15 @@
  *
  *      issue ──▶ [ part | part | part | ... a ring in the order of issue ... | part ] ──▶ collect
  *
- * Parts are issued number by number, as many as the ring holds, so that workers find parts of the
- * next number where one ends, and collected in the same order: at the collecting end all parts of a
- * number pass before the first of the next. A number is decided by a part that refutes it or fails,
- * else by its last one; what is left of it in the ring is then cancelled, and no more of it is
- * issued.
+ * As many parts are out as the ring holds, and they are collected in the order of issue. A number
+ * is decided by a part that refutes it or fails, else by its last one; what is left of it in the
+ * ring is then cancelled, and no more of it is issued.
  *
- * Parts of one number grow, so that little is begun in vain where a small divisor decides; their
- * greatest size costs 1 to 2 ms, short against the run and long against handing it to a worker.
+ * Most numbers that are not prime have a small divisor. A number's first part is therefore short
+ * and alone: the others are issued when it has come back without a divisor, and grow from there, so
+ * that little is begun in vain. Workers would idle in the meantime, so the first part of the next
+ * number is issued a few parts before the end of the one at hand. Not earlier: a number's time runs
+ * from its first part.
  *
  * The main thread alone changes the state below, and only with stop_signals locked; report_done()
  * goes on with it when the main thread never will again.
@@ -25,10 +26,14 @@
 #include <error.h>
 #include <stdlib.h>
 
+/* The longest parts cost 2 to 4 ms by trial: little of a run, and much against handing a part over.
+ * The ring and the look-ahead outlast a main thread that is scheduled late by some of these. */
 #define SPAN_FIRST       ((uint64_t)1 << 12) /* divisors, tried or skipped, in a number's first part */
-#define SPAN_GROWTH      4
-#define SPAN_MAX         ((uint64_t)1 << 20)
-#define PARTS_PER_WORKER 16 /* in the ring */
+#define SPAN_GROWTH      2
+#define SPAN_MAX         ((uint64_t)1 << 21)
+#define RING_PER_WORKER  8 /* parts */
+#define AHEAD_PER_WORKER 3 /* parts of a number still to be issued when the next number is begun   \
+                            */
 
 /* ---- the task -------------------------------------------------------------------------------- */
 
@@ -69,34 +74,51 @@ typedef struct split_part {
     bool last;     /* of its number */
 } split_part;
 
+typedef struct split_number {
+    enum {
+        BEGUN,   /* the first part is out */
+        OPEN,    /* and has come back: more may follow */
+        DECIDED, /* the outcome is known */
+        DONE,    /* and shown */
+    } state;
+    bool issued;         /* up to the last part */
+    uint64_t from, span; /* the next part's divisors, */
+    uint64_t end;        /* all of them below this */
+    prime_outcome outcome;
+    int64_t start_ns, end_ns; /* of the parts collected so far */
+} split_number;
+
 typedef struct split_run {
     const prime_job *job;
-    bool ending; /* futures are no longer released: the main thread may be waiting for one */
+    size_t ahead; /* AHEAD_PER_WORKER times the workers */
+    bool ending;  /* futures are no longer released: the main thread may be waiting for one */
 
     split_part *ring;
     size_t capacity, head, count;
 
-    /* The issuing end: the next part is of this number, */
-    size_t number;
-    uint64_t from, span, end; /* and begins at `from`; the number's last one ends before `end` */
-
-    /* The collecting end: what is known of the number that the ring's head belongs to. */
-    prime_outcome outcome;
-    int64_t start_ns, end_ns;
+    /* done <= current <= begun <= done + capacity; the job's numbers ... */
+    split_number *numbers; /* ... from done to begun - 1, by index modulo capacity */
+    size_t done;           /* ... below this are DONE */
+    size_t current;        /* ... below this need no more parts to be issued */
+    size_t begun;          /* ... below this have been begun */
 } split_run;
 
-static split_part *ring_head(split_run *run) {
-    return &run->ring[run->head];
+static split_number *number_at(const split_run *run, size_t index) {
+    return &run->numbers[index % run->capacity];
 }
 
-static void ring_push(split_run *run, split_part part) {
-    run->ring[(run->head + run->count) % run->capacity] = part;
+static split_part *part_at(const split_run *run, size_t position) {
+    return &run->ring[(run->head + position) % run->capacity];
+}
+
+static void push(split_run *run, split_part part) {
+    *part_at(run, run->count) = part;
     run->count++;
 }
 
-static void ring_pop(split_run *run) {
+static void pop(split_run *run) {
     if (!run->ending) {
-        cf_future_release(ring_head(run)->future);
+        cf_future_release(part_at(run, 0)->future);
     }
     run->head = (run->head + 1) % run->capacity;
     run->count--;
@@ -104,87 +126,116 @@ static void ring_pop(split_run *run) {
 
 /* ---- collecting ------------------------------------------------------------------------------ */
 
-static void begin_issuing(split_run *run, size_t number) {
-    run->number = number;
-    if (number < run->job->count) {
-        run->from = 2;
-        run->span = SPAN_FIRST;
-        run->end = prime_isqrt(run->job->numbers[number]) + 1;
+static void show(split_run *run, size_t index) {
+    split_number *number = number_at(run, index);
+    number->outcome.n = run->job->numbers[index];
+    if (!number->outcome.failed) {
+        number->outcome.elapsed_ns = number->end_ns - number->start_ns;
     }
+    prime_report_outcome(run->job->report, &number->outcome);
+    number->state = DONE;
 }
 
-static void begin_collecting(split_run *run) {
-    run->outcome = (prime_outcome){.worker = -1};
-    run->start_ns = INT64_MAX;
-    run->end_ns = INT64_MIN;
-}
-
-/* Nothing more is to be done for a number of which the ring's head may hold further parts. */
-static void abandon(split_run *run, size_t number) {
-    while (run->count > 0 && ring_head(run)->number == number) {
-        if (ring_head(run)->future != NULL) {
-            cf_future_cancel(ring_head(run)->future);
+/* Moves the marks past the numbers that are behind them, showing those whose turn has come. */
+static void move_marks(split_run *run) {
+    while (run->done < run->begun && number_at(run, run->done)->state >= DECIDED) {
+        if (number_at(run, run->done)->state == DECIDED) {
+            show(run, run->done);
         }
-        ring_pop(run);
+        run->done++;
     }
-    if (run->number == number) {
-        begin_issuing(run, number + 1);
+    if (run->current < run->done) {
+        run->current = run->done;
     }
-    begin_collecting(run);
+    while (run->current < run->begun && (number_at(run, run->current)->issued ||
+                                         number_at(run, run->current)->state >= DECIDED)) {
+        run->current++;
+    }
 }
 
-static void show(split_run *run, size_t number) {
-    run->outcome.n = run->job->numbers[number];
-    if (!run->outcome.failed) {
-        run->outcome.elapsed_ns = run->end_ns - run->start_ns;
+static void cancel_parts(split_run *run, size_t index) {
+    for (size_t i = 0; i < run->count; i++) {
+        if (part_at(run, i)->number == index && part_at(run, i)->future != NULL) {
+            cf_future_cancel(part_at(run, i)->future);
+        }
     }
-    prime_report_outcome(run->job->report, &run->outcome);
 }
 
-static void add_result(split_run *run, const part_result *result) {
-    run->outcome.prime = !result->refuted;
-    run->outcome.work_ns += result->end_ns - result->start_ns;
-    run->start_ns = result->start_ns < run->start_ns ? result->start_ns : run->start_ns;
-    run->end_ns = result->end_ns > run->end_ns ? result->end_ns : run->end_ns;
+static void decide(split_run *run, const split_part *part) {
+    number_at(run, part->number)->state = DECIDED;
+    if (!part->last) {
+        cancel_parts(run, part->number);
+    }
+    if (run->job->completed) {
+        show(run, part->number);
+    }
+    move_marks(run);
 }
 
-/* Takes the part at the ring's head into account; false if it is not done. Locked. */
+static void add_result(split_number *number, const part_result *result) {
+    number->outcome.prime = !result->refuted;
+    number->outcome.work_ns += result->end_ns - result->start_ns;
+    if (number->start_ns > result->start_ns) {
+        number->start_ns = result->start_ns;
+    }
+    if (number->end_ns < result->end_ns) {
+        number->end_ns = result->end_ns;
+    }
+}
+
+/* True if the part no longer matters: its number was decided without it. */
+static bool is_stale(const split_run *run, const split_part *part) {
+    return part->number < run->done || number_at(run, part->number)->state >= DECIDED;
+}
+
+/* Takes the oldest part out of the ring and into account; false if it is not done. Locked. */
 static bool collect(split_run *run) {
-    const split_part part = *ring_head(run);
-    part_result result = {.refuted = true}; /* stays so if the part failed: that decides too */
+    const split_part part = *part_at(run, 0);
+    if (is_stale(run, &part)) {
+        pop(run);
+        return true;
+    }
+    split_number *number = number_at(run, part.number);
+    part_result result;
+    cf_status status = part.status;
     if (part.future == NULL) {
-        prime_outcome_set_refusal(&run->outcome, part.status);
+        prime_outcome_set_refusal(&number->outcome, status);
     } else {
-        cf_status status = cf_future_result(part.future, 0, &result);
+        status = cf_future_result(part.future, 0, &result);
         if (status == CF_ETIMEDOUT) {
             return false;
         }
-        prime_outcome_set_ending(&run->outcome, part.future, status);
+        prime_outcome_set_ending(&number->outcome, part.future, status);
     }
-    ring_pop(run);
-    if (!run->outcome.failed) {
-        add_result(run, &result);
+    pop(run);
+    number->state = OPEN;
+    if (status == CF_OK) {
+        add_result(number, &result);
     }
-    if (part.last || result.refuted) {
-        show(run, part.number);
-        abandon(run, part.number);
+    if (status != CF_OK || result.refuted || part.last) {
+        decide(run, &part);
     }
     return true;
 }
 
-/* Shows all numbers that are decided. Locked. */
+/* Collects what is done at the ring's head. Locked. */
 static void advance(split_run *run) {
     while (run->count > 0 && collect(run)) {}
     output_flush();
 }
 
-/* The program has been told to end. Locked. */
+/* The program has been told to end: shows the numbers of which every part is done. Locked. */
 static void report_done(void *data) {
     split_run *run = data;
     run->ending = true;
     while (run->count > 0) {
         if (!collect(run)) {
-            abandon(run, ring_head(run)->number);
+            number_at(run, part_at(run, 0)->number)->state = DONE; /* will never be known */
+        }
+    }
+    for (size_t i = run->done; i < run->begun; i++) {
+        if (number_at(run, i)->state == DECIDED) {
+            show(run, i);
         }
     }
     output_flush();
@@ -192,61 +243,116 @@ static void report_done(void *data) {
 
 /* ---- issuing --------------------------------------------------------------------------------- */
 
-static part_arg next_part(const split_run *run) {
-    uint64_t left = run->end > run->from ? run->end - run->from : 0;
-    return (part_arg){
-        .n = run->job->numbers[run->number],
-        .from = run->from,
-        .to = run->from + (left < run->span ? left : run->span),
-        .method = run->job->method,
+static bool is_nearly_issued(const split_run *run, const split_number *number) {
+    return number->from + run->ahead * number->span >= number->end;
+}
+
+/* True if one number, and no more, would be open behind the one at hand. */
+static bool may_look_ahead(const split_run *run) {
+    return run->begun == run->current + 1 || number_at(run, run->begun - 1)->state >= DECIDED;
+}
+
+/* The number of which the next part should be issued now; false: none, a part must come back first.
+ */
+static bool choose(const split_run *run, size_t *index) {
+    bool may_begin = run->begun < run->job->count && run->begun < run->done + run->capacity;
+    *index = run->begun;
+    if (run->count == run->capacity) {
+        return false;
+    }
+    if (run->current == run->begun) {
+        return may_begin;
+    }
+    const split_number *current = number_at(run, run->current);
+    if (current->state != OPEN) {
+        return false;
+    }
+    if (!may_begin || !may_look_ahead(run) || !is_nearly_issued(run, current)) {
+        *index = run->current;
+    }
+    return true;
+}
+
+static split_number first_of(uint64_t n) {
+    return (split_number){
+        .state = BEGUN,
+        .from = 2,
+        .span = SPAN_FIRST,
+        .end = prime_isqrt(n) + 1,
+        .outcome = {.worker = -1},
+        .start_ns = INT64_MAX,
+        .end_ns = INT64_MIN,
     };
 }
 
-static void issue(split_run *run) {
-    const cf_submit_options options = {.retries = run->job->retries};
-    const part_arg arg = next_part(run);
-    split_part part = {.number = run->number, .last = arg.to >= run->end};
-    part.status = cf_executor_submit_with(run->job->executor, &PART, &arg, &options, &part.future);
+/* The number after its next part. */
+static split_number after_part(split_number number) {
+    number.from += number.span;
+    number.issued = number.from >= number.end;
+    if (number.span < SPAN_MAX) {
+        number.span *= SPAN_GROWTH;
+    }
+    return number;
+}
+
+static void issue(split_run *run, size_t index) {
+    const prime_job *job = run->job;
+    const cf_submit_options options = {.retries = job->retries};
+    const split_number before =
+        index == run->begun ? first_of(job->numbers[index]) : *number_at(run, index);
+    const split_number after = after_part(before);
+    const part_arg arg = {
+        .n = job->numbers[index],
+        .from = before.from,
+        .to = after.issued ? before.end : after.from,
+        .method = job->method,
+    };
+    split_part part = {.number = index, .last = after.issued};
+    part.status = cf_executor_submit_with(job->executor, &PART, &arg, &options, &part.future);
 
     stop_signals_lock();
-    ring_push(run, part);
-    if (part.last) {
-        begin_issuing(run, run->number + 1);
-    } else {
-        run->from = arg.to;
-        run->span = run->span < SPAN_MAX ? run->span * SPAN_GROWTH : SPAN_MAX;
+    push(run, part);
+    *number_at(run, index) = after;
+    if (index == run->begun) {
+        run->begun++;
     }
+    move_marks(run);
     advance(run);
     stop_signals_unlock();
 }
 
-static void wait_for_head(split_run *run) {
-    cf_future_result(ring_head(run)->future, CF_FOREVER, NULL);
+static void wait_for_part(split_run *run) {
+    cf_future_result(part_at(run, 0)->future, CF_FOREVER, NULL);
     stop_signals_lock();
     advance(run);
     stop_signals_unlock();
 }
 
 void prime_job_run_split(const prime_job *job) {
+    size_t workers = cf_executor_max_workers(job->executor);
     split_run run = {
         .job = job,
-        .capacity = (size_t)PARTS_PER_WORKER * cf_executor_max_workers(job->executor),
+        .ahead = AHEAD_PER_WORKER * workers,
+        .capacity = RING_PER_WORKER * workers,
     };
     run.ring = calloc(run.capacity, sizeof *run.ring);
-    if (run.ring == NULL) {
+    run.numbers = calloc(run.capacity, sizeof *run.numbers);
+    if (run.ring == NULL || run.numbers == NULL) {
         error(EXIT_ITEM, errno, "the list of tasks");
     }
-    begin_issuing(&run, 0);
-    begin_collecting(&run);
-
     stop_signals_start(report_done, &run);
-    while (run.number < job->count || run.count > 0) {
-        if (run.number < job->count && run.count < run.capacity) {
-            issue(&run);
+    while (run.done < job->count) {
+        size_t index;
+        if (choose(&run, &index)) {
+            issue(&run, index);
         } else {
-            wait_for_head(&run);
+            wait_for_part(&run);
         }
     }
     stop_signals_end();
+    while (run.count > 0) {
+        pop(&run);
+    }
     free(run.ring);
+    free(run.numbers);
 }

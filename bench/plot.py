@@ -1,0 +1,95 @@
+"""Draws panels of curves with gnuplot, as PNG and as SVG."""
+
+import dataclasses
+import subprocess
+
+from engine import BenchError
+
+# Okabe and Ito's palette: told apart by colour-blind readers too.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+POINT_TYPES = range(4, 4 + len(COLOURS))
+GREYS = ("#888888", "#000000", "#888888")
+
+WIDTH, HEIGHT = 1400, 680
+TERMINALS = {
+    "png": f'pngcairo noenhanced background "white" size {WIDTH},{HEIGHT} font "sans,12"',
+    "svg": f'svg noenhanced background "white" size {WIDTH},{HEIGHT} font "sans,12"',
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Curve:
+    title: str
+    points: list  # (x, y, lowest y, highest y)
+    style: str = "measured"  # or "level": one measurement as a level line; or "bound": computed
+
+
+@dataclasses.dataclass(frozen=True)
+class Panel:
+    title: str
+    x_label: str
+    y_label: str
+    curves: list
+
+
+def draw(title, panels, stem):
+    """Writes stem.png and stem.svg; returns their paths."""
+    paths = []
+    for ending, terminal in TERMINALS.items():
+        path = stem.with_suffix("." + ending)
+        run_gnuplot(script(title, panels, terminal, path))
+        paths.append(path)
+    return paths
+
+
+def run_gnuplot(text):
+    try:
+        done = subprocess.run(["gnuplot"], input=text, text=True, capture_output=True, check=False)
+    except OSError as error:
+        raise BenchError(f"no picture: gnuplot cannot be started: {error.strerror}") from error
+    if done.returncode != 0:
+        raise BenchError(f"no picture: gnuplot: {done.stderr.strip()}")
+
+
+def script(title, panels, terminal, path):
+    lines = [f"set terminal {terminal}", f"set output {quoted(path)}",
+             "set yrange [0:*]", "set offsets graph 0, 0, graph 0.05, 0",
+             "set grid ytics lc rgb '#dddddd'", "set border 3", "set tics nomirror out",
+             "set key below Left reverse samplen 3", "set bmargin 8",
+             f"set multiplot layout 1,{len(panels)} title {quoted(title)} font ',14'"]
+    measured = {curve.title: None for panel in panels for curve in panel.curves
+                if curve.style == "measured"}
+    marks = {title: (colour, point_type)  # by title: the same in every panel
+             for title, colour, point_type in zip(measured, COLOURS, POINT_TYPES)}
+    for number, panel in enumerate(panels):
+        lines += panel_script(panel, f"$panel{number}_", marks)
+    return "\n".join([*lines, "unset multiplot", ""])
+
+
+def panel_script(panel, prefix, marks):
+    last_x = max(point[0] for curve in panel.curves for point in curve.points)
+    greys = iter(GREYS)
+    lines, plots = [], []
+    for number, curve in enumerate(panel.curves):
+        block = f"{prefix}{number}"
+        rows = [" ".join(f"{value:.6f}" for value in point) for point in curve.points]
+        lines += [f"{block} << EOD", *rows, "EOD"]
+        colour, point_type = marks.get(curve.title) or (next(greys), 0)
+        if curve.style != "bound":
+            plots.append(f"{block} using 1:3:4 with filledcurves fs transparent solid 0.2 "
+                         f"fc rgb '{colour}' notitle")
+        plots.append(f"{block} using 1:2 {line_style(curve, point_type)} lw 2 lc rgb '{colour}' "
+                     f"title {quoted(curve.title)}")
+    return [*lines, f"set title {quoted(panel.title)}", f"set xlabel {quoted(panel.x_label)}",
+            f"set ylabel {quoted(panel.y_label)}", f"set xrange [0.5:{last_x + 0.5}]",
+            f"set xtics {1 + (last_x - 1) // 20}", "plot " + ", ".join(plots)]
+
+
+def line_style(curve, point_type):
+    return {"measured": f"with linespoints pt {point_type} ps 0.8",
+            "level": "with lines",
+            "bound": "with lines dt 3"}[curve.style]
+
+
+def quoted(text):
+    return "'" + str(text).replace("'", "''") + "'"
