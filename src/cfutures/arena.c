@@ -14,8 +14,10 @@
 bool cfi_arena_create(cfi_arena *arena, size_t fixed, size_t limit, bool shared) {
     memset(arena, 0, sizeof *arena);
     limit = limit / CHUNK * CHUNK;
-    if (limit > SIZE_MAX / 2 - fixed ||
-        !cfi_region_reserve(&arena->region, fixed + limit, fixed + CHUNK, shared)) {
+    if (limit > (CFI_CHUNKS_MAX - 1) * CHUNK - fixed) {
+        limit = (CFI_CHUNKS_MAX - 1) * CHUNK - fixed;
+    }
+    if (!cfi_region_reserve(&arena->region, fixed + limit, fixed + CHUNK, shared)) {
         return false;
     }
     arena->limit = (uint32_t)(arena->region.size / CHUNK);

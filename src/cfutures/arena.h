@@ -20,7 +20,8 @@
 
 enum {
     CFI_CHUNK_BYTES = 64 << 10,
-    CFI_BLOCK_SIZES = 19, /* 64, 96, 128, 192, 256 ... 32 KiB: each at most a third waste */
+    CFI_CHUNKS_MAX = 1 << 22, /* 256 GiB: slots are named by 32 bits */
+    CFI_BLOCK_SIZES = 19,     /* 64, 96, 128, 192, 256 ... 32 KiB: each at most a third waste */
     CFI_BLOCK_BYTES_MAX = 129 << 20 /* 64 MiB of argument, as much of result, and a little more */
 };
 

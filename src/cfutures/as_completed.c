@@ -94,6 +94,7 @@ void cf_as_completed_destroy(cf_as_completed *as_completed) {
         return;
     }
     if (cfi_fork_mark_is_ours(as_completed->fork_mark)) {
+        cfi_watch_set_reap(&as_completed->set);
         for (size_t i = 0; i < as_completed->count; i++) {
             cfi_watch_end(&as_completed->watches[i]);
         }

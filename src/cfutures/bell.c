@@ -1,26 +1,33 @@
 #include "cfutures/bell.h"
 
 #include "platform/atomic.h"
+#include "platform/fork_mark.h"
 #include "platform/futex.h"
 #include "platform/region.h"
 
 static _Atomic(cfi_bell *) process_bell;
 
+static bool is_ours(const cfi_bell *bell) {
+    return bell != NULL && cfi_fork_mark_is_ours(bell->fork_mark);
+}
+
 cfi_bell *cfi_bell_of_process(void) {
-    cfi_bell *bell = cfi_load_acquire(&process_bell);
-    if (bell != NULL) {
-        return bell;
+    cfi_bell *known = cfi_load_acquire(&process_bell);
+    if (is_ours(known)) {
+        return known;
     }
     cfi_region page;
-    if (!cfi_region_share_page(&page)) {
+    uint64_t mark = cfi_fork_mark();
+    if (mark == 0 || !cfi_region_share_page(&page)) {
         return NULL;
     }
-    bell = NULL;
-    if (!cfi_cas(&process_bell, &bell, (cfi_bell *)(void *)page.base)) {
-        cfi_region_release(&page); /* another thread was first: `bell` is its bell */
-        return bell;
+    cfi_bell *made = (cfi_bell *)(void *)page.base;
+    made->fork_mark = mark;
+    if (!cfi_cas(&process_bell, &known, made)) {
+        cfi_region_release(&page); /* another thread was first: `known` is its bell */
+        return known;
     }
-    return (cfi_bell *)(void *)page.base;
+    return made;
 }
 
 uint32_t cfi_bell_listen(cfi_bell *bell) {

@@ -16,10 +16,12 @@
 #ifndef CFUTURES_BELL_H
 #define CFUTURES_BELL_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 typedef struct cfi_bell {
+    uint64_t fork_mark; /* of the process whose it is: a forked child makes its own */
     _Atomic uint32_t armed;
     _Atomic uint32_t rung;
 } cfi_bell;

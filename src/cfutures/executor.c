@@ -17,12 +17,14 @@
  */
 
 #define ARENA_LIMIT_DEFAULT ((size_t)64 << 30) /* addresses, not memory */
+#define ARENA_LIMIT_LEAST   ((size_t)1 << 20)
 
 static const cf_pool_options default_options;
 
 static cf_status check_options(const cf_pool_options *options, const cfi_executor_ops *ops) {
     unsigned most = ops->start_worker == NULL ? 1 : CF_WORKERS_MAX;
-    return options->max_workers <= most ? CF_OK : CF_EINVAL;
+    bool limit_suffices = options->arena_limit == 0 || options->arena_limit >= ARENA_LIMIT_LEAST;
+    return options->max_workers <= most && limit_suffices ? CF_OK : CF_EINVAL;
 }
 
 static unsigned choose_workers(const cf_pool_options *options, const cfi_executor_ops *ops) {
@@ -140,6 +142,13 @@ static cf_status start_worker(cf_executor *executor) {
     return executor->started > 0 ? CF_OK : status;
 }
 
+/* The worker clears the result before it runs the task. A map reads how far a chunk came from the
+ * result's first word, also when the worker died before it got there. */
+static void forget_old_result(cf_executor *executor, cfi_slot *slot) {
+    size_t size = slot->result_size < 8 ? slot->result_size : 8;
+    memset(cfi_slot_result(slot, executor->queue.base), 0, size);
+}
+
 /* Under the lock. On success the slot is published. */
 static cf_status enqueue(cf_executor *executor, const cf_task *task, const void *arg,
                          unsigned retries, bool wanted, cfi_slot **slot) {
@@ -159,12 +168,13 @@ static cf_status enqueue(cf_executor *executor, const cf_task *task, const void 
         return CF_ENOMEM;
     }
     taken->task = index;
-    taken->announcement = CFI_NOT_ASKED;
+    cfi_store_relaxed(&taken->announcement, CFI_NOT_ASKED);
     taken->watch = NULL;
     cfi_store_relaxed(&taken->refs, wanted ? 1 : 0);
     if (task->arg_size > 0) {
         memcpy(cfi_slot_payload(taken, executor->queue.base), arg, task->arg_size);
     }
+    forget_old_result(executor, taken);
     cfi_times_stamp_submit(&executor->queue, taken);
     executor->submitted++;
     cfi_slot_open(taken, retries);
@@ -249,6 +259,25 @@ void cfi_slot_release(cfi_slot *slot) {
     }
 }
 
+/* ---- cancelling --------------------------------------------------------------------------------
+ */
+
+static void cancel_slot(cf_executor *executor, cfi_slot *slot) {
+    uint64_t word;
+    if (cfi_slot_withdraw(slot, CFI_CANCELLED, &word)) {
+        cfi_add_relaxed(&executor->cancelled, 1);
+        cfi_completion_announce(&executor->queue, slot, word);
+    }
+}
+
+static void cancel_pending_tasks(cf_executor *executor) {
+    executor->cancels = true;
+    uint64_t tail = cfi_load_relaxed(&executor->queue.control->tail);
+    for (uint64_t ticket = cfi_queue_cursor(&executor->queue); ticket < tail; ticket++) {
+        cancel_slot(executor, cfi_queue_at(&executor->queue, ticket));
+    }
+}
+
 /* ---- dead workers ------------------------------------------------------------------------------
  */
 
@@ -267,6 +296,15 @@ static void settle_as_lost(cf_executor *executor, cfi_slot *slot, unsigned worke
     }
 }
 
+/* Not when all pending tasks were cancelled, and not (after some 10^9 other tasks) when the
+ * directory has come round to the task's own place and would not lead to it any more. */
+static bool may_run_again(const cf_executor *executor, const cfi_slot *slot, uint64_t word) {
+    const uint64_t most = (uint64_t)(CFI_SLABS_QUEUED_MAX - 1) * CFI_SLAB_SLOTS;
+    uint64_t tail = cfi_load_relaxed(&executor->queue.control->tail);
+    return cfi_word_attempts(word) < cfi_word_allowed(word) && !executor->cancels &&
+           tail - cfi_slab_ticket_of(slot) < most;
+}
+
 static void run_again(cf_executor *executor, cfi_slot *slot, unsigned worker) {
     uint64_t word;
     if (cfi_slot_leave(slot, worker, CFI_PENDING, &word)) {
@@ -276,13 +314,20 @@ static void run_again(cf_executor *executor, cfi_slot *slot, unsigned worker) {
 
 /* The slot that the worker was about to begin, was running, or had just settled. */
 static void judge(cf_executor *executor, cfi_slot *slot, unsigned worker, int wait_status) {
+    cfi_record *record = &executor->queue.records[worker];
     uint64_t word = cfi_load_acquire(&slot->word);
     if (cfi_word_is_run_by(word, worker)) {
-        if (cfi_word_attempts(word) < cfi_word_allowed(word)) {
+        cfi_store_relaxed(&record->tasks, cfi_load_relaxed(&record->tasks_settled));
+        cfi_store_relaxed(&record->task_errors, cfi_load_relaxed(&record->task_errors_settled));
+        if (executor->refuses == CF_EBROKEN) {
+            settle_as_lost(executor, slot, worker, CF_EBROKEN, 0);
+        } else if (may_run_again(executor, slot, word)) {
             run_again(executor, slot, worker);
         } else {
             settle_as_lost(executor, slot, worker, CF_EWORKER, wait_status);
         }
+    } else if (cfi_word_phase(word) == CFI_PENDING && executor->cancels) {
+        cancel_slot(executor, slot);
     }
     if (cfi_word_phase(cfi_load_acquire(&slot->word)) == CFI_PENDING) {
         cfi_queue_rewind(&executor->queue, cfi_slab_ticket_of(slot));
@@ -303,52 +348,44 @@ void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_s
         cfi_futex_wake_all(&slot->futex, queue->shared); /* it may have died before it woke them */
         cfi_watch_reap_orphan(executor, slot, worker);
     }
+    cfi_bell_ring_always(queue->bell); /* it may have died with a ring, */
+    cfi_queue_wake_all(queue);         /* or with a wake-up in its hands */
+
     int64_t awake_since_ns = cfi_load_relaxed(&record->awake_since_ns);
     if (awake_since_ns != 0) {
         cfi_bump_owned(&record->busy_ns, cfi_now_ns() - awake_since_ns);
     }
     cfi_store_relaxed(&record->awake_since_ns, 0);
+    cfi_store_relaxed(&record->tasks_settled, cfi_load_relaxed(&record->tasks));
+    cfi_store_relaxed(&record->task_errors_settled, cfi_load_relaxed(&record->task_errors));
     cfi_store_relaxed(&record->current, 0);
-    cfi_queue_wake_all(queue); /* it may have died with a wake-up in its hands */
 }
 
 static void settle_as_broken(cfi_slot *slot, void *context) {
     cf_executor *executor = context;
     uint64_t word;
-    slot->outcome = CF_EBROKEN;
+    slot->outcome = CF_EBROKEN; /* before the CAS that publishes it; nobody else settles any more */
     if (cfi_slot_withdraw(slot, CFI_FINISHED, &word)) {
         cfi_add_relaxed(&executor->lost, 1);
         cfi_completion_announce(&executor->queue, slot, word);
-    } else if (cfi_word_phase(word) == CFI_RUNNING) {
-        settle_as_lost(executor, slot, cfi_word_owner(word), CF_EBROKEN, 0);
     }
 }
 
 void cfi_executor_break(cf_executor *executor) {
     cfi_lock_take(&executor->lock);
     executor->refuses = CF_EBROKEN;
-    cfi_slabs_visit_unsettled(&executor->slabs, settle_as_broken, executor);
-    for (unsigned i = 0; i < executor->started; i++) {
-        cfi_store_relaxed(&executor->queue.records[i].running, 0);
-        cfi_store_relaxed(&executor->queue.records[i].awake_since_ns, 0);
+    unsigned started = executor->started;
+    cfi_lock_give(&executor->lock);
+    for (unsigned i = 0; i < started; i++) {
+        cfi_executor_worker_died(executor, i, 0);
     }
+    cfi_lock_take(&executor->lock);
+    cfi_slabs_visit_pending(&executor->slabs, settle_as_broken, executor);
     cfi_lock_give(&executor->lock);
 }
 
 /* ---- shutdown ----------------------------------------------------------------------------------
  */
-
-static void cancel_pending_tasks(cf_executor *executor) {
-    uint64_t tail = cfi_load_relaxed(&executor->queue.control->tail);
-    for (uint64_t ticket = cfi_queue_cursor(&executor->queue); ticket < tail; ticket++) {
-        uint64_t word;
-        cfi_slot *slot = cfi_queue_at(&executor->queue, ticket);
-        if (cfi_slot_withdraw(slot, CFI_CANCELLED, &word)) {
-            cfi_add_relaxed(&executor->cancelled, 1);
-            cfi_completion_announce(&executor->queue, slot, word);
-        }
-    }
-}
 
 static void close_submission(cf_executor *executor, bool cancel_pending) {
     cfi_lock_take(&executor->lock);

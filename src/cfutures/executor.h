@@ -52,6 +52,7 @@ struct cf_executor {
     cfi_task_table tasks;
     unsigned started;  /* workers */
     cf_status refuses; /* CF_OK while submit is open; else what it says */
+    bool cancels;      /* pending tasks are cancelled, also those of workers that die yet */
     bool destroyed;    /* to be freed with the last slab in use */
     uint64_t submitted;
     _Atomic uint64_t cancelled;
@@ -91,7 +92,8 @@ void cfi_slot_release(cfi_slot *slot);
  * run again or fails; waiters are woken; its record is clean for a successor. No lock held. */
 void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_status);
 
-/* No worker will ever answer again: submit refuses, all unsettled tasks fail with CF_EBROKEN. */
+/* All workers are dead and none will come: submit refuses, all unsettled tasks fail with
+ * CF_EBROKEN. No lock held. */
 void cfi_executor_break(cf_executor *executor);
 
 #endif

@@ -123,6 +123,13 @@ cfi_slot *cfi_queue_claim(cfi_queue *queue, unsigned worker, uint64_t *word) {
     }
 }
 
+void cfi_queue_advance(cfi_queue *queue) {
+    uint64_t seen = cfi_load_acquire(&queue->control->cursor);
+    uint64_t ticket = seen & TICKET_MASK;
+    find_pending(queue, &ticket);
+    cfi_cas(&queue->control->cursor, &seen, (seen & ~TICKET_MASK) | ticket);
+}
+
 static void account_awake(cfi_record *record, int64_t now) {
     cfi_bump_owned(&record->busy_ns, now - cfi_load_relaxed(&record->awake_since_ns));
 }
@@ -131,11 +138,12 @@ bool cfi_queue_sleep(cfi_queue *queue, unsigned worker) {
     cfi_control *control = queue->control;
     cfi_record *record = &queue->records[worker];
     uint32_t woken = cfi_load_acquire(&control->wake_count);
+    bool stop =
+        cfi_load_acquire(&control->stop) != 0; /* first: what came before stop is seen below */
     ask_for_wake(queue);
     if (cfi_queue_has_work(queue)) {
         return true;
     }
-    bool stop = cfi_load_acquire(&control->stop) != 0;
     account_awake(record, cfi_now_ns());
     cfi_store_relaxed(&record->awake_since_ns, 0);
     if (!stop) {

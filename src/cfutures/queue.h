@@ -48,11 +48,13 @@ enum {
 typedef struct cfi_record {
     _Alignas(128) _Atomic uint32_t current; /* slot it is about to begin or is running: index + 1 */
     _Atomic uint32_t running;               /* tasks it is in the middle of */
-    _Atomic uint64_t tasks;                 /* tasks run to their end */
+    _Atomic uint64_t tasks;                 /* tasks run to their end, counted before settling */
     _Atomic uint64_t task_errors;           /* of these, CF_ETASK */
-    _Atomic int64_t busy_ns;                /* until awake_since */
-    _Atomic int64_t awake_since_ns;         /* 0 while asleep */
-    _Atomic int64_t id;                     /* process or thread id */
+    _Atomic uint64_t tasks_settled;       /* the same counts, noted after settling: what holds if */
+    _Atomic uint64_t task_errors_settled; /* the worker died in between */
+    _Atomic int64_t busy_ns;              /* until awake_since */
+    _Atomic int64_t awake_since_ns;       /* 0 while asleep */
+    _Atomic int64_t id;                   /* process or thread id */
     _Atomic uint32_t restarts;
     _Atomic uint32_t life;      /* process pool: see nursery.h */
     _Atomic int32_t exit_state; /* process pool: wait status of the dead worker */
@@ -131,6 +133,8 @@ void cfi_queue_wake_all(cfi_queue *queue);
 cfi_slot *cfi_queue_claim(cfi_queue *queue, unsigned worker, uint64_t *word);
 /* Sleeps until there may be work. False when there is none and will be none: the worker ends. */
 bool cfi_queue_sleep(cfi_queue *queue, unsigned worker);
+/* Moves the cursor past what is no longer pending, for an executor whose workers do not claim. */
+void cfi_queue_advance(cfi_queue *queue);
 /* A woken worker that has claimed a task passes the wake-up on. */
 void cfi_queue_pass_on(cfi_queue *queue);
 

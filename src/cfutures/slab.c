@@ -36,31 +36,41 @@ static void make_spare(cfi_slabs *slabs, cfi_slab *slab) {
     slabs->spare = slab;
 }
 
+static void wait_in_given(cfi_slabs *slabs, cfi_slab *slab) {
+    slab->next = NULL;
+    if (slabs->given == NULL) {
+        slabs->given = slab;
+    } else {
+        slabs->given_last->next = slab;
+    }
+    slabs->given_last = slab;
+}
+
+static void sort_given(cfi_slabs *slabs, cfi_slab *slab) {
+    if (all_settled(slab)) {
+        make_spare(slabs, slab);
+    } else {
+        wait_in_given(slabs, slab);
+    }
+}
+
 void cfi_slabs_retire(cfi_slabs *slabs, cfi_slab *slab) {
     slabs->in_use--;
     if (slabs->open == slab) {
         slabs->open = NULL;
     }
-    if (all_settled(slab)) {
-        make_spare(slabs, slab);
-    } else {
-        slab->next = slabs->given;
-        slabs->given = slab;
-    }
+    sort_given(slabs, slab);
 }
 
+/* A few at a time, in turn: there can be many that wait. */
 static void look_through_given(cfi_slabs *slabs) {
-    cfi_slab *slab = slabs->given;
-    slabs->given = NULL;
-    while (slab != NULL) {
-        cfi_slab *next = slab->next;
-        if (all_settled(slab)) {
-            make_spare(slabs, slab);
-        } else {
-            slab->next = slabs->given;
-            slabs->given = slab;
-        }
-        slab = next;
+    enum {
+        LOOKS = 8
+    };
+    for (int i = 0; i < LOOKS && slabs->given != NULL; i++) {
+        cfi_slab *slab = slabs->given;
+        slabs->given = slab->next;
+        sort_given(slabs, slab);
     }
 }
 
@@ -177,13 +187,12 @@ bool cfi_slabs_close(cfi_slabs *slabs) {
     return left > 0 && give_up(slabs->open, left);
 }
 
-void cfi_slabs_visit_unsettled(cfi_slabs *slabs, void (*visit)(cfi_slot *slot, void *context),
-                               void *context) {
+void cfi_slabs_visit_pending(cfi_slabs *slabs, void (*visit)(cfi_slot *slot, void *context),
+                             void *context) {
     for (cfi_slab *slab = slabs->all; slab != NULL; slab = slab->all_next) {
         for (uint32_t i = 1; i < CFI_SLAB_SLOTS; i++) {
             cfi_slot *slot = cfi_slab_slot(slab, i);
-            uint64_t word = cfi_load_acquire(&slot->word);
-            if (cfi_word_phase(word) != CFI_CLOSED && !cfi_word_settled(word)) {
+            if (cfi_word_phase(cfi_load_acquire(&slot->word)) == CFI_PENDING) {
                 visit(slot, context);
             }
         }

@@ -5,7 +5,8 @@
  *
  * A slab goes back when every slot was handed out and given up (`given_up` counts to 1023) and
  * every task is settled; one that waits only for tasks nobody holds a future of is looked at again
- * when the next slab is needed. A future that is kept for long keeps its slab, 64 KiB, and no more.
+ * when the next slab is needed. A future that is kept for long keeps its slab, 64 KiB,
+ * and what others in it that were given up early had as arguments and results.
  */
 #ifndef CFUTURES_SLAB_H
 #define CFUTURES_SLAB_H
@@ -49,7 +50,8 @@ typedef struct cfi_slabs {
     bool record_times;
     cfi_slab *all;
     cfi_slab *open;  /* the one that slots are handed out from, NULL before the first */
-    cfi_slab *given; /* wholly given up, with tasks that may not be settled */
+    cfi_slab *given; /* wholly given up, with tasks that may not be settled; oldest first */
+    cfi_slab *given_last;
     cfi_slab *spare; /* ready for use again */
     uint32_t next;   /* number of the next slot in `open` */
     size_t in_use;   /* slabs that are neither spare nor given */
@@ -71,8 +73,8 @@ void cfi_slabs_give_block(cfi_slabs *slabs, cfi_slot *slot);
 /* No more slots will be taken. True when the open slab is thereby wholly given up: retire it. */
 bool cfi_slabs_close(cfi_slabs *slabs);
 
-/* Calls visit for each slot whose task is not settled. */
-void cfi_slabs_visit_unsettled(cfi_slabs *slabs, void (*visit)(cfi_slot *slot, void *context),
-                               void *context);
+/* Calls visit for each slot whose task is pending. */
+void cfi_slabs_visit_pending(cfi_slabs *slabs, void (*visit)(cfi_slot *slot, void *context),
+                             void *context);
 
 #endif

@@ -50,13 +50,13 @@ typedef struct cf_future {
     };
     uint32_t arg_size;
     uint32_t result_size;
-    uint32_t next_done;      /* next in the completion stack: index + 1, 0 ends it */
-    int32_t detail;          /* the task's error number, or the wait status of its dead worker */
-    uint16_t task;           /* index into the task table */
-    uint8_t outcome;         /* a cf_status, once FINISHED */
-    uint8_t announcement;    /* a cfi_announcement; under the reap lock */
-    _Atomic uint32_t refs;   /* the caller's handle, watches, and the completion stack */
-    struct cfi_watch *watch; /* who wants to hear of it; under the reap lock */
+    uint32_t next_done; /* next in the completion stack: index + 1, 0 ends it */
+    int32_t detail;     /* the task's error number, or the wait status of its dead worker */
+    uint16_t task;      /* index into the task table */
+    uint8_t outcome;    /* a cf_status, once FINISHED */
+    _Atomic uint8_t announcement; /* a cfi_announcement; under the reap lock once it is open */
+    _Atomic uint32_t refs;        /* the caller's handle, watches, and the completion stack */
+    struct cfi_watch *watch;      /* who wants to hear of it; under the reap lock */
     union {
         unsigned char data[CFI_SLOT_INLINE]; /* argument, then (8-aligned) result, if they fit */
         uint64_t block;                      /* else the offset of the block that holds them */

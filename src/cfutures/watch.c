@@ -27,7 +27,7 @@ static void deliver(cfi_watch *watch) {
 }
 
 static void collect(cfi_slot *slot) {
-    slot->announcement = CFI_COLLECTED;
+    cfi_store_relaxed(&slot->announcement, CFI_COLLECTED);
     for (cfi_watch *watch = slot->watch; watch != NULL; watch = watch->next) {
         deliver(watch);
     }
@@ -58,8 +58,8 @@ void cfi_watch_reap_orphan(cf_executor *executor, cfi_slot *slot, unsigned worke
     cfi_lock_take(&executor->reap_lock);
     reap_locked(executor);
     uint64_t word = cfi_load_acquire(&slot->word);
-    if (slot->announcement == CFI_ASKED && cfi_word_phase(word) == CFI_FINISHED &&
-        cfi_word_owner(word) == worker) {
+    if (cfi_load_relaxed(&slot->announcement) == CFI_ASKED &&
+        cfi_word_phase(word) == CFI_FINISHED && cfi_word_owner(word) == worker) {
         collect(slot);
     }
     cfi_lock_give(&executor->reap_lock);
@@ -93,6 +93,7 @@ static bool know_executor(cfi_watch_set *set, cf_executor *executor) {
     }
     executors[set->executor_count++] = executor;
     set->executors = executors;
+    cfi_watch_reap(executor); /* what earlier sets left there */
     return true;
 }
 
@@ -108,12 +109,12 @@ static bool is_watched_by(const cfi_slot *slot, const cfi_watch_set *set) {
 /* Asks the settler to announce the slot. False when it is settled. */
 static bool ask(cfi_slot *slot) {
     uint64_t word;
-    if (slot->announcement != CFI_NOT_ASKED) {
+    if (cfi_load_relaxed(&slot->announcement) != CFI_NOT_ASKED) {
         return !cfi_word_settled(cfi_load_acquire(&slot->word));
     }
     cfi_slot_retain(slot); /* before the settler can push it */
     if (cfi_slot_flag(slot, CFI_WATCHED, &word)) {
-        slot->announcement = CFI_ASKED;
+        cfi_store_relaxed(&slot->announcement, CFI_ASKED);
         return true;
     }
     cfi_slot_release(slot); /* never the last one: the caller has his own */
@@ -172,10 +173,14 @@ static cfi_watch *pop_ready(cfi_watch_set *set) {
     return watch;
 }
 
-static cfi_watch *reap_and_pop(cfi_watch_set *set) {
+void cfi_watch_set_reap(cfi_watch_set *set) {
     for (size_t i = 0; i < set->executor_count; i++) {
         cfi_watch_reap(set->executors[i]);
     }
+}
+
+static cfi_watch *reap_and_pop(cfi_watch_set *set) {
+    cfi_watch_set_reap(set);
     return pop_ready(set);
 }
 

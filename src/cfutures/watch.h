@@ -53,6 +53,9 @@ typedef enum cfi_watch_begun {
 cfi_watch_begun cfi_watch_begin(cfi_watch_set *set, cfi_watch *watch, cfi_slot *slot, size_t index);
 void cfi_watch_end(cfi_watch *watch);
 
+/* Delivers what is done on the set's executors. */
+void cfi_watch_set_reap(cfi_watch_set *set);
+
 /* The next watch whose slot is settled, NULL when the deadline has passed (negative = never). At
  * least one watch must not have been handed out. One thread at a time. */
 cfi_watch *cfi_watch_set_next(cfi_watch_set *set, int64_t deadline_ns);

@@ -7,10 +7,23 @@
 
 #include <string.h>
 
-static _Thread_local const cfi_queue *own_queue; /* of this thread, while it is a worker */
+static _Thread_local const cfi_worker_scope *innermost_scope;
+
+void cfi_worker_enter(cfi_worker_scope *scope, const cfi_queue *queue) {
+    *scope = (cfi_worker_scope){.queue = queue, .outer = innermost_scope};
+    innermost_scope = scope;
+}
+
+void cfi_worker_leave(const cfi_worker_scope *scope) {
+    innermost_scope = scope->outer;
+}
 
 bool cfi_worker_is_of(const cfi_queue *queue) {
-    return own_queue == queue;
+    const cfi_worker_scope *scope = innermost_scope;
+    while (scope != NULL && scope->queue != queue) {
+        scope = scope->outer;
+    }
+    return scope != NULL;
 }
 
 unsigned cf_task_worker(const cf_task_context *ctx) {
@@ -54,11 +67,14 @@ void cfi_worker_execute(cfi_queue *queue, cfi_slot *slot, uint64_t word, void (*
     if (cfi_slot_leave(slot, ctx.worker, CFI_FINISHED, &word)) {
         cfi_completion_announce(queue, slot, word);
     }
+    cfi_store_relaxed(&record->tasks_settled, cfi_load_relaxed(&record->tasks));
+    cfi_store_relaxed(&record->task_errors_settled, cfi_load_relaxed(&record->task_errors));
 }
 
 void cfi_worker_run(cfi_queue *queue, unsigned worker, void (*after_task)(void)) {
     cfi_record *record = &queue->records[worker];
-    own_queue = queue;
+    cfi_worker_scope scope;
+    cfi_worker_enter(&scope, queue);
     cfi_store_relaxed(&record->awake_since_ns, cfi_now_ns());
     bool woken = true; /* a new worker may stand in for one that died with a wake-up in its hands */
     for (;;) {
@@ -74,7 +90,8 @@ void cfi_worker_run(cfi_queue *queue, unsigned worker, void (*after_task)(void))
         } else if (cfi_queue_sleep(queue, worker)) {
             woken = true;
         } else {
-            return;
+            break;
         }
     }
+    cfi_worker_leave(&scope);
 }

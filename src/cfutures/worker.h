@@ -16,7 +16,15 @@ struct cf_task_context {
  * task printed); NULL = nothing. Returns when the executor is stopped and no work is left. */
 void cfi_worker_run(cfi_queue *queue, unsigned worker, void (*after_task)(void));
 
-/* Whether the calling thread is one of this queue's workers. */
+/* Says of the calling thread that it is a worker of this queue until it leaves. Scopes nest: a task
+ * may run another one, of a serial executor say. */
+typedef struct cfi_worker_scope {
+    const cfi_queue *queue;
+    const struct cfi_worker_scope *outer;
+} cfi_worker_scope;
+
+void cfi_worker_enter(cfi_worker_scope *scope, const cfi_queue *queue);
+void cfi_worker_leave(const cfi_worker_scope *scope);
 bool cfi_worker_is_of(const cfi_queue *queue);
 
 /* Runs one slot that this worker has begun; word: as cfi_slot_begin left it. */

@@ -22,6 +22,7 @@
 #include "executors/nursery.h"
 
 #include "platform/clock.h"
+#include "platform/descriptor.h"
 #include "platform/futex.h"
 #include "platform/pidfd.h"
 #include "platform/thread_id.h"
@@ -37,7 +38,8 @@ enum {
     REFUSALS_MOST = 40 /* rounds, 2 s, without a single worker, until the pool is broken */
 };
 
-#define NURSERY_LOOK_NS 10000000 /* how often who waits for the nursery looks whether it lives */
+#define ORPHANS_NS      1000000000 /* most time given to workers to die with their nursery */
+#define NURSERY_LOOK_NS 10000000   /* how often who waits for the nursery looks whether it lives */
 
 typedef struct process_pool {
     cf_executor base;
@@ -140,6 +142,19 @@ static void wait_for_events(const process_pool *self) {
     cfi_nursery_clear(self->event_file);
 }
 
+/* The nursery is dead and the kernel has sent its workers a SIGKILL; what they leave behind can be
+ * judged when that has taken effect. */
+static void await_orphans(const process_pool *self) {
+    int64_t deadline_ns = cfi_now_ns() + ORPHANS_NS;
+    for (unsigned i = 0; i < workers_wanted(self); i++) {
+        const cfi_record *record = &self->base.queue.records[i];
+        pid_t pid = (pid_t)cfi_load_relaxed(&record->id);
+        if (cfi_load_acquire(&record->life) == CFI_ALIVE && pid > 0) {
+            cfi_process_await_end(pid, deadline_ns);
+        }
+    }
+}
+
 static void *supervisor_main(void *context) {
     process_pool *self = context;
     const cfi_control *control = self->base.queue.control;
@@ -147,8 +162,8 @@ static void *supervisor_main(void *context) {
     while (!nursery_ended(self)) {
         settle_deaths(self);
         if (is_out_of_workers(self)) {
-            cfi_executor_break(&self->base);
             quit(self);
+            cfi_executor_break(&self->base);
         } else if (is_stopped(self) && all_gone(self)) {
             quit(self);
         }
@@ -156,6 +171,7 @@ static void *supervisor_main(void *context) {
     }
     reap_nursery(self);
     if (cfi_load_acquire(&control->quit) == 0) {
+        await_orphans(self);
         cfi_executor_break(&self->base);
     }
     return NULL;
@@ -222,9 +238,23 @@ static const cfi_executor_ops process_pool_ops = {
 /* ---- creation ----------------------------------------------------------------------------------
  */
 
+static void block_signals(sigset_t *before) {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
+static void restore_signals(const sigset_t *before) {
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+/* With signals blocked, so that none reaches the caller's handlers in the child before it has put
+ * them away. */
 static pid_t fork_nursery(process_pool *self) {
     pid_t host = getpid();
     int host_pidfd = cfi_pidfd_open(host);
+    sigset_t before;
+    block_signals(&before);
     pid_t pid = fork();
     if (pid == 0) {
         const cfi_nursery nursery = {
@@ -236,22 +266,26 @@ static pid_t fork_nursery(process_pool *self) {
         };
         cfi_nursery_run(&nursery);
     }
+    restore_signals(&before);
     close(host_pidfd);
     return pid;
 }
 
 static bool start_supervisor(process_pool *self) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* the thread inherits it */
+    sigset_t before;
+    block_signals(&before); /* the thread inherits it */
     int error = pthread_create(&self->supervisor, NULL, supervisor_main, self);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    restore_signals(&before);
     return error == 0;
 }
 
+static int make_eventfd(void) {
+    return cfi_descriptor_above_standard(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
 static bool start_nursery(process_pool *self) {
-    self->command_file = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    self->event_file = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    self->command_file = make_eventfd();
+    self->event_file = make_eventfd();
     if (self->command_file < 0 || self->event_file < 0) {
         return false;
     }

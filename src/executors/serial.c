@@ -2,7 +2,8 @@
  *
  * Each caller runs its own task on its own thread, one task at a time; a task that submits another
  * runs it then and there. The oracle that the other executors must agree with: same slots, same
- * gate, same order. Nothing ever sleeps in the queue; the cursor stays where it is. */
+ * gate, same order. Nothing ever sleeps in the queue. Tasks that other threads have submitted and
+ * not yet run when the executor is shut down are run by who waits for its end. */
 #include "cfutures/executor.h"
 #include "cfutures/worker.h"
 
@@ -15,11 +16,18 @@ typedef struct serial {
     unsigned depth;    /* of tasks within tasks; under run_lock */
 } serial;
 
-static void run_outermost(serial *self, cfi_slot *slot, uint64_t word) {
-    cfi_record *record = &self->base.queue.records[0];
-    int64_t start_ns = cfi_now_ns();
-    cfi_worker_execute(&self->base.queue, slot, word, NULL);
-    cfi_bump_owned(&record->busy_ns, cfi_now_ns() - start_ns);
+/* Under run_lock. */
+static void run(serial *self, cfi_slot *slot, uint64_t word) {
+    cfi_queue *queue = &self->base.queue;
+    cfi_worker_scope scope;
+    int64_t start_ns = self->depth++ == 0 ? cfi_now_ns() : 0;
+    cfi_worker_enter(&scope, queue);
+    cfi_worker_execute(queue, slot, word, NULL);
+    cfi_worker_leave(&scope);
+    if (--self->depth == 0) {
+        cfi_bump_owned(&queue->records[0].busy_ns, cfi_now_ns() - start_ns);
+    }
+    cfi_queue_advance(queue);
 }
 
 static void serial_submitted(cf_executor *executor, cfi_slot *slot) {
@@ -27,13 +35,18 @@ static void serial_submitted(cf_executor *executor, cfi_slot *slot) {
     uint64_t word;
     cfi_lock_take(&self->run_lock);
     if (cfi_slot_begin(slot, 0, &word)) { /* else another thread has cancelled it */
-        self->depth++;
-        if (self->depth == 1) {
-            run_outermost(self, slot, word);
-        } else {
-            cfi_worker_execute(&executor->queue, slot, word, NULL);
-        }
-        self->depth--;
+        run(self, slot, word);
+    }
+    cfi_lock_give(&self->run_lock);
+}
+
+static void serial_join(cf_executor *executor) {
+    serial *self = (serial *)executor;
+    cfi_slot *slot;
+    uint64_t word;
+    cfi_lock_take(&self->run_lock);
+    while ((slot = cfi_queue_claim(&executor->queue, 0, &word)) != NULL) {
+        run(self, slot, word);
     }
     cfi_lock_give(&self->run_lock);
 }
@@ -47,6 +60,7 @@ static void serial_free(cf_executor *executor) {
 static const cfi_executor_ops serial_ops = {
     .kind = "serial",
     .submitted = serial_submitted,
+    .join = serial_join,
     .free = serial_free,
 };
 

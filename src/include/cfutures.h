@@ -106,8 +106,9 @@ typedef struct cf_future cf_future;
 typedef struct cf_pool_options {
     unsigned max_workers; /* 0 = cf_cpu_count(NULL); at most CF_WORKERS_MAX; serial: 0 or 1 */
     bool record_times;    /* keep each task's times for cf_future_info (about 0.1 us a task) */
-    size_t arena_limit;   /* bytes for tasks, arguments and results together; more is CF_ENOMEM from
-                             submit; 0 = 64 GiB, reserved as addresses and taken as needed */
+    size_t arena_limit; /* bytes for tasks, arguments and results together, at least 1 MiB (less is
+                           CF_EINVAL) and at most 256 GiB; more than fits is CF_ENOMEM from submit.
+                           0 = 64 GiB: addresses, of which memory is taken as needed */
 } cf_pool_options;
 
 /* Runs each task inside submit, on the caller's thread. */
@@ -128,14 +129,16 @@ cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **ex
  *
  * A worker that dies (a signal, _exit) costs at most the task it was running: that task is run
  * again if it has retries left, else its future reports CF_EWORKER. The worker is replaced. If the
- * nursery itself dies the pool is broken: every unfinished future reports CF_EBROKEN, submit too.
- * Nursery and workers end by themselves, within a second, when the calling process ends in any way.
+ * nursery itself dies, or if for two seconds not one worker can be had, the pool is broken: every
+ * unfinished future reports CF_EBROKEN, submit too. A worker that is stopped (SIGSTOP) keeps its
+ * task until it goes on. Nursery and workers end by themselves, within a second, when the calling
+ * process ends in any way (exec is no end: it goes on then, and so do they).
  *
  * Signals: nursery and workers start with every handler at its default and no signal blocked; both
  * ignore SIGINT, SIGQUIT and SIGHUP (the caller decides what a Ctrl-C means), the nursery SIGTERM
  * too. The caller gets a SIGCHLD when the nursery ends; SIGCHLD may be ignored, and a wait() of the
  * caller's own may reap the nursery, without harm. Standard input of a worker is /dev/null; what a
- * task prints with stdio is flushed when the task returns.
+ * task prints on stdout is flushed when the task (in a map, its chunk) returns.
  *
  * The shared memory is anonymous (a memfd) and taken from the system by submit, which returns
  * CF_ENOMEM where the kernel refuses it; a memory cgroup kills instead of refusing. It is no
@@ -144,7 +147,8 @@ cf_status cf_process_pool_create(const cf_pool_options *options, cf_executor **e
 
 /* Copies the argument in and queues the task; never waits for it (serial runs it). On CF_OK the
  * caller owns *future; with future == NULL nobody does, and the task runs all the same. CF_EINVAL,
- * CF_ENOMEM, CF_EAGAIN (not one worker can be started), CF_ESHUTDOWN, CF_EBROKEN, CF_EFORKED. */
+ * CF_ENOMEM (also for the 4097th different task), CF_EAGAIN (not one worker can be started),
+ * CF_ESHUTDOWN, CF_EBROKEN, CF_EFORKED. */
 cf_status cf_executor_submit(cf_executor *executor, const cf_task *task, const void *arg,
                              cf_future **future);
 
@@ -158,7 +162,8 @@ cf_status cf_executor_submit_with(cf_executor *executor, const cf_task *task, co
 
 /* What became of one task. */
 typedef struct cf_exception {
-    cf_status status; /* CF_OK, CF_ECANCELLED, CF_ETASK, CF_EWORKER or CF_EBROKEN */
+    cf_status status; /* CF_OK, CF_ECANCELLED, CF_ETASK, CF_EWORKER or CF_EBROKEN; in a map also why
+                         an item could not be submitted */
     int task_error;   /* CF_ETASK: what the task returned */
     int signal;       /* CF_EWORKER: the signal that ended the worker, or 0 if it exited */
     int exit_code;    /* CF_EWORKER: the status it exited with */

@@ -4,6 +4,9 @@
 #ifndef PLATFORM_PIDFD_H
 #define PLATFORM_PIDFD_H
 
+#include "platform/descriptor.h"
+
+#include <stdint.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -17,11 +20,15 @@ enum {
 };
 
 static inline int cfi_pidfd_open(pid_t pid) {
-    return (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by itself */
+    return cfi_descriptor_above_standard((int)syscall(SYS_pidfd_open, pid, 0)); /* close-on-exec */
 }
 
 static inline int cfi_pidfd_poll_ms(int pidfd) {
     return pidfd >= 0 ? -1 : CFI_NO_PIDFD_POLL_MS;
 }
+
+/* Waits until a process that need not be a child of ours has ended, a zombie or not, but at most
+ * until the deadline (CLOCK_MONOTONIC). */
+void cfi_process_await_end(pid_t pid, int64_t deadline_ns);
 
 #endif

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "platform/region.h"
 
+#include "platform/descriptor.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -55,7 +57,10 @@ static bool reserve_exactly(cfi_region *region, size_t size) {
 }
 
 bool cfi_region_reserve(cfi_region *region, size_t size, size_t least, bool shared) {
-    region->file = shared ? memfd_create("cfutures", MFD_CLOEXEC) : -1;
+    region->file = -1;
+    if (shared) {
+        region->file = cfi_descriptor_above_standard(memfd_create("cfutures", MFD_CLOEXEC));
+    }
     if (shared && region->file < 0) {
         return false;
     }
@@ -101,7 +106,8 @@ bool cfi_region_share_page(cfi_region *region) {
 
 void cfi_region_release(cfi_region *region) {
     munmap(region->base, region->size);
-    if (region->file >= 0) {
+    if (region->file >= 0) { /* processes forked since may have it mapped: leave them no memory */
+        fallocate(region->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)region->size);
         close(region->file);
     }
 }
