@@ -1,0 +1,74 @@
+"""Every usage error: exit 2, nothing on stdout, and on stderr `PROGRAM: ` and what is wrong."""
+
+import re
+import unittest
+
+from harness import POOLS, PROGRAMS, SEQUENTIAL, CliTest, run
+
+BAD_WORKERS = ["0", "-1", "-5", "-12", "1025", "abc", "1.5", "", " 4", "4 ", "+4", "0x4", "4x", "99999999999999999999",
+               "-99999999999999999999", "18446744073709551617", "2147483649"]
+BAD_RETRIES = ["-1", "x", "", "1.5", " 1", "+1", "1 ", "0x1", "4294967296", "99999999999999999999"]
+
+
+class Workers(CliTest):
+    def test_bad_values(self):
+        for program in POOLS:
+            for value in BAD_WORKERS:
+                for argv in ([value], ["--split", value], ["--", value]):
+                    with self.subTest(program=program.name, argv=argv):
+                        result = run(program.name, *argv)
+                        self.assertIn(value, result.err)
+                        self.check_failure(program, result, 2, r".*WORKERS.*\b1\b.*\b1024\b")
+
+    def test_two_of_them(self):
+        for program in POOLS:
+            for argv in (["2", "3"], ["2", "--json", "3"], ["2", ""]):
+                with self.subTest(program=program.name, argv=argv):
+                    self.check_failure(program, run(program.name, *argv), 2, ".*WORKERS")
+
+    def test_sequential_takes_none(self):
+        for argv in (["1"], ["4"], [""], ["-1"], ["abc"], ["--", "2"], ["--split", "2"]):
+            with self.subTest(argv=argv):
+                self.check_failure(SEQUENTIAL, run("sequential", *argv), 2, ".")
+
+
+class Options(CliTest):
+    def check_each(self, argv, message):
+        for program in PROGRAMS:
+            with self.subTest(program=program.name, argv=argv):
+                self.check_failure(program, run(program.name, *argv), 2, message)
+
+    def test_unknown(self):
+        for option in ("--nonsense", "-Z", "--split=yes", "--json=1"):
+            self.check_each([option], rf".*{re.escape(option.partition('=')[0].lstrip('-'))}")
+
+    def test_missing_value(self):
+        for option in ("--order", "--method", "--numbers", "--retries", "-o", "-m", "-n", "-R"):
+            self.check_each([option], rf".*{option.lstrip('-')}")
+
+    def test_not_in_this_build(self):
+        for option in ("--timeout=1", "-t1", "--trace=/dev/null", "--joblog=/dev/null", "--report=/dev/null"):
+            self.check_each([option], ".")
+
+    def test_order(self):
+        for value in ("", "Map", "ma", "maps", "input", "map,completed", "map "):
+            self.check_each([f"--order={value}"], rf".*order.*{re.escape(value)}")
+        self.check_each(["-o", "x"], ".*order.*map.*completed")
+
+    def test_method(self):
+        for value in ("vector", "bpsw", "auto", "", "Trial", "tri", "trial "):
+            self.check_each([f"--method={value}"], rf".*method.*{re.escape(value)}")
+        self.check_each(["-m", "x"], ".*method.*trial.*wheel")
+        self.check_each(["--split", "--method=bpsw"], ".*(method|split)")
+
+    def test_retries(self):
+        for value in BAD_RETRIES:
+            self.check_each([f"--retries={value}"], rf".*retries.*{re.escape(value)}")
+        self.check_each(["-R", "-1"], ".*retries.*-1")
+
+    def test_before_anything_else_is_looked_at(self):
+        self.check_each(["--numbers=/nowhere", "--order=x"], ".*order")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,98 @@
+#include "process.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+cf_executor *create_pool(unsigned workers) {
+    cf_executor *pool = NULL;
+    EXPECT(CF_OK, cf_process_pool_create(&(cf_pool_options){.max_workers = workers}, &pool));
+    return pool;
+}
+
+cf_future *submit_retried(cf_executor *pool, const cf_task *task, const void *arg,
+                          unsigned retries) {
+    cf_future *future = NULL;
+    cf_submit_options options = {.retries = retries};
+    EXPECT(CF_OK, cf_executor_submit_with(pool, task, arg, &options, &future));
+    return future;
+}
+
+cf_future *submit(cf_executor *pool, const cf_task *task, const void *arg) {
+    return submit_retried(pool, task, arg, 0);
+}
+
+void check_works(cf_executor *pool) {
+    enum {
+        N = 64
+    };
+    cf_future *futures[N];
+    for (uint64_t i = 0; i < N; i++) {
+        futures[i] = submit(pool, &square_task, &i);
+    }
+    for (uint64_t i = 0; i < N; i++) {
+        uint64_t value = 0;
+        EXPECT(CF_OK, cf_future_result(futures[i], LONG_WAIT, &value));
+        EXPECT_EQ(value, i * i);
+        cf_future_release(futures[i]);
+    }
+}
+
+cf_stats stats_of(cf_executor *pool) {
+    cf_stats stats;
+    EXPECT(CF_OK, cf_executor_stats(pool, &stats));
+    return stats;
+}
+
+static int run_death(const void *arg, void *result, cf_task_context *ctx) {
+    const death *d = arg;
+    if (cf_task_attempt(ctx) > d->attempts) {
+        *(uint64_t *)result = d->value;
+        return 0;
+    }
+    if (d->how <= 0) {
+        _exit(-d->how);
+    }
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* no core files of deaths that are meant */
+    raise(d->how);
+    return d->how; /* it was ignored or handled */
+}
+
+const cf_task death_task = {
+    .name = "death", .run = run_death, .arg_size = sizeof(death), .result_size = sizeof(uint64_t)};
+
+static int run_stuck(const void *arg, void *result, cf_task_context *ctx) {
+    (void)result;
+    (void)ctx;
+    const stuck *s = arg;
+    if (s->pid) {
+        atomic_store(s->pid, getpid());
+    }
+    counter_add(s->begun, 1);
+    for (volatile unsigned spins = 0;; spins++) {}
+    return 0;
+}
+
+const cf_task stuck_task = {.name = "stuck", .run = run_stuck, .arg_size = sizeof(stuck)};
+
+size_t worker_pids(cf_executor *pool, pid_t *pids, size_t room) {
+    size_t count = 0;
+    const unsigned workers = stats_of(pool).workers;
+    for (unsigned w = 0; w < workers && count < room; w++) {
+        cf_worker_stats worker;
+        EXPECT(CF_OK, cf_executor_worker_stats(pool, w, &worker));
+        if (worker.id > 1) { /* whatever the pool says, never kill(0) or kill(-1) */
+            pids[count++] = (pid_t)worker.id;
+        }
+    }
+    return count;
+}
+
+pid_t nursery_of(cf_executor *pool) {
+    whereabouts w = {0};
+    cf_future *f = submit(pool, &whereabouts_task, NULL);
+    EXPECT(CF_OK, cf_future_result(f, LONG_WAIT, &w));
+    cf_future_release(f);
+    cr_assert(w.parent > 1 && w.parent != getpid());
+    return w.parent;
+}

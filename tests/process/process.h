@@ -1,0 +1,34 @@
+/* What the tests of the process pool share: tasks that die, and looks at who is alive. */
+#ifndef TESTS_PROCESS_PROCESS_H
+#define TESTS_PROCESS_PROCESS_H
+
+#include "../check.h"
+
+cf_executor *create_pool(unsigned workers);
+cf_future *submit(cf_executor *pool, const cf_task *task, const void *arg);
+cf_future *submit_retried(cf_executor *pool, const cf_task *task, const void *arg,
+                          unsigned retries);
+/* Runs some squares, checks them: the pool works. */
+void check_works(cf_executor *pool);
+cf_stats stats_of(cf_executor *pool);
+
+/* How a task ends its worker: by a signal (> 0), or by _exit(-how) (<= 0). */
+typedef struct death {
+    int how;
+    unsigned attempts; /* dies in the first so many attempts, then gives `value` */
+    uint64_t value;
+} death;
+extern const cf_task death_task; /* death -> uint64_t */
+
+/* A task that never ends, and tells which process runs it. */
+typedef struct stuck {
+    counter *begun;
+    _Atomic pid_t *pid;
+} stuck;
+extern const cf_task stuck_task;
+
+/* Process ids of the workers, as the pool tells them now; returns how many there are. */
+size_t worker_pids(cf_executor *pool, pid_t *pids, size_t room);
+pid_t nursery_of(cf_executor *pool);
+
+#endif

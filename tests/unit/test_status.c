@@ -1,0 +1,119 @@
+/* Names, messages and sentences. */
+#include "../check.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+TestSuite(status, .timeout = TEST_SECONDS);
+
+Test(status, each_has_its_name_and_message) {
+    static const struct {
+        cf_status status;
+        const char *name;
+        const char *message;
+    } all[] = {
+#define STATUS_ROW(name, message) {name, #name, message},
+        CF_STATUS_LIST(STATUS_ROW)
+#undef STATUS_ROW
+    };
+    EXPECT_EQ(CF_OK, 0);
+    EXPECT_EQ(COUNT_OF(all), CF_EEXHAUSTED + 1);
+    for (size_t i = 0; i < COUNT_OF(all); i++) {
+        EXPECT_EQ(all[i].status, i);
+        cr_assert_str_eq(cf_status_name(all[i].status), all[i].name);
+        cr_assert_str_eq(cf_status_message(all[i].status), all[i].message);
+    }
+}
+
+Test(status, a_number_that_is_none) {
+    static const int numbers[] = {-1, CF_EEXHAUSTED + 1, 1000, INT_MAX, INT_MIN};
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        cr_assert_str_eq(cf_status_name((cf_status)numbers[i]), "CF_?");
+        const char *message = cf_status_message((cf_status)numbers[i]);
+        cr_assert(message && message[0]);
+    }
+}
+
+Test(status, states_have_names) {
+    cr_assert_str_eq(cf_state_name(CF_PENDING), "pending");
+    cr_assert_str_eq(cf_state_name(CF_RUNNING), "running");
+    cr_assert_str_eq(cf_state_name(CF_FINISHED), "finished");
+    cr_assert_str_eq(cf_state_name(CF_CANCELLED), "cancelled");
+    cr_assert(cf_state_name((cf_state)99) != NULL);
+    cr_assert(cf_state_name((cf_state)-1) != NULL);
+}
+
+static void expect_sentence(cf_exception e, const char *wanted) {
+    char text[200];
+    cr_assert(cf_exception_describe(&e, text, sizeof text) == text);
+    cr_assert_str_eq(text, wanted);
+}
+
+Test(status, an_exception_is_a_sentence) {
+    expect_sentence((cf_exception){.status = CF_EWORKER, .signal = SIGKILL},
+                    "killed by signal 9 (SIGKILL)");
+    expect_sentence((cf_exception){.status = CF_EWORKER, .signal = SIGSEGV},
+                    "killed by signal 11 (SIGSEGV)");
+    expect_sentence((cf_exception){.status = CF_EWORKER, .exit_code = 3}, "exited with status 3");
+    expect_sentence((cf_exception){.status = CF_EWORKER, .exit_code = 0}, "exited with status 0");
+    expect_sentence((cf_exception){.status = CF_ETASK, .task_error = ENOENT},
+                    "error: No such file or directory");
+    expect_sentence((cf_exception){.status = CF_ECANCELLED}, "cancelled");
+}
+
+Test(status, every_signal_has_a_sentence) {
+    for (int s = 1; s < 32; s++) {
+        char wanted[64];
+        snprintf(wanted, sizeof wanted, "killed by signal %d (SIG%s)", s, sigabbrev_np(s));
+        expect_sentence((cf_exception){.status = CF_EWORKER, .signal = s}, wanted);
+    }
+    for (int s = 32; s <= 64; s++) { /* real-time signals: a number will do */
+        char text[100], wanted[64];
+        cf_exception e = {.status = CF_EWORKER, .signal = s};
+        snprintf(wanted, sizeof wanted, "killed by signal %d", s);
+        cf_exception_describe(&e, text, sizeof text);
+        cr_assert(strncmp(text, wanted, strlen(wanted)) == 0, "%s", text);
+    }
+}
+
+Test(status, every_other_exception_says_something) {
+    static const int errors[] = {0, 1, -1, 9999, INT_MAX, INT_MIN};
+    char text[200];
+    for (size_t i = 0; i < COUNT_OF(errors); i++) {
+        cf_exception e = {.status = CF_ETASK, .task_error = errors[i]};
+        cf_exception_describe(&e, text, sizeof text);
+        cr_assert(strncmp(text, "error: ", 7) == 0 && strlen(text) > 7, "%s", text);
+    }
+    for (int status = -1; status <= CF_EEXHAUSTED + 1; status++) {
+        cf_exception e = {.status = (cf_status)status, .worker = -1};
+        cf_exception_describe(&e, text, sizeof text);
+        cr_assert(text[0] != '\0', "status %d says nothing", status);
+    }
+}
+
+Test(status, sentences_are_cut_to_fit) {
+    static const cf_exception all[] = {
+        {.status = CF_OK},
+        {.status = CF_ECANCELLED},
+        {.status = CF_EBROKEN},
+        {.status = CF_ETASK, .task_error = EACCES},
+        {.status = CF_EWORKER, .signal = SIGABRT},
+        {.status = CF_EWORKER, .exit_code = 255},
+    };
+    for (size_t i = 0; i < COUNT_OF(all); i++) {
+        char whole[200], text[201];
+        size_t length = strlen(cf_exception_describe(&all[i], whole, sizeof whole));
+        cr_assert(length < sizeof whole - 1);
+        for (size_t size = 0; size < sizeof whole; size++) {
+            memset(text, 'x', sizeof text);
+            cr_assert(cf_exception_describe(&all[i], text, size) == text);
+            size_t kept = size == 0 ? 0 : size - 1 < length ? size - 1 : length;
+            cr_assert(memcmp(text, whole, kept) == 0);
+            cr_assert(size == 0 || text[kept] == '\0');
+            cr_assert(text[size] == 'x'); /* nothing is written behind the room given */
+        }
+    }
+}
