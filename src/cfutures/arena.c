@@ -1,5 +1,7 @@
 #include "cfutures/arena.h"
 
+#include "platform/atomic.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,8 +25,8 @@ bool cfi_arena_create(cfi_arena *arena, size_t fixed, size_t limit, bool shared)
     arena->limit = (uint32_t)(arena->region.size / CHUNK);
     arena->fixed = arena->used = arena->committed = arena->first_free = (uint32_t)(fixed / CHUNK);
     arena->chunks = calloc(arena->limit, sizeof *arena->chunks); /* touched as chunks are used */
-    if (arena->chunks == NULL) {
-        cfi_region_release(&arena->region);
+    if (arena->chunks == NULL || !cfi_region_open(arena->region.base, 0, fixed)) {
+        cfi_arena_destroy(arena);
         return false;
     }
     return true;
@@ -60,6 +62,7 @@ static bool commit_to(cfi_arena *arena, uint32_t end) {
         }
     }
     arena->committed += growth;
+    cfi_store_release(arena->told, arena->committed * CHUNK); /* before any slot there is opened */
     return true;
 }
 

@@ -41,16 +41,18 @@ typedef struct cfi_arena {
     uint32_t fixed;                    /* chunks at the start that are not for blocks */
     uint32_t used;                     /* chunks given out so far, the fixed ones too */
     uint32_t committed;                /* chunks that may be touched */
+    _Atomic uint64_t *told;            /* where workers read `committed`, in bytes */
     uint32_t limit;                    /* of `used` */
     uint32_t first_free;               /* no free chunk lies before it */
     uint32_t partial[CFI_BLOCK_SIZES]; /* lists of chunks with free blocks, by block size */
 } cfi_arena;
 
-/* fixed: bytes at the start of the region that are not blocks (a multiple of 64 KiB). */
+/* fixed: bytes at the start of the region that are not blocks (a multiple of 64 KiB); they are open
+ * to this process and its children. `told` is to be set before the first block is taken. */
 bool cfi_arena_create(cfi_arena *arena, size_t fixed, size_t limit, bool shared);
 void cfi_arena_destroy(cfi_arena *arena);
 
-/* Makes part of the fixed area usable. */
+/* Gives memory to part of the fixed area. */
 bool cfi_arena_commit_fixed(cfi_arena *arena, size_t offset, size_t length);
 
 /* The offset of a block of at least `size` bytes, aligned to 32 bytes, and to 64 KiB from that size

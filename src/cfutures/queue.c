@@ -7,7 +7,7 @@
 #define TICKET_MASK ((UINT64_C(1) << 48) - 1)
 #define EPOCH       (UINT64_C(1) << 48)
 
-void cfi_queue_init(cfi_queue *queue, const cfi_arena *arena, cfi_bell *bell, bool shared) {
+void cfi_queue_init(cfi_queue *queue, cfi_arena *arena, cfi_bell *bell, bool shared) {
     char *base = arena->region.base;
     queue->base = base;
     queue->control = (void *)(base + CFI_CONTROL_AT);
@@ -16,6 +16,8 @@ void cfi_queue_init(cfi_queue *queue, const cfi_arena *arena, cfi_bell *bell, bo
     queue->directory = (void *)(base + CFI_DIRECTORY_AT);
     queue->bell = bell;
     queue->shared = shared;
+    queue->followed = CFI_FIXED_BYTES;
+    arena->told = &queue->control->committed;
 }
 
 cfi_slot *cfi_queue_at(const cfi_queue *queue, uint64_t ticket) {
@@ -86,10 +88,19 @@ void cfi_queue_pass_on(cfi_queue *queue) {
 /* ---- the worker's side -------------------------------------------------------------------------
  */
 
+/* Without memory to do so it ends in a segmentation fault: the worker dies as it would of any
+ * other. */
+void cfi_queue_follow_growth(cfi_queue *queue) {
+    uint64_t committed = cfi_load_acquire(&queue->control->committed);
+    if (queue->shared && committed > queue->followed) {
+        cfi_region_open(queue->base, queue->followed, committed - queue->followed);
+        queue->followed = committed;
+    }
+}
+
 /* The first pending slot from *ticket on, NULL when there is none; *ticket is left on it or at the
  * tail. */
-static cfi_slot *find_pending(const cfi_queue *queue, uint64_t *ticket) {
-    uint64_t tail = cfi_load_acquire(&queue->control->tail);
+static cfi_slot *find_pending(const cfi_queue *queue, uint64_t *ticket, uint64_t tail) {
     for (; *ticket < tail; ++*ticket) {
         cfi_slot *slot = cfi_queue_at(queue, *ticket);
         if (cfi_word_phase(cfi_load_relaxed(&slot->word)) == CFI_PENDING) {
@@ -105,7 +116,9 @@ cfi_slot *cfi_queue_claim(cfi_queue *queue, unsigned worker, uint64_t *word) {
     for (;;) {
         uint64_t seen = cfi_load_acquire(&control->cursor);
         uint64_t ticket = seen & TICKET_MASK;
-        cfi_slot *slot = find_pending(queue, &ticket);
+        uint64_t tail = cfi_load_acquire(&control->tail);
+        cfi_queue_follow_growth(queue);
+        cfi_slot *slot = find_pending(queue, &ticket, tail);
         if (slot == NULL) {
             if (ticket == (seen & TICKET_MASK)) {
                 return NULL;
@@ -126,7 +139,7 @@ cfi_slot *cfi_queue_claim(cfi_queue *queue, unsigned worker, uint64_t *word) {
 void cfi_queue_advance(cfi_queue *queue) {
     uint64_t seen = cfi_load_acquire(&queue->control->cursor);
     uint64_t ticket = seen & TICKET_MASK;
-    find_pending(queue, &ticket);
+    find_pending(queue, &ticket, cfi_load_acquire(&queue->control->tail));
     cfi_cas(&queue->control->cursor, &seen, (seen & ~TICKET_MASK) | ticket);
 }
 

@@ -65,6 +65,7 @@ _Static_assert(sizeof(cfi_record) == 128, "records do not share cache lines");
 typedef struct cfi_control {
     _Alignas(64) _Atomic uint64_t cursor; /* bits 0-47 ticket, 48-63 epoch */
     _Alignas(64) _Atomic uint64_t tail;   /* the next ticket to be given out */
+    _Atomic uint64_t committed;           /* bytes of the region that slots and blocks may lie in */
     _Alignas(64) _Atomic uint32_t need_wake;
     _Atomic uint32_t wake_count;        /* futex that idle workers sleep on */
     _Atomic uint32_t stop;              /* workers end when there is no more work */
@@ -95,11 +96,12 @@ typedef struct cfi_queue {
     _Atomic(cf_task_fn *) *tasks; /* the functions of the task table */
     _Atomic uint32_t *directory;  /* slab of ticket t: directory[t / 1024 % CFI_SLABS_QUEUED_MAX] */
     cfi_bell *bell;
-    bool shared; /* with other processes */
+    bool shared;       /* with other processes */
+    uint64_t followed; /* shared, in a worker process: what it has opened of `committed` */
 } cfi_queue;
 
 /* The arena's control words and `workers` records must be committed. */
-void cfi_queue_init(cfi_queue *queue, const cfi_arena *arena, cfi_bell *bell, bool shared);
+void cfi_queue_init(cfi_queue *queue, cfi_arena *arena, cfi_bell *bell, bool shared);
 
 static inline cfi_slot *cfi_queue_slot(const cfi_queue *queue, uint32_t index) {
     return (cfi_slot *)(void *)(queue->base + (size_t)index * sizeof(cfi_slot));
@@ -129,6 +131,8 @@ void cfi_queue_wake_all(cfi_queue *queue);
 /* ---- the worker's side -------------------------------------------------------------------------
  */
 
+/* A worker process calls this before it goes where the region may have grown since. */
+void cfi_queue_follow_growth(cfi_queue *queue);
 /* Begins the first pending task, if there is one. */
 cfi_slot *cfi_queue_claim(cfi_queue *queue, unsigned worker, uint64_t *word);
 /* Sleeps until there may be work. False when there is none and will be none: the worker ends. */

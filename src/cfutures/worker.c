@@ -50,6 +50,7 @@ void cfi_worker_execute(cfi_queue *queue, cfi_slot *slot, uint64_t word, void (*
     cf_task_context ctx = {.worker = cfi_word_owner(word), .attempt = cfi_word_attempts(word)};
     cfi_record *record = &queue->records[ctx.worker];
 
+    cfi_queue_follow_growth(queue); /* the slot may have been opened after it was looked for */
     cfi_times_stamp_start(queue, slot);
     cfi_bump_owned(&record->running, 1);
     int error = call_task(queue, slot, &ctx);

@@ -37,7 +37,7 @@ static bool map_file_over(char *base, size_t size, int file) {
     if (!file_size_allowed(size) || ftruncate(file, (off_t)size) != 0) {
         return false;
     }
-    return mmap(base, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) != MAP_FAILED;
+    return mmap(base, size, PROT_NONE, MAP_SHARED | MAP_FIXED, file, 0) != MAP_FAILED;
 }
 
 static bool reserve_exactly(cfi_region *region, size_t size) {
@@ -90,10 +90,12 @@ bool cfi_region_commit(cfi_region *region, size_t offset, size_t length) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t start = offset / page * page;
     size_t end = (offset + length + page - 1) / page * page;
-    if (region->file >= 0) {
-        return allocate_in_file(region->file, start, end - start);
-    }
-    return mprotect(region->base + start, end - start, PROT_READ | PROT_WRITE) == 0;
+    return (region->file < 0 || allocate_in_file(region->file, start, end - start)) &&
+           cfi_region_open(region->base, start, end - start);
+}
+
+bool cfi_region_open(char *base, size_t offset, size_t length) {
+    return mprotect(base + offset, length, PROT_READ | PROT_WRITE) == 0;
 }
 
 bool cfi_region_share_page(cfi_region *region) {

@@ -2,7 +2,11 @@
  *
  * A shared region is one anonymous file (memfd) that forked processes share at the same addresses;
  * its memory is allocated when a piece is committed, so that a system without memory says so there
- * and does not raise SIGBUS at the first touch. A private one is ordinary anonymous memory. */
+ * and does not raise SIGBUS at the first touch. A private one is ordinary anonymous memory.
+ *
+ * What is not committed cannot be touched. That is for those who go through all that a process has:
+ * mlockall, or valgrind's search for leaks, would else fill the whole reserve. Protection is a
+ * process's own, so the others open for themselves what one of them has committed. */
 #ifndef PLATFORM_REGION_H
 #define PLATFORM_REGION_H
 
@@ -27,6 +31,10 @@ bool cfi_region_commit(cfi_region *region, size_t offset, size_t length);
 
 /* One zeroed page that forked processes share, usable at once; too small for the care above. */
 bool cfi_region_share_page(cfi_region *region);
+
+/* Makes [offset, offset + length) of a region usable in this process, after it was committed in
+ * another. */
+bool cfi_region_open(char *base, size_t offset, size_t length);
 
 void cfi_region_release(cfi_region *region);
 
