@@ -21,15 +21,16 @@
  *
  * Errors      Calls that can fail return a cf_status, CF_OK being 0. The library never prints,
  * never exits and never aborts. A task's own error number is a channel of its own (CF_ETASK), a
- *             worker that died another (CF_EWORKER): cf_future_exception tells the details.
- * Ownership   Arguments are copied in by submit, results are copied out by result. A cf_future
- * belongs to the caller until cf_future_release; it stays valid after the executor is destroyed. A
- * cf_task and its strings are copied too and may go away after the call. Threads     Every call may
- * be made from any thread at any time, except that an executor may be destroyed once only and not
- * while another call uses it, and that one cf_as_completed serves one thread at a time. Time
- * Durations and points in time are int64_t nanoseconds; points are on CLOCK_MONOTONIC. A timeout of
- * 0 looks once, CF_FOREVER (any negative value) waits for ever. Signals do not end a wait. Options
- * NULL or a zeroed struct means the defaults.
+ *             worker that died another (CF_EWORKER): cf_future_exception tells the details. NULL in
+ *             place of an object, or of the place for an answer, is CF_EINVAL unless it is said to
+ * be allowed. Ownership   Arguments are copied in by submit, results are copied out by result. A
+ * cf_future belongs to the caller until cf_future_release; it stays valid after the executor is
+ * destroyed. A cf_task and its strings are copied too and may go away after the call. Threads Every
+ * call may be made from any thread at any time, except that an executor may be destroyed once only
+ * and not while another call uses it, and that one cf_as_completed serves one thread at a time.
+ * Time Durations and points in time are int64_t nanoseconds; points are on CLOCK_MONOTONIC. A
+ * timeout of 0 looks once, CF_FOREVER (any negative value) waits for ever. Signals do not end a
+ * wait. Options NULL or a zeroed struct means the defaults.
  */
 #ifndef CFUTURES_H
 #define CFUTURES_H

@@ -28,6 +28,8 @@ static void check(const prime_program *program, const prime_options *options,
     prime_stats_begin(&stats);
     cf_executor *executor = create_executor(program, options);
     prime_report_header(report, program, list->count, cf_executor_max_workers(executor));
+    stop_signals_block(); /* until here nothing could be reported: a signal simply ends the program
+                           */
 
     const prime_job job = {
         .executor = executor,
@@ -60,7 +62,6 @@ int prime_program_main(const prime_program *program, int argc, char **argv) {
     number_list_sort(&list, program->descending);
 
     prime_report report = {.json = options.json};
-    stop_signals_block();
     check(program, &options, &list, &report);
     number_list_free(&list);
     return report.failed > 0 ? EXIT_ITEM : EXIT_SUCCESS;

@@ -1,6 +1,7 @@
 """What the command-line tests share: the programs and their expected text, starting them, and looking at
 their processes through /proc."""
 
+import ctypes
 import faulthandler
 import json
 import os
@@ -22,6 +23,8 @@ BIN = os.environ["PRIMEPOOL_BIN"]
 
 DEADLINE = 60.0  # seconds that a program gets to end by itself, also on a busy machine with sanitizers on
 GONE_WITHIN = 1.0  # seconds after which no process of a program that has ended may be left
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
 MARK = "PRIMEPOOL_TEST_MARK"  # environment variable that tells the processes of one run
 
 # ---- numbers ---------------------------------------------------------------------------------------
@@ -151,7 +154,7 @@ class Result(NamedTuple):
 class Running:
     """A program that has been started, in a session of its own; leaving the context ends it."""
 
-    def __init__(self, name, *args, stdin=None, stdout=subprocess.PIPE, prepare=None, user=None):
+    def __init__(self, name, *args, stdin=None, stdout=subprocess.PIPE, prepare=None, user=None, env=None):
         self.mark = uuid.uuid4().hex
         self._stderr = tempfile.TemporaryFile()
         self._seen = b""  # all that was read of stdout
@@ -162,6 +165,7 @@ class Running:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD):
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, [])
+            LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # nothing is left of a test that is killed
             if prepare:
                 prepare()
 
@@ -171,7 +175,8 @@ class Running:
         try:
             self.process = subprocess.Popen(
                 [os.path.join(BIN, name), *args], stdin=reader, stdout=stdout, stderr=self._stderr, bufsize=0,
-                env={**os.environ, MARK: self.mark}, start_new_session=True, preexec_fn=before_exec, user=user)
+                env={**os.environ, **(env or {}), MARK: self.mark}, user=user, start_new_session=True,
+                preexec_fn=before_exec)
         finally:
             os.close(reader)
         self.pid = self.process.pid

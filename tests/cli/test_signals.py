@@ -199,13 +199,16 @@ class Inherited(CliTest):
 class Harmless(CliTest):
     def test_a_storm(self):
         """Signals that are ignored by default disturb nothing."""
+        # LeakSanitizer stops the program by ptrace when it ends, for ever if a signal comes between.
+        no_leak_check = {"ASAN_OPTIONS": "detect_leaks=0"}
         for program in POOLS:
-            with self.subTest(program=program.name), Running(program.name, "2", "-mwheel") as running:
-                while running.process.poll() is None:
-                    for number in (signal.SIGWINCH, signal.SIGCHLD, signal.SIGURG, signal.SIGCONT):
-                        running.signal_group(number)
-                    time.sleep(0.001)
-                self.check_success(program, running.finish(), NUMBERS, 2)
+            with self.subTest(program=program.name):
+                with Running(program.name, "2", "-mwheel", env=no_leak_check) as running:
+                    while running.process.poll() is None:
+                        for number in (signal.SIGWINCH, signal.SIGCHLD, signal.SIGURG, signal.SIGCONT):
+                            running.signal_group(number)
+                        time.sleep(0.001)
+                    self.check_success(program, running.finish(), NUMBERS, 2)
 
     def test_stopped_and_continued(self):
         numbers = [*FAST, *MEDIUM]

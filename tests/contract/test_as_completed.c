@@ -2,8 +2,8 @@
 #include "rows.h"
 
 #include <stdlib.h>
-#include <time.h>
 #include <string.h>
+#include <time.h>
 
 TestSuite(as_completed, .timeout = TEST_SECONDS);
 
