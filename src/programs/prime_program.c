@@ -28,8 +28,7 @@ static void check(const prime_program *program, const prime_options *options,
     prime_stats_begin(&stats);
     cf_executor *executor = create_executor(program, options);
     prime_report_header(report, program, list->count, cf_executor_max_workers(executor));
-    stop_signals_block(); /* until here nothing could be reported: a signal simply ends the program
-                           */
+    stop_signals_block(); /* until here there was nothing to report: a signal just ended us */
 
     const prime_job job = {
         .executor = executor,

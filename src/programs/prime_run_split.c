@@ -28,12 +28,11 @@
 
 /* The longest parts cost 2 to 4 ms by trial: little of a run, and much against handing a part over.
  * The ring and the look-ahead outlast a main thread that is scheduled late by some of these. */
-#define SPAN_FIRST       ((uint64_t)1 << 12) /* divisors, tried or skipped, in a number's first part */
+#define SPAN_FIRST       ((uint64_t)1 << 12) /* divisors, tried or skipped, in a first part */
 #define SPAN_GROWTH      2
 #define SPAN_MAX         ((uint64_t)1 << 21)
 #define RING_PER_WORKER  8 /* parts */
-#define AHEAD_PER_WORKER 3 /* parts of a number still to be issued when the next number is begun   \
-                            */
+#define AHEAD_PER_WORKER 3 /* parts still to be issued when the next number is begun */
 
 /* ---- the task -------------------------------------------------------------------------------- */
 
@@ -252,8 +251,7 @@ static bool may_look_ahead(const split_run *run) {
     return run->begun == run->current + 1 || number_at(run, run->begun - 1)->state >= DECIDED;
 }
 
-/* The number of which the next part should be issued now; false: none, a part must come back first.
- */
+/* The number of which a part should be issued now; false if none before a part has come back. */
 static bool choose(const split_run *run, size_t *index) {
     bool may_begin = run->begun < run->job->count && run->begun < run->done + run->capacity;
     *index = run->begun;

@@ -6,8 +6,9 @@
  * signal again with the lock held. A signal that was ignored when the program began (nohup, a job
  * in the background of a simple shell) stays ignored.
  *
- *     stop_signals_block()     before the executor is made: its threads inherit the blocking
- *     stop_signals_start()     after it is made: a process pool wants to be created before threads
+ *     stop_signals_block()     before there is anything to report; executors' threads block signals
+ *                              by themselves
+ *     stop_signals_start()     after the executor is made: a process pool is created before threads
  *     ...                      results are collected and printed between lock and unlock
  *     stop_signals_end()       everything is reported: from here on signals have their default way
  */
