@@ -24,9 +24,8 @@
         cr_assert(a_ == b_, "%s is %lld, %s is %lld", #a, a_, #b, b_);                             \
     } while (0)
 
-#define TEST_SECONDS                                                                               \
-    100.0 /* a Criterion .timeout: reached by a hang only, also under sanitizers                   \
-           */
+/* A Criterion .timeout: reached by a hang only, also under sanitizers. */
+#define TEST_SECONDS 100.0
 
 /* The host ended by itself, and well. */
 #define EXPECT_HOST_OK(call)                                                                       \

@@ -18,8 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- time ---------------------------------------------------------------------------------------
- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 int64_t now_ns(void) {
     struct timespec t;
@@ -32,8 +31,7 @@ void spin_for(int64_t ns) {
     while (now_ns() < end) {}
 }
 
-/* ---- randomness and size ------------------------------------------------------------------------
- */
+/* ---- randomness and size --------------------------------------------------------------------- */
 
 uint64_t test_seed(const char *test) {
     const char *given = getenv("CF_TEST_SEED");
@@ -56,8 +54,7 @@ size_t scaled(size_t count) {
     return count * (times ? times : 1);
 }
 
-/* ---- memory shared with worker processes --------------------------------------------------------
- */
+/* ---- memory shared with worker processes ----------------------------------------------------- */
 
 void *shared_alloc(size_t size) {
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -72,8 +69,7 @@ void shared_free(void *memory, size_t size) {
     munmap(memory, size);
 }
 
-/* ---- meeting points -----------------------------------------------------------------------------
- */
+/* ---- meeting points -------------------------------------------------------------------------- */
 
 void counter_add(counter *c, uint32_t by) {
     atomic_fetch_add(&c->value, by);
@@ -97,8 +93,7 @@ bool counter_wait(counter *c, uint32_t at_least) {
     return true;
 }
 
-/* ---- tasks --------------------------------------------------------------------------------------
- */
+/* ---- tasks ----------------------------------------------------------------------------------- */
 
 static int run_square(const void *arg, void *result, cf_task_context *ctx) {
     (void)ctx;
@@ -159,8 +154,7 @@ static int run_whereabouts(const void *arg, void *result, cf_task_context *ctx) 
 const cf_task whereabouts_task = {
     .name = "whereabouts", .run = run_whereabouts, .result_size = sizeof(whereabouts)};
 
-/* ---- processes ----------------------------------------------------------------------------------
- */
+/* ---- processes ------------------------------------------------------------------------------- */
 
 /* State letter and parent from /proc/PID/stat; false when there is no such process. */
 static bool process_stat(pid_t pid, char *state, pid_t *parent) {

@@ -16,8 +16,7 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* ---- time ---------------------------------------------------------------------------------------
- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 #define MICROSECOND ((int64_t)1000)
 #define MILLISECOND (1000 * MICROSECOND)
@@ -27,8 +26,7 @@
 int64_t now_ns(void);      /* CLOCK_MONOTONIC */
 void spin_for(int64_t ns); /* burns CPU */
 
-/* ---- randomness and size ------------------------------------------------------------------------
- */
+/* ---- randomness and size --------------------------------------------------------------------- */
 
 /* CF_TEST_SEED, or a new one from the clock; printed on stderr with the test's name. */
 uint64_t test_seed(const char *test);
@@ -36,14 +34,12 @@ uint64_t random_next(uint64_t *seed);
 /* `count` times CF_TEST_MULT (1 if unset). */
 size_t scaled(size_t count);
 
-/* ---- memory shared with worker processes --------------------------------------------------------
- */
+/* ---- memory shared with worker processes ----------------------------------------------------- */
 
 void *shared_alloc(size_t size); /* zeroed; ends the process if there is none */
 void shared_free(void *memory, size_t size);
 
-/* ---- meeting points -----------------------------------------------------------------------------
- */
+/* ---- meeting points -------------------------------------------------------------------------- */
 
 /* A number that only grows, and that threads and processes can wait for. One that a test sets to 1
  * when tasks may go on is a gate. */
@@ -56,8 +52,7 @@ uint32_t counter_get(const counter *c);
 /* False after LONG_WAIT. */
 bool counter_wait(counter *c, uint32_t at_least);
 
-/* ---- tasks --------------------------------------------------------------------------------------
- */
+/* ---- tasks ----------------------------------------------------------------------------------- */
 
 extern const cf_task square_task; /* uint64_t -> its square, uint64_t */
 extern const cf_task error_task;  /* int -> returned as the task's error */
@@ -80,8 +75,7 @@ typedef struct whereabouts {
 } whereabouts;
 extern const cf_task whereabouts_task; /* nothing -> whereabouts */
 
-/* ---- processes ----------------------------------------------------------------------------------
- */
+/* ---- processes ------------------------------------------------------------------------------- */
 
 bool process_alive(pid_t pid); /* and no zombie: what runs as init here may not reap */
 size_t child_count(void);      /* of this process, zombies too */

@@ -10,8 +10,7 @@
 #define COMMIT_MOST  256u /* within these bounds */
 #define SMALL_MOST   (CHUNK / 2)
 
-/* ---- creation ----------------------------------------------------------------------------------
- */
+/* ---- creation -------------------------------------------------------------------------------- */
 
 bool cfi_arena_create(cfi_arena *arena, size_t fixed, size_t limit, bool shared) {
     memset(arena, 0, sizeof *arena);
@@ -41,8 +40,7 @@ bool cfi_arena_commit_fixed(cfi_arena *arena, size_t offset, size_t length) {
     return cfi_region_commit(&arena->region, offset, length);
 }
 
-/* ---- chunks ------------------------------------------------------------------------------------
- */
+/* ---- chunks ---------------------------------------------------------------------------------- */
 
 static bool commit_to(cfi_arena *arena, uint32_t end) {
     if (end <= arena->committed) {
@@ -105,8 +103,7 @@ static void give_run(cfi_arena *arena, uint32_t start, size_t count) {
     }
 }
 
-/* ---- blocks within a chunk ---------------------------------------------------------------------
- */
+/* ---- blocks within a chunk ------------------------------------------------------------------- */
 
 static size_t block_bytes(unsigned size) {
     return (size_t)(size % 2 == 0 ? 64 : 96) << size / 2;
@@ -196,8 +193,7 @@ static void give_block(cfi_arena *arena, uint32_t number, uint32_t block) {
     }
 }
 
-/* ---- blocks of any size ------------------------------------------------------------------------
- */
+/* ---- blocks of any size ---------------------------------------------------------------------- */
 
 static size_t chunks_for(size_t size) {
     return (size + CHUNK - 1) / CHUNK;

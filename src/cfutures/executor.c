@@ -13,8 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- creation ----------------------------------------------------------------------------------
- */
+/* ---- creation -------------------------------------------------------------------------------- */
 
 #define ARENA_LIMIT_DEFAULT ((size_t)64 << 30) /* addresses, not memory */
 #define ARENA_LIMIT_LEAST   ((size_t)1 << 20)
@@ -116,8 +115,7 @@ static bool is_foreign(const cf_executor *executor) {
     return !cfi_fork_mark_is_ours(executor->fork_mark);
 }
 
-/* ---- submission --------------------------------------------------------------------------------
- */
+/* ---- submission ------------------------------------------------------------------------------ */
 
 static cf_status check_submission(const cf_executor *executor, const cf_task *task, const void *arg,
                                   const cf_submit_options *options) {
@@ -223,8 +221,14 @@ cf_status cf_executor_submit(cf_executor *executor, const cf_task *task, const v
     return cf_executor_submit_with(executor, task, arg, NULL, future);
 }
 
-/* ---- references --------------------------------------------------------------------------------
- */
+const cfi_task_entry *cfi_executor_task_of(cf_executor *executor, const cfi_slot *slot) {
+    cfi_lock_take(&executor->lock);
+    const cfi_task_entry *entry = executor->tasks.entries[slot->task];
+    cfi_lock_give(&executor->lock);
+    return entry;
+}
+
+/* ---- references ------------------------------------------------------------------------------ */
 
 void cfi_slot_retain(cfi_slot *slot) {
     cfi_add_relaxed(&slot->refs, 1);
@@ -259,8 +263,7 @@ void cfi_slot_release(cfi_slot *slot) {
     }
 }
 
-/* ---- cancelling --------------------------------------------------------------------------------
- */
+/* ---- cancelling ------------------------------------------------------------------------------ */
 
 static void cancel_slot(cf_executor *executor, cfi_slot *slot) {
     uint64_t word;
@@ -278,8 +281,7 @@ static void cancel_pending_tasks(cf_executor *executor) {
     }
 }
 
-/* ---- dead workers ------------------------------------------------------------------------------
- */
+/* ---- dead workers ---------------------------------------------------------------------------- */
 
 /* The caller stands in for the worker. Does nothing when the task is no longer that worker's. */
 static void settle_as_lost(cf_executor *executor, cfi_slot *slot, unsigned worker,
@@ -384,8 +386,7 @@ void cfi_executor_break(cf_executor *executor) {
     cfi_lock_give(&executor->lock);
 }
 
-/* ---- shutdown ----------------------------------------------------------------------------------
- */
+/* ---- shutdown -------------------------------------------------------------------------------- */
 
 static void close_submission(cf_executor *executor, bool cancel_pending) {
     cfi_lock_take(&executor->lock);
@@ -447,8 +448,7 @@ void cf_executor_destroy(cf_executor *executor) {
     }
 }
 
-/* ---- stats -------------------------------------------------------------------------------------
- */
+/* ---- stats ----------------------------------------------------------------------------------- */
 
 cf_status cf_executor_stats(cf_executor *executor, cf_stats *stats) {
     if (executor == NULL || stats == NULL) {

@@ -81,12 +81,14 @@ static inline cf_executor *cfi_executor_of(const cfi_slot *slot) {
 cf_status cfi_executor_submit(cf_executor *executor, const cf_task *task, const void *arg,
                               unsigned retries, cf_future **future);
 
+/* What kind of task the slot holds; lasts as long as the executor. */
+const cfi_task_entry *cfi_executor_task_of(cf_executor *executor, const cfi_slot *slot);
+
 /* References to a slot; the last one gives it up, and may free a destroyed executor. */
 void cfi_slot_retain(cfi_slot *slot);
 void cfi_slot_release(cfi_slot *slot);
 
-/* ---- for executors whose workers can die -------------------------------------------------------
- */
+/* ---- for executors whose workers can die ----------------------------------------------------- */
 
 /* Worker `worker` is dead, wait_status as from wait(2): settles what it left behind. Its task is
  * run again or fails; waiters are woken; its record is clean for a successor. No lock held. */

@@ -7,6 +7,7 @@
 #include "platform/futex.h"
 #include "platform/wait_status.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* The settled word, or false when the deadline has passed. */
@@ -95,6 +96,28 @@ cf_state cf_future_state(const cf_future *future) {
     return state_of(cfi_load_acquire(&future->word));
 }
 
+bool cf_future_running(const cf_future *future) {
+    return cf_future_state(future) == CF_RUNNING;
+}
+
+bool cf_future_done(const cf_future *future) {
+    return cfi_word_settled(cfi_load_acquire(&future->word));
+}
+
+char *cf_future_describe(const cf_future *future, char *text, size_t size) {
+    cf_state state = cf_future_state(future); /* once: it may change meanwhile */
+    const char *verb = "", *what = "";
+    if (state == CF_FINISHED) {
+        bool returned = future->outcome == CF_OK;
+        verb = returned ? " returned " : " raised ";
+        what = returned ? cfi_executor_task_of(cfi_executor_of(future), future)->result_type
+                        : cf_status_name((cf_status)future->outcome);
+    }
+    snprintf(text, size, "<Future at %p state=%s%s%s>", (const void *)future, cf_state_name(state),
+             verb, what);
+    return text;
+}
+
 bool cf_future_cancel(cf_future *future) {
     if (future == NULL || is_foreign(future)) {
         return false;
@@ -129,6 +152,13 @@ cf_status cf_future_info(const cf_future *future, cf_info *info) {
         info->finished_ns = cfi_load_relaxed(&times->finished_ns);
     }
     return CF_OK;
+}
+
+cf_future *cf_future_retain(cf_future *future) {
+    if (future != NULL && !is_foreign(future)) {
+        cfi_slot_retain(future);
+    }
+    return future;
 }
 
 void cf_future_release(cf_future *future) {

@@ -13,8 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the worker's side -------------------------------------------------------------------------
- */
+/* ---- the worker's side ----------------------------------------------------------------------- */
 
 /* The argument of a chunk: this header, then count * arg_size bytes. */
 typedef struct chunk_header {
@@ -64,8 +63,7 @@ static int run_chunk(const void *arg, void *result, cf_task_context *ctx) {
     return 0;
 }
 
-/* ---- the caller's side -------------------------------------------------------------------------
- */
+/* ---- the caller's side ----------------------------------------------------------------------- */
 
 typedef struct chunk {
     cfi_watch watch;
@@ -139,8 +137,7 @@ static void fail_items(map_call *map, size_t first, size_t end, cf_status status
     }
 }
 
-/* ---- sending -----------------------------------------------------------------------------------
- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 static const chunk_header *fill_buffer(map_call *map, const chunk *sent) {
     chunk_header *header = (chunk_header *)(void *)map->buffer;
@@ -217,8 +214,7 @@ static void send_more(map_call *map) {
     }
 }
 
-/* ---- collecting --------------------------------------------------------------------------------
- */
+/* ---- collecting ------------------------------------------------------------------------------ */
 
 static void copy_out(map_call *map, const chunk *done, uint32_t items, int worker) {
     cfi_slot *slot = done->watch.slot;
@@ -295,8 +291,7 @@ static void run_map(map_call *map) {
     }
 }
 
-/* ---- the call ----------------------------------------------------------------------------------
- */
+/* ---- the call -------------------------------------------------------------------------------- */
 
 static cf_status check_map(const cf_executor *executor, const cf_task *task, const void *args,
                            size_t count, const void *results, const cf_map_options *options) {

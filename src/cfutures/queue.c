@@ -49,8 +49,7 @@ void cfi_queue_rewind(cfi_queue *queue, uint64_t ticket) {
     } while (!cfi_cas(&queue->control->cursor, &seen, next));
 }
 
-/* ---- waking ------------------------------------------------------------------------------------
- */
+/* ---- waking ---------------------------------------------------------------------------------- */
 
 static void wake(cfi_queue *queue, int how_many) {
     cfi_add_seq_cst(&queue->control->wake_count, 1);
@@ -85,8 +84,7 @@ void cfi_queue_pass_on(cfi_queue *queue) {
     }
 }
 
-/* ---- the worker's side -------------------------------------------------------------------------
- */
+/* ---- the worker's side ----------------------------------------------------------------------- */
 
 /* Without memory to do so it ends in a segmentation fault: the worker dies as it would of any
  * other. */

@@ -111,8 +111,7 @@ static inline uint32_t cfi_queue_index(const cfi_queue *queue, const cfi_slot *s
     return (uint32_t)((size_t)((const char *)slot - queue->base) / sizeof(cfi_slot));
 }
 
-/* ---- the caller's side, under the executor's lock ----------------------------------------------
- */
+/* ---- the caller's side, under the executor's lock -------------------------------------------- */
 
 cfi_slot *cfi_queue_at(const cfi_queue *queue, uint64_t ticket);
 uint64_t cfi_queue_cursor(const cfi_queue *queue); /* no pending slot lies before it */
@@ -122,14 +121,12 @@ void cfi_queue_publish(cfi_queue *queue);
 /* Moves the cursor back to `ticket` unless it lies before it. */
 void cfi_queue_rewind(cfi_queue *queue, uint64_t ticket);
 
-/* ---- waking: anybody ---------------------------------------------------------------------------
- */
+/* ---- waking: anybody ------------------------------------------------------------------------- */
 
 void cfi_queue_wake_one(cfi_queue *queue); /* after publishing: if a worker needs it */
 void cfi_queue_wake_all(cfi_queue *queue);
 
-/* ---- the worker's side -------------------------------------------------------------------------
- */
+/* ---- the worker's side ----------------------------------------------------------------------- */
 
 /* A worker process calls this before it goes where the region may have grown since. */
 void cfi_queue_follow_growth(cfi_queue *queue);

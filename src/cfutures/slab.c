@@ -6,8 +6,7 @@
 
 #define SLOTS_PER_SLAB (CFI_SLAB_SLOTS - 1u) /* the header takes one place */
 
-/* ---- recycling ---------------------------------------------------------------------------------
- */
+/* ---- recycling ------------------------------------------------------------------------------- */
 
 void cfi_slabs_give_block(cfi_slabs *slabs, cfi_slot *slot) {
     if (cfi_slot_has_block(slot)) {
@@ -74,8 +73,7 @@ static void look_through_given(cfi_slabs *slabs) {
     }
 }
 
-/* ---- handing out -------------------------------------------------------------------------------
- */
+/* ---- handing out ----------------------------------------------------------------------------- */
 
 static cfi_slab *make_slab(cfi_slabs *slabs) {
     uint64_t times = 0;
@@ -170,8 +168,7 @@ cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size) 
     return slot;
 }
 
-/* ---- giving up ---------------------------------------------------------------------------------
- */
+/* ---- giving up ------------------------------------------------------------------------------- */
 
 static bool give_up(cfi_slab *slab, uint32_t how_many) {
     return cfi_add_acq_rel(&slab->given_up, how_many) + how_many == SLOTS_PER_SLAB;

@@ -66,8 +66,7 @@ typedef struct cf_future {
 _Static_assert(sizeof(cfi_slot) == 64, "a slot is one cache line");
 _Static_assert(offsetof(cfi_slot, data) % 8 == 0, "arguments are aligned to 8 bytes");
 
-/* ---- the word ----------------------------------------------------------------------------------
- */
+/* ---- the word -------------------------------------------------------------------------------- */
 
 typedef enum cfi_phase {
     CFI_CLOSED, /* nothing here to run: never used yet, or a slab's header */
@@ -111,8 +110,7 @@ static inline bool cfi_word_is_run_by(uint64_t word, unsigned worker) {
     return cfi_word_phase(word) == CFI_RUNNING && cfi_word_owner(word) == worker;
 }
 
-/* ---- transitions -------------------------------------------------------------------------------
- */
+/* ---- transitions ----------------------------------------------------------------------------- */
 
 /* Caller: the filled-in slot may now be begun. */
 static inline void cfi_slot_open(cfi_slot *slot, unsigned retries) {
@@ -170,8 +168,7 @@ static inline bool cfi_slot_flag(cfi_slot *slot, uint64_t flag, uint64_t *word) 
     return false;
 }
 
-/* ---- payload -----------------------------------------------------------------------------------
- */
+/* ---- payload --------------------------------------------------------------------------------- */
 
 static inline size_t cfi_result_offset(size_t arg_size) {
     return (arg_size + 7) & ~(size_t)7;

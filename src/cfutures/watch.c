@@ -6,8 +6,7 @@
 
 #include <stdlib.h>
 
-/* ---- delivering --------------------------------------------------------------------------------
- */
+/* ---- delivering ------------------------------------------------------------------------------ */
 
 /* A watch may be reached twice: when it begins on a settled slot, and when that slot is reaped. */
 static void deliver(cfi_watch *watch) {
@@ -66,8 +65,7 @@ void cfi_watch_reap_orphan(cf_executor *executor, cfi_slot *slot, unsigned worke
     cfi_bell_ring_always(executor->queue.bell);
 }
 
-/* ---- watching ----------------------------------------------------------------------------------
- */
+/* ---- watching -------------------------------------------------------------------------------- */
 
 bool cfi_watch_set_init(cfi_watch_set *set) {
     *set = (cfi_watch_set){.bell = cfi_bell_of_process()};
@@ -160,8 +158,7 @@ void cfi_watch_end(cfi_watch *watch) {
     cfi_slot_release(slot);
 }
 
-/* ---- waiting -----------------------------------------------------------------------------------
- */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
 static cfi_watch *pop_ready(cfi_watch_set *set) {
     cfi_lock_take(&set->lock);

@@ -29,8 +29,7 @@ typedef struct nursery_state {
     pid_t pids[CF_WORKERS_MAX];
 } nursery_state;
 
-/* ---- talking -----------------------------------------------------------------------------------
- */
+/* ---- talking --------------------------------------------------------------------------------- */
 
 void cfi_nursery_notify(int event_file) {
     uint64_t one = 1;
@@ -48,8 +47,7 @@ void cfi_nursery_clear(int event_file) {
     } while (r < 0 && errno == EINTR);
 }
 
-/* ---- the worker process ------------------------------------------------------------------------
- */
+/* ---- the worker process ---------------------------------------------------------------------- */
 
 static void flush_output(void) {
     if (__fpending(stdout) > 0) {
@@ -82,8 +80,7 @@ static _Noreturn void worker_main(const nursery_state *state, unsigned worker) {
     _exit(EXIT_SUCCESS); /* the caller's atexit functions and stdio buffers are not ours */
 }
 
-/* ---- forking, reaping, killing -----------------------------------------------------------------
- */
+/* ---- forking, reaping, killing --------------------------------------------------------------- */
 
 static bool fork_worker(nursery_state *state, unsigned worker) {
     cfi_record *record = &state->links->queue->records[worker];
@@ -160,8 +157,7 @@ static _Noreturn void end(nursery_state *state) {
     _exit(EXIT_SUCCESS);
 }
 
-/* ---- the loop ----------------------------------------------------------------------------------
- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 static void on_child(int number) {
     (void)number; /* it is there to end ppoll */

@@ -51,8 +51,7 @@ typedef struct process_pool {
     int refusals; /* rounds in which the nursery could fork no worker; the supervisor's */
 } process_pool;
 
-/* ---- the supervisor ----------------------------------------------------------------------------
- */
+/* ---- the supervisor -------------------------------------------------------------------------- */
 
 static bool is_stopped(const process_pool *self) {
     return cfi_load_acquire(&self->base.queue.control->stop) != 0;
@@ -177,8 +176,7 @@ static void *supervisor_main(void *context) {
     return NULL;
 }
 
-/* ---- the executor ------------------------------------------------------------------------------
- */
+/* ---- the executor ---------------------------------------------------------------------------- */
 
 /* The first worker is waited for, so that submit can say when there is none to be had. */
 static cf_status await_first_worker(process_pool *self) {
@@ -235,8 +233,7 @@ static const cfi_executor_ops process_pool_ops = {
     .free = process_pool_free,
 };
 
-/* ---- creation ----------------------------------------------------------------------------------
- */
+/* ---- creation -------------------------------------------------------------------------------- */
 
 static void block_signals(sigset_t *before) {
     sigset_t all;

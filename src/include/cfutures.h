@@ -48,8 +48,7 @@ extern "C" {
 #define CF_RETRIES_MAX 65534         /* most retries of one task */
 #define CF_PAYLOAD_MAX 4096          /* most bytes of one argument, and of one result */
 
-/* ---- status ------------------------------------------------------------------------------------
- */
+/* ---- status ---------------------------------------------------------------------------------- */
 
 /* name, what it means to a reader of an error message */
 #define CF_STATUS_LIST(X)                                                                          \
@@ -75,8 +74,7 @@ typedef enum cf_status {
 const char *cf_status_name(cf_status status);    /* "CF_ENOMEM"; "CF_?" for a number that is none */
 const char *cf_status_message(cf_status status); /* "out of memory, ..." */
 
-/* ---- tasks -------------------------------------------------------------------------------------
- */
+/* ---- tasks ----------------------------------------------------------------------------------- */
 
 /* What a running task can ask about itself; valid until the task returns. */
 typedef struct cf_task_context cf_task_context;
@@ -98,8 +96,7 @@ typedef struct cf_task {
 unsigned cf_task_worker(const cf_task_context *ctx);  /* index of the worker, from 0 */
 unsigned cf_task_attempt(const cf_task_context *ctx); /* 1 for the first attempt */
 
-/* ---- executors ---------------------------------------------------------------------------------
- */
+/* ---- executors ------------------------------------------------------------------------------- */
 
 typedef struct cf_executor cf_executor;
 typedef struct cf_future cf_future;
@@ -228,8 +225,7 @@ cf_status cf_executor_worker_stats(cf_executor *executor, unsigned worker, cf_wo
 const char *cf_executor_kind(const cf_executor *executor);
 unsigned cf_executor_max_workers(const cf_executor *executor);
 
-/* ---- futures -----------------------------------------------------------------------------------
- */
+/* ---- futures --------------------------------------------------------------------------------- */
 
 /* PENDING -> RUNNING -> FINISHED, PENDING -> CANCELLED. A retried task is PENDING again. */
 typedef enum cf_state {
@@ -241,6 +237,14 @@ typedef enum cf_state {
 
 const char *cf_state_name(cf_state state); /* "pending", ... */
 cf_state cf_future_state(const cf_future *future);
+bool cf_future_running(const cf_future *future);
+bool cf_future_done(const cf_future *future); /* finished or cancelled */
+
+/* Writes what Python's repr does, cut to fit and always terminated: "<Future at 0x7f21a4
+ * state=pending>",
+ * "<Future at 0x7f21a4 state=finished returned str>" (the task's result_type) or "... finished
+ * raised CF_ETASK>". Returns `text`. */
+char *cf_future_describe(const cf_future *future, char *text, size_t size);
 
 /* Waits for the task, then copies its result_size bytes to `result` (which may be NULL). Can be
  * called again, from several threads. CF_OK; CF_ETIMEDOUT while it is not done; else why there is
@@ -266,11 +270,13 @@ typedef struct cf_info {
 
 cf_status cf_future_info(const cf_future *future, cf_info *info);
 
+/* One more owner, who releases the future too. Returns it. NULL is allowed. */
+cf_future *cf_future_retain(cf_future *future);
+
 /* Gives the future up; its task goes on. NULL is allowed. */
 void cf_future_release(cf_future *future);
 
-/* ---- completion order --------------------------------------------------------------------------
- */
+/* ---- completion order ------------------------------------------------------------------------ */
 
 typedef struct cf_as_completed cf_as_completed;
 
@@ -287,8 +293,22 @@ cf_status cf_as_completed_next(cf_as_completed *as_completed, int64_t timeout_ns
 
 void cf_as_completed_destroy(cf_as_completed *as_completed); /* NULL is allowed */
 
-/* ---- the machine -------------------------------------------------------------------------------
- */
+/* ---- waiting for several --------------------------------------------------------------------- */
+
+typedef enum cf_wait_for {
+    CF_ALL_COMPLETED,
+    CF_FIRST_COMPLETED,
+    CF_FIRST_EXCEPTION, /* one that failed, else all; a cancelled task is no exception */
+} cf_wait_for;
+
+/* Waits until the condition holds for the futures, which may belong to several executors, be done
+ * already, or appear twice (and count once); costs the same for each of them. *done (unless NULL)
+ * is how many of them are done; cf_future_done tells which. CF_OK, CF_ETIMEDOUT, CF_EINVAL,
+ * CF_ENOMEM, CF_EFORKED. None at all: CF_OK. */
+cf_status cf_wait(cf_future *const *futures, size_t count, cf_wait_for condition,
+                  int64_t timeout_ns, size_t *done);
+
+/* ---- the machine ----------------------------------------------------------------------------- */
 
 typedef struct cf_cpu_explanation {
     unsigned count;    /* the answer: the least of those below that are known, from 1 to 1024 */

@@ -20,4 +20,13 @@ static inline int64_t cfi_deadline_ns(int64_t timeout_ns) {
     return timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
 }
 
+/* What is left until then: 0 if it has passed, negative if it is never. */
+static inline int64_t cfi_timeout_ns(int64_t deadline_ns) {
+    if (deadline_ns < 0) {
+        return -1;
+    }
+    int64_t left_ns = deadline_ns - cfi_now_ns();
+    return left_ns > 0 ? left_ns : 0;
+}
+
 #endif

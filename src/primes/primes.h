@@ -9,8 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- methods -----------------------------------------------------------------------------------
- */
+/* ---- methods --------------------------------------------------------------------------------- */
 
 typedef struct prime_method {
     const char *name; /* what --method takes */
@@ -30,8 +29,7 @@ extern const size_t PRIME_METHODS_COUNT;
 /* Index into PRIME_METHODS; PRIME_METHODS_COUNT if there is none of that name. */
 size_t prime_method_find(const char *name);
 
-/* ---- the methods themselves --------------------------------------------------------------------
- */
+/* ---- the methods themselves ------------------------------------------------------------------ */
 
 /* `trial`, the documents' test: 2, then every odd divisor up to the square root, one after the
  * other. It is the load of every demonstration and is therefore never made cleverer. */
@@ -45,8 +43,7 @@ bool refute_wheel(uint64_t n, uint64_t from, uint64_t to);
 /* The greatest r with r * r <= n. */
 uint64_t prime_isqrt(uint64_t n);
 
-/* ---- numbers -----------------------------------------------------------------------------------
- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 typedef struct prime_number {
     uint64_t n;

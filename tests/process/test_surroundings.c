@@ -19,8 +19,7 @@ static void handle(int signal) {
     (void)signal;
 }
 
-/* ---- signals ------------------------------------------------------------------------------------
- */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 /* Gives the first signal that is not as the header says, or 0. */
 static int run_look_at_signals(const void *arg, void *result, cf_task_context *ctx) {
@@ -133,8 +132,7 @@ Test(surroundings, a_stopped_worker_delays_its_task_only) {
     shared_free(c, 3 * sizeof *c);
 }
 
-/* ---- reaping ------------------------------------------------------------------------------------
- */
+/* ---- reaping --------------------------------------------------------------------------------- */
 
 /* Lives through deaths of workers and of the nursery. */
 static int live_through_deaths(void) {
@@ -242,8 +240,7 @@ Test(surroundings, the_callers_own_children_are_left_alone) {
     EXPECT_HOST_OK(host_run(host_with_children_of_its_own, NULL));
 }
 
-/* ---- standard streams, globals ------------------------------------------------------------------
- */
+/* ---- standard streams, globals --------------------------------------------------------------- */
 
 static int run_print(const void *arg, void *result, cf_task_context *ctx) {
     (void)arg;

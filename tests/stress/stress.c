@@ -45,8 +45,7 @@ static cf_executor *create(const kind *k) {
     return ex;
 }
 
-/* ---- what a thread does with the executor that it shares with the others ------------------------
- */
+/* ---- what a thread does with the executor that it shares with the others --------------------- */
 
 typedef struct player {
     pthread_t thread;
@@ -178,8 +177,7 @@ static void players_join(player *players) {
     }
 }
 
-/* ---- scenes -------------------------------------------------------------------------------------
- */
+/* ---- scenes ---------------------------------------------------------------------------------- */
 
 /* Threads play, then all is counted. */
 static void scene_play(const kind *k, uint64_t *seed) {

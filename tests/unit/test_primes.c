@@ -138,8 +138,7 @@ Test(primes, isqrt_is_exact) {
     }
 }
 
-/* ---- split --------------------------------------------------------------------------------------
- */
+/* ---- split ----------------------------------------------------------------------------------- */
 
 /* Whether the test is refuted when its divisors are tried in parts that end at random places. */
 static bool refuted_in_parts(const prime_method *method, uint64_t n, uint64_t *seed) {
