@@ -278,7 +278,7 @@ def draw(journal, stem):
         beside = [measured_curve(journal, program, shown) for program in POOLS]
         panels.append(plot.Panel("Beside CPython's pools (another scale)", "workers", "seconds",
                                  peers + [curve for curve in beside if curve.points]))
-    title = (f"Checking 20 numbers by trial division: median, and band from min to max "
+    title = (f"Checking 20 numbers by trial division: median, and band of the middle half "
              f"({machine['cores']:g} cores, {machine['cpu']})")
     return plot.draw(title, panels, stem)
 
@@ -289,7 +289,7 @@ def measured_curve(journal, program, workers):
         samples = journal.of("sweep", Case(program, count)).values()
         if samples:
             walls = spread([sample["wall"] for sample in samples])
-            points.append((count, walls.median, walls.minimum, walls.maximum))
+            points.append((count, walls.median, walls.first_quartile, walls.third_quartile))
     return plot.Curve(program.replace("cpython_", "CPython, pool of "), points)
 
 
