@@ -6,9 +6,7 @@
 #include "cfutures/worker.h"
 
 #include "platform/barrier.h"
-#include "platform/clock.h"
 #include "platform/fork_mark.h"
-#include "platform/futex.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -228,165 +226,25 @@ const cfi_task_entry *cfi_executor_task_of(cf_executor *executor, const cfi_slot
     return entry;
 }
 
-/* ---- references ------------------------------------------------------------------------------ */
+/* ---- shutdown -------------------------------------------------------------------------------- */
 
-void cfi_slot_retain(cfi_slot *slot) {
-    cfi_add_relaxed(&slot->refs, 1);
-}
-
-static bool is_over(const cf_executor *executor) {
-    return executor->destroyed && executor->slabs.in_use == 0;
-}
-
-static void retire(cf_executor *executor, cfi_slab *slab) {
-    cfi_lock_take(&executor->lock);
-    cfi_slabs_retire(&executor->slabs, slab);
-    bool over = is_over(executor);
-    cfi_lock_give(&executor->lock);
-    if (over) {
-        executor->ops->free(executor);
-    }
-}
-
-void cfi_slot_release(cfi_slot *slot) {
-    if (cfi_sub_acq_rel(&slot->refs, 1) > 1) {
-        return;
-    }
-    cf_executor *executor = cfi_executor_of(slot);
-    if (cfi_slot_has_block(slot) && cfi_word_settled(cfi_load_acquire(&slot->word))) {
-        cfi_lock_take(&executor->lock);
-        cfi_slabs_give_block(&executor->slabs, slot);
-        cfi_lock_give(&executor->lock);
-    }
-    if (cfi_slab_give_up(slot)) {
-        retire(executor, cfi_slab_of(slot));
-    }
-}
-
-/* ---- cancelling ------------------------------------------------------------------------------ */
-
-static void cancel_slot(cf_executor *executor, cfi_slot *slot) {
+bool cfi_executor_cancel(cf_executor *executor, cfi_slot *slot) {
     uint64_t word;
     if (cfi_slot_withdraw(slot, CFI_CANCELLED, &word)) {
         cfi_add_relaxed(&executor->cancelled, 1);
         cfi_completion_announce(&executor->queue, slot, word);
+        return true;
     }
+    return cfi_word_phase(word) == CFI_CANCELLED;
 }
 
 static void cancel_pending_tasks(cf_executor *executor) {
     executor->cancels = true;
     uint64_t tail = cfi_load_relaxed(&executor->queue.control->tail);
     for (uint64_t ticket = cfi_queue_cursor(&executor->queue); ticket < tail; ticket++) {
-        cancel_slot(executor, cfi_queue_at(&executor->queue, ticket));
+        cfi_executor_cancel(executor, cfi_queue_at(&executor->queue, ticket));
     }
 }
-
-/* ---- dead workers ---------------------------------------------------------------------------- */
-
-/* The caller stands in for the worker. Does nothing when the task is no longer that worker's. */
-static void settle_as_lost(cf_executor *executor, cfi_slot *slot, unsigned worker,
-                           cf_status outcome, int wait_status) {
-    uint64_t word;
-    slot->outcome = (uint8_t)outcome;
-    slot->detail = wait_status;
-    cfi_times_stamp_finish(&executor->queue, slot);
-    cfi_add_relaxed(&executor->lost, 1); /* before: who has the result finds it in the stats */
-    if (cfi_slot_leave(slot, worker, CFI_FINISHED, &word)) {
-        cfi_completion_announce(&executor->queue, slot, word);
-    } else {
-        cfi_sub_relaxed(&executor->lost, 1);
-    }
-}
-
-/* Not when all pending tasks were cancelled, and not (after some 10^9 other tasks) when the
- * directory has come round to the task's own place and would not lead to it any more. */
-static bool may_run_again(const cf_executor *executor, const cfi_slot *slot, uint64_t word) {
-    const uint64_t most = (uint64_t)(CFI_SLABS_QUEUED_MAX - 1) * CFI_SLAB_SLOTS;
-    uint64_t tail = cfi_load_relaxed(&executor->queue.control->tail);
-    return cfi_word_attempts(word) < cfi_word_allowed(word) && !executor->cancels &&
-           tail - cfi_slab_ticket_of(slot) < most;
-}
-
-static void run_again(cf_executor *executor, cfi_slot *slot, unsigned worker) {
-    uint64_t word;
-    if (cfi_slot_leave(slot, worker, CFI_PENDING, &word)) {
-        cfi_add_relaxed(&executor->retries, 1);
-    }
-}
-
-/* The slot that the worker was about to begin, was running, or had just settled. */
-static void judge(cf_executor *executor, cfi_slot *slot, unsigned worker, int wait_status) {
-    cfi_record *record = &executor->queue.records[worker];
-    uint64_t word = cfi_load_acquire(&slot->word);
-    if (cfi_word_is_run_by(word, worker)) {
-        cfi_store_relaxed(&record->tasks, cfi_load_relaxed(&record->tasks_settled));
-        cfi_store_relaxed(&record->task_errors, cfi_load_relaxed(&record->task_errors_settled));
-        if (executor->refuses == CF_EBROKEN) {
-            settle_as_lost(executor, slot, worker, CF_EBROKEN, 0);
-        } else if (may_run_again(executor, slot, word)) {
-            run_again(executor, slot, worker);
-        } else {
-            settle_as_lost(executor, slot, worker, CF_EWORKER, wait_status);
-        }
-    } else if (cfi_word_phase(word) == CFI_PENDING && executor->cancels) {
-        cancel_slot(executor, slot);
-    }
-    if (cfi_word_phase(cfi_load_acquire(&slot->word)) == CFI_PENDING) {
-        cfi_queue_rewind(&executor->queue, cfi_slab_ticket_of(slot));
-    }
-}
-
-void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_status) {
-    cfi_queue *queue = &executor->queue;
-    cfi_record *record = &queue->records[worker];
-    uint32_t current = cfi_load_acquire(&record->current);
-    cfi_store_relaxed(&record->running, 0);
-    if (current != 0) {
-        cfi_slot *slot = cfi_queue_slot(queue, current - 1);
-        cfi_lock_take(
-            &executor->lock); /* shutdown's cancelling sees it before or after, not between */
-        judge(executor, slot, worker, wait_status);
-        cfi_lock_give(&executor->lock);
-        cfi_futex_wake_all(&slot->futex, queue->shared); /* it may have died before it woke them */
-        cfi_watch_reap_orphan(executor, slot, worker);
-    }
-    cfi_bell_ring_always(queue->bell); /* it may have died with a ring, */
-    cfi_queue_wake_all(queue);         /* or with a wake-up in its hands */
-
-    int64_t awake_since_ns = cfi_load_relaxed(&record->awake_since_ns);
-    if (awake_since_ns != 0) {
-        cfi_bump_owned(&record->busy_ns, cfi_now_ns() - awake_since_ns);
-    }
-    cfi_store_relaxed(&record->awake_since_ns, 0);
-    cfi_store_relaxed(&record->tasks_settled, cfi_load_relaxed(&record->tasks));
-    cfi_store_relaxed(&record->task_errors_settled, cfi_load_relaxed(&record->task_errors));
-    cfi_store_relaxed(&record->current, 0);
-}
-
-static void settle_as_broken(cfi_slot *slot, void *context) {
-    cf_executor *executor = context;
-    uint64_t word;
-    slot->outcome = CF_EBROKEN; /* before the CAS that publishes it; nobody else settles any more */
-    if (cfi_slot_withdraw(slot, CFI_FINISHED, &word)) {
-        cfi_add_relaxed(&executor->lost, 1);
-        cfi_completion_announce(&executor->queue, slot, word);
-    }
-}
-
-void cfi_executor_break(cf_executor *executor) {
-    cfi_lock_take(&executor->lock);
-    executor->refuses = CF_EBROKEN;
-    unsigned started = executor->started;
-    cfi_lock_give(&executor->lock);
-    for (unsigned i = 0; i < started; i++) {
-        cfi_executor_worker_died(executor, i, 0);
-    }
-    cfi_lock_take(&executor->lock);
-    cfi_slabs_visit_pending(&executor->slabs, settle_as_broken, executor);
-    cfi_lock_give(&executor->lock);
-}
-
-/* ---- shutdown -------------------------------------------------------------------------------- */
 
 static void close_submission(cf_executor *executor, bool cancel_pending) {
     cfi_lock_take(&executor->lock);
@@ -441,62 +299,9 @@ void cf_executor_destroy(cf_executor *executor) {
         cfi_slabs_retire(&executor->slabs, executor->slabs.open);
     }
     executor->destroyed = true;
-    bool over = is_over(executor);
+    bool over = cfi_executor_is_over(executor);
     cfi_lock_give(&executor->lock);
     if (over) {
         executor->ops->free(executor);
     }
-}
-
-/* ---- stats ----------------------------------------------------------------------------------- */
-
-cf_status cf_executor_stats(cf_executor *executor, cf_stats *stats) {
-    if (executor == NULL || stats == NULL) {
-        return CF_EINVAL;
-    }
-    if (is_foreign(executor)) {
-        return CF_EFORKED;
-    }
-    cfi_lock_take(&executor->lock);
-    *stats = (cf_stats){
-        .max_workers = executor->max_workers,
-        .workers = executor->ops->start_worker == NULL ? 1 : executor->started,
-        .submitted = executor->submitted,
-        .cancelled = cfi_load_relaxed(&executor->cancelled),
-        .finished = cfi_load_relaxed(&executor->lost),
-        .failed = cfi_load_relaxed(&executor->lost),
-        .retries = cfi_load_relaxed(&executor->retries),
-    };
-    for (unsigned i = 0; i < stats->workers; i++) {
-        const cfi_record *record = &executor->queue.records[i];
-        stats->finished += cfi_load_relaxed(&record->tasks);
-        stats->failed += cfi_load_relaxed(&record->task_errors);
-        stats->running += cfi_load_relaxed(&record->running);
-        stats->restarts += cfi_load_relaxed(&record->restarts);
-    }
-    cfi_lock_give(&executor->lock);
-    uint64_t begun = stats->finished + stats->cancelled + stats->running;
-    stats->pending = stats->submitted > begun ? stats->submitted - begun : 0;
-    return CF_OK;
-}
-
-cf_status cf_executor_worker_stats(cf_executor *executor, unsigned worker, cf_worker_stats *stats) {
-    cf_stats all;
-    cf_status status = stats != NULL ? cf_executor_stats(executor, &all) : CF_EINVAL;
-    if (status != CF_OK) {
-        return status;
-    }
-    if (worker >= all.workers) {
-        return CF_EINVAL;
-    }
-    const cfi_record *record = &executor->queue.records[worker];
-    int64_t awake_since_ns = cfi_load_relaxed(&record->awake_since_ns);
-    *stats = (cf_worker_stats){
-        .id = cfi_load_relaxed(&record->id),
-        .tasks = cfi_load_relaxed(&record->tasks),
-        .busy_ns = cfi_load_relaxed(&record->busy_ns) +
-                   (awake_since_ns != 0 ? cfi_now_ns() - awake_since_ns : 0),
-        .restarts = cfi_load_relaxed(&record->restarts),
-    };
-    return CF_OK;
 }

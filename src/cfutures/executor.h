@@ -87,6 +87,11 @@ const cfi_task_entry *cfi_executor_task_of(cf_executor *executor, const cfi_slot
 /* References to a slot; the last one gives it up, and may free a destroyed executor. */
 void cfi_slot_retain(cfi_slot *slot);
 void cfi_slot_release(cfi_slot *slot);
+/* Destroyed, and no slot of it is held: whoever finds it so under the lock frees it without. */
+bool cfi_executor_is_over(const cf_executor *executor);
+
+/* PENDING -> CANCELLED, and tells who waits. True when the task is cancelled, now or before. */
+bool cfi_executor_cancel(cf_executor *executor, cfi_slot *slot);
 
 /* ---- for executors whose workers can die ----------------------------------------------------- */
 

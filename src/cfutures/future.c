@@ -1,5 +1,4 @@
 /* What a caller can ask of one task. */
-#include "cfutures/completion.h"
 #include "cfutures/executor.h"
 #include "cfutures/times.h"
 
@@ -119,17 +118,8 @@ char *cf_future_describe(const cf_future *future, char *text, size_t size) {
 }
 
 bool cf_future_cancel(cf_future *future) {
-    if (future == NULL || is_foreign(future)) {
-        return false;
-    }
-    uint64_t word;
-    if (cfi_slot_withdraw(future, CFI_CANCELLED, &word)) {
-        cf_executor *executor = cfi_executor_of(future);
-        cfi_add_relaxed(&executor->cancelled, 1);
-        cfi_completion_announce(&executor->queue, future, word);
-        return true;
-    }
-    return cfi_word_phase(word) == CFI_CANCELLED;
+    return future != NULL && !is_foreign(future) &&
+           cfi_executor_cancel(cfi_executor_of(future), future);
 }
 
 cf_status cf_future_info(const cf_future *future, cf_info *info) {

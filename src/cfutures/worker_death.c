@@ -1,0 +1,111 @@
+/* What a dead worker leaves behind, and what becomes of it. */
+#include "cfutures/completion.h"
+#include "cfutures/executor.h"
+#include "cfutures/times.h"
+#include "cfutures/watch.h"
+
+#include "platform/clock.h"
+#include "platform/futex.h"
+
+/* The caller stands in for the worker. Does nothing when the task is no longer that worker's. */
+static void settle_as_lost(cf_executor *executor, cfi_slot *slot, unsigned worker,
+                           cf_status outcome, int wait_status) {
+    uint64_t word;
+    slot->outcome = (uint8_t)outcome;
+    slot->detail = wait_status;
+    cfi_times_stamp_finish(&executor->queue, slot);
+    cfi_add_relaxed(&executor->lost, 1); /* before: who has the result finds it in the stats */
+    if (cfi_slot_leave(slot, worker, CFI_FINISHED, &word)) {
+        cfi_completion_announce(&executor->queue, slot, word);
+    } else {
+        cfi_sub_relaxed(&executor->lost, 1);
+    }
+}
+
+/* Not when all pending tasks were cancelled, and not (after some 10^9 other tasks) when the
+ * directory has come round to the task's own place and would not lead to it any more. */
+static bool may_run_again(const cf_executor *executor, const cfi_slot *slot, uint64_t word) {
+    const uint64_t most = (uint64_t)(CFI_SLABS_QUEUED_MAX - 1) * CFI_SLAB_SLOTS;
+    uint64_t tail = cfi_load_relaxed(&executor->queue.control->tail);
+    return cfi_word_attempts(word) < cfi_word_allowed(word) && !executor->cancels &&
+           tail - cfi_slab_ticket_of(slot) < most;
+}
+
+static void run_again(cf_executor *executor, cfi_slot *slot, unsigned worker) {
+    uint64_t word;
+    if (cfi_slot_leave(slot, worker, CFI_PENDING, &word)) {
+        cfi_add_relaxed(&executor->retries, 1);
+    }
+}
+
+/* The slot that the worker was about to begin, was running, or had just settled. */
+static void judge(cf_executor *executor, cfi_slot *slot, unsigned worker, int wait_status) {
+    cfi_record *record = &executor->queue.records[worker];
+    uint64_t word = cfi_load_acquire(&slot->word);
+    if (cfi_word_is_run_by(word, worker)) {
+        cfi_store_relaxed(&record->tasks, cfi_load_relaxed(&record->tasks_settled));
+        cfi_store_relaxed(&record->task_errors, cfi_load_relaxed(&record->task_errors_settled));
+        if (executor->refuses == CF_EBROKEN) {
+            settle_as_lost(executor, slot, worker, CF_EBROKEN, 0);
+        } else if (may_run_again(executor, slot, word)) {
+            run_again(executor, slot, worker);
+        } else {
+            settle_as_lost(executor, slot, worker, CF_EWORKER, wait_status);
+        }
+    } else if (cfi_word_phase(word) == CFI_PENDING && executor->cancels) {
+        cfi_executor_cancel(executor, slot);
+    }
+    if (cfi_word_phase(cfi_load_acquire(&slot->word)) == CFI_PENDING) {
+        cfi_queue_rewind(&executor->queue, cfi_slab_ticket_of(slot));
+    }
+}
+
+void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_status) {
+    cfi_queue *queue = &executor->queue;
+    cfi_record *record = &queue->records[worker];
+    uint32_t current = cfi_load_acquire(&record->current);
+    cfi_store_relaxed(&record->running, 0);
+    if (current != 0) {
+        cfi_slot *slot = cfi_queue_slot(queue, current - 1);
+        cfi_lock_take(
+            &executor->lock); /* shutdown's cancelling sees it before or after, not between */
+        judge(executor, slot, worker, wait_status);
+        cfi_lock_give(&executor->lock);
+        cfi_futex_wake_all(&slot->futex, queue->shared); /* it may have died before it woke them */
+        cfi_watch_reap_orphan(executor, slot, worker);
+    }
+    cfi_bell_ring_always(queue->bell); /* it may have died with a ring, */
+    cfi_queue_wake_all(queue);         /* or with a wake-up in its hands */
+
+    int64_t awake_since_ns = cfi_load_relaxed(&record->awake_since_ns);
+    if (awake_since_ns != 0) {
+        cfi_bump_owned(&record->busy_ns, cfi_now_ns() - awake_since_ns);
+    }
+    cfi_store_relaxed(&record->awake_since_ns, 0);
+    cfi_store_relaxed(&record->tasks_settled, cfi_load_relaxed(&record->tasks));
+    cfi_store_relaxed(&record->task_errors_settled, cfi_load_relaxed(&record->task_errors));
+    cfi_store_relaxed(&record->current, 0);
+}
+
+static void settle_as_broken(cfi_slot *slot, void *context) {
+    cf_executor *executor = context;
+    uint64_t word;
+    slot->outcome = CF_EBROKEN; /* before the CAS that publishes it; nobody else settles any more */
+    if (cfi_slot_withdraw(slot, CFI_FINISHED, &word)) {
+        cfi_add_relaxed(&executor->lost, 1);
+        cfi_completion_announce(&executor->queue, slot, word);
+    }
+}
+
+void cfi_executor_break(cf_executor *executor) {
+    cfi_lock_take(&executor->lock);
+    executor->refuses = CF_EBROKEN;
+    unsigned started = executor->started;
+    cfi_lock_give(&executor->lock);
+    for (unsigned i = 0; i < started; i++) {
+        cfi_executor_worker_died(executor, i, 0);
+    }
+    cfi_lock_take(&executor->lock);
+    cfi_slabs_visit_pending(&executor->slabs, settle_as_broken, executor);
+    cfi_lock_give(&executor->lock);
+}
