@@ -2,8 +2,6 @@
 
 #include "cfutures/completion.h"
 
-#include "platform/clock.h"
-
 #include <stdlib.h>
 
 /* ---- delivering ------------------------------------------------------------------------------ */
