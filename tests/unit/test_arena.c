@@ -43,8 +43,7 @@ Test(arena, what_one_size_gave_back_another_can_have) {
     for (int round = 0; round < 3; round++) {
         for (size_t i = 0; i < COUNT_OF(sizes); i++) {
             size_t count = fill_and_empty(&arena, sizes[i]);
-            size_t least =
-                LIMIT / sizes[i] * 6 / 10; /* a third is waste, and the odd end */
+            size_t least = LIMIT / sizes[i] * 6 / 10; /* a third is waste, and the odd end */
             cr_assert(sizes[i] < 64 || count >= least, "only %zu blocks of %zu", count, sizes[i]);
             cr_assert(count > 0);
         }
