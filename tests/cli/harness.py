@@ -201,6 +201,14 @@ class Running:
         self._seen += data
         return data
 
+    def _drain(self, seconds):
+        """Takes what is on stdout, so that nothing waits for room in the pipe; waits for it so long at most."""
+        stdout = self.process.stdout
+        if stdout and select.select([stdout], [], [], seconds)[0]:
+            self._seen += os.read(stdout.fileno(), 65536)
+        else:
+            time.sleep(0 if stdout else seconds)
+
     def readline(self):
         """The next line of stdout, as soon as it is there."""
         until = time.monotonic() + DEADLINE
@@ -217,11 +225,12 @@ class Running:
         return self._seen[self._handed:].decode()
 
     def finish(self, within=DEADLINE):
-        """Waits for the end, and for the end of all its processes. Its output must fit into a pipe."""
-        try:
-            self.process.wait(within)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"{self.process.args} still runs after {within} s") from None
+        """Waits for the end, and for the end of all its processes."""
+        until = time.monotonic() + within
+        while self.process.poll() is None:
+            if time.monotonic() > until:
+                raise AssertionError(f"{self.process.args} still runs after {within} s")
+            self._drain(0.01)
         self.check_gone()
         if self.process.stdout:
             while self._read(time.monotonic() + GONE_WITHIN):

@@ -80,7 +80,7 @@ static void check_and_give(cfi_arena *arena, block *b) {
 
 static void play(bool shared) {
     enum {
-        BLOCKS = 500
+        BLOCKS = 1500 /* twice what the limit holds of them */
     };
     static block blocks[BLOCKS];
     uint64_t seed = test_seed("arena");
