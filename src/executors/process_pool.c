@@ -34,12 +34,12 @@
 #include <sys/eventfd.h>
 #include <sys/wait.h>
 
-enum {
-    REFUSALS_MOST = 40 /* rounds, 2 s, without a single worker, until the pool is broken */
-};
-
-#define ORPHANS_NS      1000000000 /* most time given to workers to die with their nursery */
-#define NURSERY_LOOK_NS 10000000   /* how often who waits for the nursery looks whether it lives */
+/* How long tasks wait while not one worker can be had, until the pool is broken; how much time
+ * workers get to die with their nursery; how often who waits for the nursery looks whether it
+ * lives. */
+#define WITHOUT_WORKERS_NS INT64_C(2000000000)
+#define ORPHANS_NS         INT64_C(1000000000)
+#define NURSERY_LOOK_NS    INT64_C(10000000)
 
 typedef struct process_pool {
     cf_executor base;
@@ -48,7 +48,7 @@ typedef struct process_pool {
     int command_file;  /* see cfi_nursery */
     int event_file;
     pthread_t supervisor;
-    int refusals; /* rounds in which the nursery could fork no worker; the supervisor's */
+    int64_t without_since_ns; /* no worker can be had since; 0 = not so; the supervisor's */
 } process_pool;
 
 /* ---- the supervisor -------------------------------------------------------------------------- */
@@ -123,15 +123,19 @@ static void reap_nursery(const process_pool *self) {
     } while (r != 0 && errno == EINTR);
 }
 
-/* No worker is left and none can be had, and there may be tasks. */
+/* Tasks wait, no worker is left, and for some time none could be had. The nursery keeps trying, and
+ * notifies after each time. */
 static bool is_out_of_workers(process_pool *self) {
-    if (cfi_load_acquire(&self->base.queue.control->spawn_error) == 0 ||
-        workers_wanted(self) == 0) {
-        self->refusals = 0;
-    } else {
-        self->refusals++;
+    const cfi_queue *queue = &self->base.queue;
+    if (cfi_load_acquire(&queue->control->spawn_error) == 0 || !cfi_queue_has_work(queue)) {
+        self->without_since_ns = 0;
+        return false;
     }
-    return self->refusals > REFUSALS_MOST;
+    int64_t now_ns = cfi_now_ns();
+    if (self->without_since_ns == 0) {
+        self->without_since_ns = now_ns;
+    }
+    return now_ns - self->without_since_ns >= WITHOUT_WORKERS_NS;
 }
 
 static void wait_for_events(const process_pool *self) {
