@@ -14,17 +14,25 @@ struct cf_as_completed {
     cfi_watch watches[];
 };
 
-static cf_status watch_all(cf_as_completed *iteration, cf_future *const *futures, size_t count) {
-    for (; iteration->count < count; iteration->count++) {
-        cf_future *future = futures[iteration->count];
-        if (future == NULL) {
+static cf_status check_all(cf_future *const *futures, size_t count) {
+    if (futures == NULL && count > 0) {
+        return CF_EINVAL;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (futures[i] == NULL) {
             return CF_EINVAL;
         }
-        if (!cfi_fork_mark_is_ours(cfi_executor_of(future)->fork_mark)) {
+        if (!cfi_fork_mark_is_ours(cfi_executor_of(futures[i])->fork_mark)) {
             return CF_EFORKED;
         }
-        switch (cfi_watch_begin(&iteration->set, &iteration->watches[iteration->count], future,
-                                iteration->count)) {
+    }
+    return CF_OK;
+}
+
+static cf_status watch_all(cf_as_completed *iteration, cf_future *const *futures, size_t count) {
+    for (; iteration->count < count; iteration->count++) {
+        switch (cfi_watch_begin(&iteration->set, &iteration->watches[iteration->count],
+                                futures[iteration->count], iteration->count)) {
         case CFI_WATCH_NO_MEMORY:
             return CF_ENOMEM;
         case CFI_WATCH_BEGUN:
@@ -39,10 +47,14 @@ static cf_status watch_all(cf_as_completed *iteration, cf_future *const *futures
 
 cf_status cf_as_completed_create(cf_future *const *futures, size_t count,
                                  cf_as_completed **as_completed) {
-    if (as_completed == NULL || (futures == NULL && count > 0)) {
+    if (as_completed == NULL) {
         return CF_EINVAL;
     }
     *as_completed = NULL;
+    cf_status status = check_all(futures, count);
+    if (status != CF_OK) {
+        return status;
+    }
     if (count > (SIZE_MAX - sizeof(cf_as_completed)) / sizeof(cfi_watch)) {
         return CF_ENOMEM;
     }
@@ -53,7 +65,7 @@ cf_status cf_as_completed_create(cf_future *const *futures, size_t count,
     iteration->count = 0;
     iteration->left = 0;
     iteration->fork_mark = cfi_fork_mark();
-    cf_status status = CF_ENOMEM;
+    status = CF_ENOMEM;
     if (cfi_watch_set_init(&iteration->set)) {
         status = watch_all(iteration, futures, count);
     }

@@ -70,6 +70,24 @@ static int leaves_at_once(void *context) {
     return 0;
 }
 
+/* Until all of them have run something. A thread that is being made while its process forks leaves
+ * locks of the sanitizers' allocators held in the child. */
+static void start_workers(cf_executor *ex, unsigned count) {
+    counter *c = shared_alloc(3 * sizeof *c);
+    cf_future *futures[CF_WORKERS_MAX];
+    count = row()->runs_beside_caller ? count : 0;
+    for (unsigned i = 0; i < count; i++) {
+        blocker b = {.begun = &c[0], .gate = &c[1], .ran = &c[2], .value = i};
+        futures[i] = submit(ex, &blocker_task, &b);
+    }
+    cr_assert(counter_wait(&c[0], count));
+    counter_add(&c[1], 1);
+    for (unsigned i = 0; i < count; i++) {
+        EXPECT_EQ(take(futures[i]), i);
+    }
+    shared_free(c, 3 * sizeof *c);
+}
+
 static void with_a_forked(host_body *child) {
     enum {
         WORKERS = 2
@@ -79,6 +97,9 @@ static void with_a_forked(host_body *child) {
     if (!row()->runs_beside_caller) {
         counter_add(&c[1], 1);
     }
+    start_workers(h.ex, WORKERS);
+    cf_stats before;
+    EXPECT(CF_OK, cf_executor_stats(h.ex, &before));
     blocker b = {.begun = &c[0], .gate = &c[1], .ran = &c[2], .value = 6};
     h.done = submit(h.ex, &square_task, &(uint64_t){5});
     EXPECT(CF_OK, cf_future_result(h.done, LONG_WAIT, NULL));
@@ -102,7 +123,7 @@ static void with_a_forked(host_body *child) {
     }
     cf_stats s;
     EXPECT(CF_OK, cf_executor_stats(h.ex, &s));
-    EXPECT_EQ(s.submitted, 202);
+    EXPECT_EQ(s.submitted - before.submitted, 202);
     EXPECT_EQ(s.restarts, 0);
     cf_executor_destroy(h.ex);
     shared_free(c, 3 * sizeof *c);
