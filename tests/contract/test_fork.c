@@ -72,8 +72,7 @@ static int leaves_at_once(void *context) {
 
 /* Until all of them have run something. A thread that is being made while its process forks leaves
  * locks of the sanitizers' allocators held in the child. */
-static void start_workers(cf_executor *ex, unsigned count) {
-    counter *c = shared_alloc(3 * sizeof *c);
+static void start_workers(cf_executor *ex, unsigned count, counter *c) {
     cf_future *futures[CF_WORKERS_MAX];
     count = row()->runs_beside_caller ? count : 0;
     for (unsigned i = 0; i < count; i++) {
@@ -85,19 +84,18 @@ static void start_workers(cf_executor *ex, unsigned count) {
     for (unsigned i = 0; i < count; i++) {
         EXPECT_EQ(take(futures[i]), i);
     }
-    shared_free(c, 3 * sizeof *c);
 }
 
 static void with_a_forked(host_body *child) {
     enum {
         WORKERS = 2
     };
-    counter *c = shared_alloc(3 * sizeof *c);
+    counter *c = shared_alloc(6 * sizeof *c);
     heirloom h = {.ex = create(WORKERS)};
     if (!row()->runs_beside_caller) {
         counter_add(&c[1], 1);
     }
-    start_workers(h.ex, WORKERS);
+    start_workers(h.ex, WORKERS, &c[3]);
     cf_stats before;
     EXPECT(CF_OK, cf_executor_stats(h.ex, &before));
     blocker b = {.begun = &c[0], .gate = &c[1], .ran = &c[2], .value = 6};
@@ -126,7 +124,7 @@ static void with_a_forked(host_body *child) {
     EXPECT_EQ(s.submitted - before.submitted, 202);
     EXPECT_EQ(s.restarts, 0);
     cf_executor_destroy(h.ex);
-    shared_free(c, 3 * sizeof *c);
+    shared_free(c, 6 * sizeof *c);
 }
 
 Test(forked, child_is_refused) {
