@@ -7,8 +7,7 @@
  *
  * A stack that is only pushed to and only taken whole has no ABA problem. A slot is pushed at most
  * once in its life, and its own reference (taken with the flag) keeps it from being recycled while
- * it is on the stack. A worker that dies between settling and pushing is covered by the supervisor.
- */
+ * it is on the stack. A worker that dies before it pushed is covered by the supervisor. */
 #ifndef CFUTURES_COMPLETION_H
 #define CFUTURES_COMPLETION_H
 

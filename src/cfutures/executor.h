@@ -3,12 +3,13 @@
  * Locks of the caller's process, in the order in which they may be held together:
  *
  *      join_lock   who waits for the workers to go; held while waiting, so nothing else takes it
+ *      run_lock    serial's own: one task at a time              (serial.c)
  *      reap_lock   completion stack, watches                     (watch.h)
  *      lock        submission, slabs, arena, task table, life    (this file)
  *      set->lock   one watch set's list of what is done          (watch.h)
  *
- * No lock is held while a task runs (serial's run_lock excepted, which is its own affair), while
- * anybody sleeps on a futex, or by any worker at any time. */
+ * No lock is held by any worker at any time. While a task runs only serial's run_lock is. While the
+ * holder waits, only join_lock is, and `lock` in the submit that awaits a pool's first worker. */
 #ifndef CFUTURES_EXECUTOR_H
 #define CFUTURES_EXECUTOR_H
 
@@ -44,7 +45,7 @@ struct cf_executor {
     const cfi_executor_ops *ops;
     uint64_t fork_mark; /* of the process that made it */
     unsigned max_workers;
-    cfi_queue queue; /* never changes after creation */
+    cfi_queue queue; /* never changes after creation (but for `followed`, in a worker process) */
 
     cfi_lock lock;
     cfi_arena arena;

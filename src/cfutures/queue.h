@@ -5,11 +5,12 @@
  * *are* the queue: nothing is linked, and to queue a task is to fill in the next slot and to move
  * `tail`. The first slot of each slab is its header (always CFI_CLOSED, so workers pass over it).
  *
- * submit (one at a time, under the executor's lock)      worker (any number)
- *   open the slot           (release)                      find the first pending slot from the
- * cursor tail = ticket + 1       (release)                      current = that slot light barrier
- * move the cursor past it (CAS) someone needs waking? take the flag, wake one          begin it
- * (CAS on its word: the gate)
+ *      submit (one at a time, under the lock)       worker (any number)
+ *      open the slot                (release)       find the first pending slot from the cursor on
+ *      tail = ticket + 1            (release)       current = that slot
+ *      light barrier                                move the cursor past it (CAS)
+ *      does someone need waking?                    begin it (CAS on its word: the gate)
+ *      take the flag, wake one
  *
  * The cursor is a hint, the slot's word the truth. What must hold: a pending slot lies at or behind
  * the cursor, or in the `current` of a living worker that moved the cursor past it. A worker writes

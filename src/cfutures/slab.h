@@ -5,9 +5,8 @@
  *
  * A slab goes back when every slot was handed out and given up (`given_up` counts to 1023) and
  * every task is settled; one that waits only for tasks nobody holds a future of is looked at again
- * when the next slab is needed. A future that is kept for long keeps its slab, 64 KiB,
- * and what others in it that were given up early had as arguments and results.
- */
+ * when the next slab is needed. A future that is kept for long keeps its slab, 64 KiB, and the arguments and
+ * results of tasks in it that were given up before they were settled. */
 #ifndef CFUTURES_SLAB_H
 #define CFUTURES_SLAB_H
 
@@ -52,13 +51,13 @@ typedef struct cfi_slabs {
     cfi_slab *open;  /* the one that slots are handed out from, NULL before the first */
     cfi_slab *given; /* wholly given up, with tasks that may not be settled; oldest first */
     cfi_slab *given_last;
-    cfi_slab *spare; /* ready for use again */
+    cfi_slab *spare; /* ready for use; one is kept in reserve, so that an arena that is full of
+                        arguments and results can use what is given back of them */
     uint32_t next;   /* number of the next slot in `open` */
     size_t in_use;   /* slabs that are neither spare nor given */
 } cfi_slabs;
 
-/* The slot of the next ticket with room for its payload, its word not yet open; NULL = no memory.
- */
+/* The slot of the next ticket with room for its payload, not yet open; NULL = no memory. */
 cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size);
 
 /* The last reference is gone. Called without the lock; true when the whole slab is given up: then
@@ -66,8 +65,7 @@ cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size);
 bool cfi_slab_give_up(cfi_slot *slot);
 void cfi_slabs_retire(cfi_slabs *slabs, cfi_slab *slab);
 
-/* The slot is settled and given up, or was never opened: its block is free now and not only with
- * the slab. */
+/* The slot is settled and given up: its block is free now and not only with the slab. */
 void cfi_slabs_give_block(cfi_slabs *slabs, cfi_slot *slot);
 
 /* No more slots will be taken. True when the open slab is thereby wholly given up: retire it. */

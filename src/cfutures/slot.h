@@ -2,10 +2,13 @@
  *
  * The word is the truth about the task; every change of it is a compare-and-swap in this file.
  *
- *      PENDING ──begin──▶ RUNNING ──settle──▶ FINISHED          begin is the one gate: a worker and
- * a │  ▲               │                                  canceller that race for a pending task │
- * └────again──────┘ (its worker died)                meet there, and one of them wins
+ *      PENDING ──begin──▶ RUNNING ──settle──▶ FINISHED
+ *         │  ▲               │
+ *         │  └─────again─────┘ (its worker died)
  *         └──────cancel──────────────────────▶ CANCELLED
+ *
+ * Begin is the one gate: a worker and a canceller that race for a pending task meet there, and one
+ * of them wins.
  *
  * Who writes what, and when
  *   caller   all fields before the word becomes PENDING, by the release store in cfi_slot_open

@@ -1,4 +1,9 @@
-/* What a dead worker leaves behind, and what becomes of it. */
+/* What a dead worker leaves behind, and what becomes of it.
+ *
+ * Called in the caller's process, by whoever reaped the worker, once for each death and before the
+ * worker's number is used again. The worker no longer changes anything, so its `current` names the
+ * one slot that it can have left between two steps (src/README.md has the table). The executor's
+ * lock and its reap_lock are taken one after the other, never both. */
 #include "cfutures/completion.h"
 #include "cfutures/executor.h"
 #include "cfutures/times.h"
@@ -67,8 +72,7 @@ void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_s
     cfi_store_relaxed(&record->running, 0);
     if (current != 0) {
         cfi_slot *slot = cfi_queue_slot(queue, current - 1);
-        cfi_lock_take(
-            &executor->lock); /* shutdown's cancelling sees it before or after, not between */
+        cfi_lock_take(&executor->lock); /* cancelling sees it before or after, not between */
         judge(executor, slot, worker, wait_status);
         cfi_lock_give(&executor->lock);
         cfi_futex_wake_all(&slot->futex, queue->shared); /* it may have died before it woke them */

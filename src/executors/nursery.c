@@ -18,8 +18,8 @@
 #include <sys/wait.h>
 
 enum {
-    FORK_RETRY_MS = 50
-}; /* after a fork that failed */
+    FORK_RETRY_MS = 50 /* after a fork that failed */
+};
 
 typedef struct nursery_state {
     const cfi_nursery *links;

@@ -9,14 +9,18 @@
  * The caller's process and the nursery talk through shared words; an eventfd each way says "look".
  * Every word is level, not edge: who misses an event sees the word at the next look.
  *
- *      record.life      VACANT ──nursery forks──▶ ALIVE ──nursery reaps──▶ DEAD (exit_state is set)
- *                          ▲                                                │
- *                          └── supervisor: judged, to be replaced ──────────┤
- *                                                                           └──▶ GONE: not to be
- * replaced workers_wanted   records below it are to be kept filled                     (supervisor
- * writes) quit             kill what is left, reap it, end                            (supervisor
- * writes) spawn_error      errno of fork while no worker at all could be had          (nursery
- * writes)
+ *      record.life   VACANT ──nursery forks──▶ ALIVE ──nursery reaps──▶ DEAD (exit_state is set)
+ *                       ▲                                                │
+ *                       └──── supervisor: judged, to be replaced ────────┤
+ *                             supervisor: judged, not to be replaced ────┴──▶ GONE
+ *
+ *      word             written by   says
+ *      workers_wanted   caller       records below it are to be kept filled
+ *      quit             supervisor   kill what is left, reap it, end
+ *      spawn_error      nursery      errno of fork while there is no worker at all, else 0
+ *      spawn_rounds     nursery      futex: how often it has looked for vacancies
+ *
+ * (The caller clears spawn_error and workers_wanted again when the first worker cannot be had.)
  *
  * It ends by itself when the caller's process ends in whatever way, killing the workers first; they
  * in turn get a SIGKILL from the kernel when the nursery dies. (That signal is sent when the

@@ -6,8 +6,7 @@
  *
  *      nursery      forks, reaps and kills the workers (nursery.h)
  *      supervisor   a thread here, asleep but for deaths: judges what a dead worker left behind
- *                   (cfi_executor_worker_died), has it replaced, and notices the nursery's own
- * death
+ *                   (cfi_executor_worker_died), has it replaced, notices the nursery's own death
  *
  * Nobody stands between the caller and the workers while all live: this file is about their deaths.
  *

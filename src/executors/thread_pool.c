@@ -1,7 +1,6 @@
 /* Workers are threads of the caller's process.
  *
- *      submit ──▶ slots ──▶ worker 0..n-1 (cfi_worker_run) ──▶ the same slots ──▶ result,
- * as_completed
+ *      submit ──▶ slots ──▶ worker 0..n-1 (cfi_worker_run) ──▶ the same slots ──▶ result
  *
  * Everything is in the core: this file makes the threads and joins them. A thread blocks all
  * signals, so that the program's handlers run on the program's threads. */
