@@ -310,7 +310,7 @@ def bound_curve(journal, program, title):
 # ---- the command line --------------------------------------------------------------------------
 
 DEFAULTS = {"rounds": 5, "peer_rounds": 2, "peer_workers": [1, 2, 4], "pairs": 15,
-            "long_pairs": 3, "peer_pairs": 5}
+            "long_pairs": 15, "peer_pairs": 5}
 QUICK = {"rounds": 1, "peer_rounds": 1, "peer_workers": [1, 2], "pairs": 4, "long_pairs": 0,
          "peer_pairs": 1}
 QUICK_WORKERS = (1, 2, 3, 4, 8, 12, 16, 20)
@@ -333,14 +333,14 @@ def parse_arguments(arguments):
     parser = argparse.ArgumentParser(prog="scaling", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
-    add("--quick", action="store_true", help="less of everything: some 3 minutes instead of 20")
+    add("--quick", action="store_true", help="less of everything: some 3 minutes instead of 25")
     add("--only", action="append", choices=PLANS, metavar="PART",
         help=f"only this part ({', '.join(PLANS)}); may be given again")
     add("--rounds", type=at_least(1), metavar="N", help="rounds of the sweep (5; quick: 1)")
     add("--max-workers", type=at_least(1), default=20, metavar="N",
         help="workers in the sweep go up to N (20)")
     add("--pairs", type=at_least(1), metavar="N", help="rounds of pairs and of split (15; 4)")
-    add("--long-pairs", type=at_least(0), metavar="N", help="rounds of long (3; 0)")
+    add("--long-pairs", type=at_least(0), metavar="N", help="rounds of long (15; 0)")
     add("--peer-pairs", type=at_least(0), metavar="N", help="rounds of peer (5; 1)")
     add("--peer-rounds", type=at_least(0), metavar="N",
         help="rounds of CPython in the sweep (2; 1)")
