@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define PAGE            4096
 
 /* ---- time ------------------------------------------------------------------------------------ */
 

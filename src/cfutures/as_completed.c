@@ -89,9 +89,10 @@ cf_status cf_as_completed_next(cf_as_completed *as_completed, int64_t timeout_ns
     if (as_completed->left == 0) {
         return CF_EEXHAUSTED;
     }
-    cfi_watch *watch = cfi_watch_set_next(&as_completed->set, cfi_deadline_ns(timeout_ns));
-    if (watch == NULL) {
-        return CF_ETIMEDOUT;
+    cfi_watch *watch;
+    cf_status status = cfi_watch_set_next(&as_completed->set, cfi_deadline_ns(timeout_ns), &watch);
+    if (status != CF_OK) {
+        return status;
     }
     as_completed->left--;
     *future = watch->slot;

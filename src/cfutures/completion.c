@@ -10,6 +10,16 @@ static void push(cfi_queue *queue, cfi_slot *slot) {
     } while (!cfi_cas(done, &first, cfi_queue_index(queue, slot) + 1));
 }
 
+/* The callback thread, if it waits for something: see callback.h. */
+static void ring_callbacks(cfi_queue *queue) {
+    cfi_control *control = queue->control;
+    if (cfi_load_seq_cst(&control->callbacks_armed) != 0 &&
+        cfi_swap_seq_cst(&control->callbacks_armed, 0) != 0) {
+        cfi_add_seq_cst(&control->callbacks_rung, 1);
+        cfi_futex_wake_all(&control->callbacks_rung, queue->shared);
+    }
+}
+
 void cfi_completion_announce(cfi_queue *queue, cfi_slot *slot, uint64_t replaced) {
     if ((replaced & CFI_WAITED) != 0) {
         cfi_futex_wake_all(&slot->futex, queue->shared);
@@ -17,6 +27,7 @@ void cfi_completion_announce(cfi_queue *queue, cfi_slot *slot, uint64_t replaced
     if ((replaced & CFI_WATCHED) != 0) {
         push(queue, slot);
         cfi_bell_ring(queue->bell);
+        ring_callbacks(queue);
     }
 }
 

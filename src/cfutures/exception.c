@@ -14,6 +14,14 @@ static void describe_signal(int number, char *text, size_t size) {
     }
 }
 
+static void describe_worker(const cf_exception *exception, char *text, size_t size) {
+    if (exception->signal != 0) {
+        describe_signal(exception->signal, text, size);
+    } else {
+        snprintf(text, size, "exited with status %d", exception->exit_code);
+    }
+}
+
 static void describe_error(int number, char *text, size_t size) {
     const char *words = strerrordesc_np(number);
     if (words != NULL) {
@@ -23,17 +31,34 @@ static void describe_error(int number, char *text, size_t size) {
     }
 }
 
+static void describe_broken(const cf_exception *exception, char *text, size_t size) {
+    char why[80];
+    if (exception->worker < 0) {
+        snprintf(text, size, "error: %s", cf_status_message(CF_EBROKEN));
+        return;
+    }
+    if (exception->task_error != 0) {
+        describe_error(exception->task_error, why, sizeof why);
+    } else {
+        describe_worker(exception, why, sizeof why);
+    }
+    snprintf(text, size, "error: %s (initializer of worker %d: %s)", cf_status_message(CF_EBROKEN),
+             exception->worker, why);
+}
+
 char *cf_exception_describe(const cf_exception *exception, char *text, size_t size) {
     switch (exception->status) {
     case CF_EWORKER:
-        if (exception->signal != 0) {
-            describe_signal(exception->signal, text, size);
-        } else {
-            snprintf(text, size, "exited with status %d", exception->exit_code);
-        }
+        describe_worker(exception, text, size);
+        break;
+    case CF_EDEADLINE:
+        snprintf(text, size, "timed out after %gs", (double)exception->timeout_ns / 1e9);
         break;
     case CF_ETASK:
         describe_error(exception->task_error, text, size);
+        break;
+    case CF_EBROKEN:
+        describe_broken(exception, text, size);
         break;
     case CF_ECANCELLED:
         snprintf(text, size, "cancelled");

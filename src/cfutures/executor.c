@@ -1,13 +1,16 @@
 #include "cfutures/executor.h"
 
+#include "cfutures/callback.h"
 #include "cfutures/completion.h"
+#include "cfutures/deadline.h"
 #include "cfutures/times.h"
 #include "cfutures/watch.h"
-#include "cfutures/worker.h"
 
 #include "platform/barrier.h"
 #include "platform/fork_mark.h"
 
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +34,18 @@ static unsigned choose_workers(const cf_pool_options *options, const cfi_executo
     return options->max_workers > 0 ? options->max_workers : cf_cpu_count(NULL);
 }
 
+static cfi_worker_life life_of(const cf_pool_options *options) {
+    cfi_worker_life life = {
+        .initializer = options->initializer,
+        .finalizer = options->finalizer,
+        .context = options->context,
+        .max_tasks = options->max_tasks_per_worker,
+    };
+    snprintf(life.name, sizeof life.name, "%s",
+             options->name != NULL ? options->name : "cf-worker");
+    return life;
+}
+
 static bool commit_fixed(cf_executor *executor) {
     size_t records_end = CFI_RECORDS_AT + executor->max_workers * sizeof(cfi_record);
     return cfi_arena_commit_fixed(&executor->arena, CFI_CONTROL_AT, records_end) &&
@@ -42,6 +57,9 @@ static cf_status set_up(cf_executor *executor, const cf_pool_options *options, b
     cfi_barrier_register();
     executor->fork_mark = cfi_fork_mark();
     executor->max_workers = choose_workers(options, executor->ops);
+    executor->max_pending = executor->ops->start_worker != NULL ? options->max_pending : 0;
+    executor->refuse_when_full = options->refuse_when_full;
+    executor->life = life_of(options);
     cfi_bell *bell = cfi_bell_of_process();
     size_t limit = options->arena_limit > 0 ? options->arena_limit : ARENA_LIMIT_DEFAULT;
     if (executor->fork_mark == 0 || bell == NULL ||
@@ -62,6 +80,8 @@ static cf_status set_up(cf_executor *executor, const cf_pool_options *options, b
     cfi_lock_init(&executor->lock);
     cfi_lock_init(&executor->reap_lock);
     cfi_lock_init(&executor->join_lock);
+    cfi_attendant_init(&executor->deadlines);
+    cfi_attendant_init(&executor->callback_thread);
     return CF_OK;
 }
 
@@ -98,6 +118,9 @@ void cfi_executor_free(cf_executor *executor) {
     cfi_lock_destroy(&executor->lock);
     cfi_lock_destroy(&executor->reap_lock);
     cfi_lock_destroy(&executor->join_lock);
+    cfi_attendant_destroy(&executor->deadlines);
+    cfi_attendant_destroy(&executor->callback_thread);
+    free(executor->ended_ns);
     free(executor);
 }
 
@@ -119,8 +142,7 @@ static cf_status check_submission(const cf_executor *executor, const cf_task *ta
                                   const cf_submit_options *options) {
     if (executor == NULL || task == NULL || task->run == NULL ||
         (arg == NULL && task->arg_size > 0) || task->arg_size > CF_PAYLOAD_MAX ||
-        task->result_size > CF_PAYLOAD_MAX ||
-        (options != NULL && options->retries > CF_RETRIES_MAX)) {
+        task->result_size > CF_PAYLOAD_MAX || options->retries > CF_RETRIES_MAX) {
         return CF_EINVAL;
     }
     return is_foreign(executor) ? CF_EFORKED : CF_OK;
@@ -128,30 +150,67 @@ static cf_status check_submission(const cf_executor *executor, const cf_task *ta
 
 /* One more worker for each task until there are enough. Without the latest the others still do. */
 static cf_status start_worker(cf_executor *executor) {
-    if (executor->started == executor->max_workers || executor->ops->start_worker == NULL) {
+    unsigned started = cfi_load_relaxed(&executor->started);
+    if (started == executor->max_workers || executor->ops->start_worker == NULL) {
         return CF_OK;
     }
-    cf_status status = executor->ops->start_worker(executor, executor->started);
+    cf_status status = executor->ops->start_worker(executor, started);
     if (status == CF_OK) {
-        executor->started++;
+        cfi_store_relaxed(&executor->started, started + 1);
     }
-    return executor->started > 0 ? CF_OK : status;
+    return started > 0 ? CF_OK : status;
+}
+
+/* Under the lock, which is given and taken again while it waits. Inside a task of its own it does
+ * not wait: that task's worker might be the one that has to make room. */
+static cf_status await_room(cf_executor *executor, bool waits) {
+    if (executor->max_pending == 0 || cfi_executor_pending(executor) < executor->max_pending) {
+        return executor->refuses;
+    }
+    if ((executor->refuse_when_full && !waits) || cfi_worker_is_of(&executor->queue)) {
+        return CF_EFULL;
+    }
+    for (;;) {
+        uint32_t room = cfi_queue_room_listen(&executor->queue);
+        if (executor->refuses != CF_OK || cfi_executor_pending(executor) < executor->max_pending) {
+            return executor->refuses;
+        }
+        cfi_lock_give(&executor->lock);
+        cfi_queue_wake_one(&executor->queue); /* what the same batch has published before */
+        cfi_queue_room_sleep(&executor->queue, room);
+        cfi_lock_take(&executor->lock);
+    }
 }
 
 /* The worker clears the result before it runs the task. A map reads how far a chunk came from the
- * result's first word, also when the worker died before it got there. */
+ * result's first bytes, also when the worker died before it got there. */
 static void forget_old_result(cf_executor *executor, cfi_slot *slot) {
     size_t size = slot->result_size < 8 ? slot->result_size : 8;
     memset(cfi_slot_result(slot, executor->queue.base), 0, size);
 }
 
+static void fill_in(cf_executor *executor, cfi_slot *slot, const cfi_submission *submission) {
+    int64_t *limit = cfi_slot_limit(slot, executor->queue.base);
+    if (limit != NULL) {
+        *limit = submission->timeout_ns;
+    }
+    if (submission->block == 0 && slot->arg_size > 0) {
+        memcpy(cfi_slot_arg(slot, executor->queue.base), submission->arg, slot->arg_size);
+    }
+    forget_old_result(executor, slot);
+}
+
 /* Under the lock. On success the slot is published. */
-static cf_status enqueue(cf_executor *executor, const cf_task *task, const void *arg,
-                         unsigned retries, bool wanted, cfi_slot **slot) {
+static cf_status enqueue(cf_executor *executor, const cfi_submission *submission, bool wanted,
+                         cfi_slot **slot) {
+    const cf_task *task = submission->task;
     uint16_t index;
     cf_status status = executor->refuses;
     if (status == CF_OK) {
         status = start_worker(executor);
+    }
+    if (status == CF_OK) {
+        status = await_room(executor, submission->waits);
     }
     if (status != CF_OK) {
         return status;
@@ -159,21 +218,19 @@ static cf_status enqueue(cf_executor *executor, const cf_task *task, const void 
     if (!cfi_task_table_find(&executor->tasks, &executor->queue, task, &index)) {
         return CF_ENOMEM;
     }
-    cfi_slot *taken = cfi_slabs_take(&executor->slabs, task->arg_size, task->result_size);
+    cfi_slot *taken = cfi_slabs_take(&executor->slabs, task->arg_size, task->result_size,
+                                     submission->timeout_ns > 0, submission->block);
     if (taken == NULL) {
         return CF_ENOMEM;
     }
-    taken->task = index;
+    taken->task = index & (CFI_TASKS_MAX - 1u);
     cfi_store_relaxed(&taken->announcement, CFI_NOT_ASKED);
     taken->watch = NULL;
     cfi_store_relaxed(&taken->refs, wanted ? 1 : 0);
-    if (task->arg_size > 0) {
-        memcpy(cfi_slot_payload(taken, executor->queue.base), arg, task->arg_size);
-    }
-    forget_old_result(executor, taken);
+    fill_in(executor, taken, submission);
     cfi_times_stamp_submit(&executor->queue, taken);
     executor->submitted++;
-    cfi_slot_open(taken, retries);
+    cfi_slot_open(taken, submission->retries);
     cfi_queue_publish(&executor->queue);
     if (!wanted && cfi_slab_give_up(taken)) {
         cfi_slabs_retire(&executor->slabs, cfi_slab_of(taken));
@@ -182,11 +239,19 @@ static cf_status enqueue(cf_executor *executor, const cf_task *task, const void 
     return CF_OK;
 }
 
-cf_status cfi_executor_submit(cf_executor *executor, const cf_task *task, const void *arg,
-                              unsigned retries, cf_future **future) {
+static void show_to_workers(cf_executor *executor, cfi_slot *slot) {
+    if (executor->ops->submitted != NULL) {
+        executor->ops->submitted(executor, slot);
+    } else {
+        cfi_queue_wake_one(&executor->queue);
+    }
+}
+
+cf_status cfi_executor_submit(cf_executor *executor, const cfi_submission *submission,
+                              cf_future **future) {
     cfi_slot *slot;
     cfi_lock_take(&executor->lock);
-    cf_status status = enqueue(executor, task, arg, retries, future != NULL, &slot);
+    cf_status status = enqueue(executor, submission, future != NULL, &slot);
     cfi_lock_give(&executor->lock);
     if (status != CF_OK) {
         return status;
@@ -194,29 +259,151 @@ cf_status cfi_executor_submit(cf_executor *executor, const cf_task *task, const 
     if (future != NULL) {
         *future = slot;
     }
-    if (executor->ops->submitted != NULL) {
-        executor->ops->submitted(executor, slot);
-    } else {
-        cfi_queue_wake_one(&executor->queue);
-    }
+    show_to_workers(executor, slot);
     return CF_OK;
+}
+
+uint64_t cfi_executor_take_block(cf_executor *executor, size_t arg_size, size_t result_size) {
+    cfi_lock_take(&executor->lock);
+    uint64_t block = cfi_arena_take(&executor->arena, cfi_payload_size(arg_size, result_size));
+    cfi_lock_give(&executor->lock);
+    return block;
+}
+
+void cfi_executor_give_block(cf_executor *executor, uint64_t block, size_t arg_size,
+                             size_t result_size) {
+    cfi_lock_take(&executor->lock);
+    cfi_arena_give(&executor->arena, block, cfi_payload_size(arg_size, result_size));
+    cfi_lock_give(&executor->lock);
+}
+
+static const cf_submit_options default_submit_options;
+
+/* Copies a large argument before the lock is taken for it, so that nobody waits for that. */
+static cf_status stage(cf_executor *executor, cfi_submission *submission, size_t *size) {
+    enum {
+        LARGE = 32 << 10
+    };
+    const cf_task *task = submission->task;
+    size_t limit = submission->timeout_ns > 0 ? CFI_LIMIT_BYTES : 0;
+    *size = limit + cfi_payload_size(task->arg_size, task->result_size);
+    if (task->arg_size < LARGE) {
+        return CF_OK;
+    }
+    cfi_lock_take(&executor->lock);
+    submission->block = cfi_arena_take(&executor->arena, *size);
+    cfi_lock_give(&executor->lock);
+    if (submission->block == 0) {
+        return CF_ENOMEM;
+    }
+    memcpy(executor->queue.base + submission->block + limit, submission->arg, task->arg_size);
+    return CF_OK;
+}
+
+static cf_status stage_and_submit(cf_executor *executor, cfi_submission *submission,
+                                  cf_future **future) {
+    size_t size;
+    cf_status status = stage(executor, submission, &size);
+    if (status == CF_OK) {
+        status = cfi_executor_submit(executor, submission, future);
+    }
+    if (status != CF_OK && submission->block != 0) {
+        cfi_lock_take(&executor->lock);
+        cfi_arena_give(&executor->arena, submission->block, size);
+        cfi_lock_give(&executor->lock);
+    }
+    return status;
 }
 
 cf_status cf_executor_submit_with(cf_executor *executor, const cf_task *task, const void *arg,
                                   const cf_submit_options *options, cf_future **future) {
+    if (options == NULL) {
+        options = &default_submit_options;
+    }
     if (future != NULL) {
         *future = NULL;
     }
     cf_status status = check_submission(executor, task, arg, options);
+    if (status == CF_OK && options->timeout_ns > 0) {
+        status = cfi_deadlines_start(executor);
+    }
     if (status != CF_OK) {
         return status;
     }
-    return cfi_executor_submit(executor, task, arg, options != NULL ? options->retries : 0, future);
+    cfi_submission submission = {
+        .task = task,
+        .arg = arg,
+        .retries = options->retries,
+        .timeout_ns = options->timeout_ns,
+    };
+    return stage_and_submit(executor, &submission, future);
 }
 
 cf_status cf_executor_submit(cf_executor *executor, const cf_task *task, const void *arg,
                              cf_future **future) {
     return cf_executor_submit_with(executor, task, arg, NULL, future);
+}
+
+/* Under one taking of the lock as many as an executor with workers may be shown at once; few enough
+ * that other submitters need not wait for long. Returns how many. */
+static size_t submit_batch(cf_executor *executor, cfi_submission submission, size_t count,
+                           cf_future **futures, cf_status *status) {
+    enum {
+        BATCH = 64
+    };
+    cfi_slot *slot = NULL;
+    size_t most = executor->ops->submitted != NULL ? 1 : BATCH;
+    size_t done = 0;
+    *status = CF_OK;
+    cfi_lock_take(&executor->lock);
+    while (done < count && done < most) {
+        *status = enqueue(executor, &submission, futures != NULL, &slot);
+        if (*status != CF_OK) {
+            break;
+        }
+        if (futures != NULL) {
+            futures[done] = slot;
+        }
+        submission.arg = (const char *)submission.arg + submission.task->arg_size;
+        done++;
+    }
+    cfi_lock_give(&executor->lock);
+    if (done > 0) {
+        show_to_workers(executor, slot);
+    }
+    return done;
+}
+
+cf_status cf_executor_submit_many(cf_executor *executor, const cf_task *task, const void *args,
+                                  size_t count, const cf_submit_options *options,
+                                  cf_future **futures, size_t *submitted) {
+    size_t done = 0;
+    if (options == NULL) {
+        options = &default_submit_options;
+    }
+    if (futures != NULL) {
+        memset(futures, 0, count * sizeof *futures);
+    }
+    cf_status status = count > 0          ? check_submission(executor, task, args, options)
+                       : executor != NULL ? CF_OK
+                                          : CF_EINVAL;
+    if (status == CF_OK && options->timeout_ns > 0) {
+        status = cfi_deadlines_start(executor);
+    }
+    while (status == CF_OK && done < count) {
+        const cfi_submission submission = {
+            .task = task,
+            .arg = (const char *)args + done * task->arg_size,
+            .retries = options->retries,
+            .timeout_ns = options->timeout_ns,
+        };
+        done += submit_batch(executor, submission, count - done,
+                             futures != NULL ? futures + done : NULL, &status);
+    }
+    if (submitted != NULL) {
+        *submitted = done;
+    }
+    return status;
 }
 
 const cfi_task_entry *cfi_executor_task_of(cf_executor *executor, const cfi_slot *slot) {
@@ -233,6 +420,7 @@ bool cfi_executor_cancel(cf_executor *executor, cfi_slot *slot) {
     if (cfi_slot_withdraw(slot, CFI_CANCELLED, &word)) {
         cfi_add_relaxed(&executor->cancelled, 1);
         cfi_completion_announce(&executor->queue, slot, word);
+        cfi_queue_room_made(&executor->queue);
         return true;
     }
     return cfi_word_phase(word) == CFI_CANCELLED;
@@ -246,6 +434,7 @@ static void cancel_pending_tasks(cf_executor *executor) {
     }
 }
 
+/* Who waits for room is told. */
 static void close_submission(cf_executor *executor, bool cancel_pending) {
     cfi_lock_take(&executor->lock);
     if (executor->refuses == CF_OK) {
@@ -257,6 +446,7 @@ static void close_submission(cf_executor *executor, bool cancel_pending) {
     bool first = cfi_load_relaxed(&executor->queue.control->stop) == 0;
     cfi_store_release(&executor->queue.control->stop, 1);
     cfi_lock_give(&executor->lock);
+    cfi_queue_room_made(&executor->queue);
     if (first) {
         cfi_queue_wake_all(&executor->queue);
         if (executor->ops->stop != NULL) {
@@ -267,11 +457,20 @@ static void close_submission(cf_executor *executor, bool cancel_pending) {
 
 static void join(cf_executor *executor) {
     cfi_lock_take(&executor->join_lock);
-    if (!executor->joined && executor->ops->join != NULL) {
-        executor->ops->join(executor);
+    if (!executor->joined) {
+        if (executor->ops->join != NULL) {
+            executor->ops->join(executor);
+        }
+        cfi_deadlines_stop(executor);
+        cfi_callbacks_finish(executor);
     }
     executor->joined = true;
     cfi_lock_give(&executor->join_lock);
+}
+
+/* Its own tasks and callbacks cannot wait for themselves. */
+static bool may_wait(const cf_executor *executor) {
+    return !cfi_worker_is_of(&executor->queue) && !cfi_callback_is_of(executor);
 }
 
 cf_status cf_executor_shutdown(cf_executor *executor, bool wait, bool cancel_pending) {
@@ -282,7 +481,7 @@ cf_status cf_executor_shutdown(cf_executor *executor, bool wait, bool cancel_pen
         return CF_EFORKED;
     }
     close_submission(executor, cancel_pending);
-    if (wait && !cfi_worker_is_of(&executor->queue)) {
+    if (wait && may_wait(executor)) {
         join(executor);
     }
     return CF_OK;
@@ -290,7 +489,7 @@ cf_status cf_executor_shutdown(cf_executor *executor, bool wait, bool cancel_pen
 
 void cf_executor_destroy(cf_executor *executor) {
     if (executor == NULL || cf_executor_shutdown(executor, true, false) != CF_OK ||
-        cfi_worker_is_of(&executor->queue)) {
+        !may_wait(executor)) {
         return;
     }
     cfi_watch_reap(executor); /* the stack's references */
@@ -304,4 +503,35 @@ void cf_executor_destroy(cf_executor *executor) {
     if (over) {
         executor->ops->free(executor);
     }
+}
+
+static void send_to_all(cf_executor *executor, int signal) {
+    cfi_lock_take(&executor->lock);
+    for (unsigned i = 0; i < cfi_load_relaxed(&executor->started); i++) {
+        executor->ops->kill(executor, i, signal);
+    }
+    cfi_lock_give(&executor->lock);
+}
+
+cf_status cf_executor_terminate_workers(cf_executor *executor) {
+    cf_status status = cf_executor_shutdown(executor, false, true);
+    if (status != CF_OK) {
+        return status;
+    }
+    cfi_store_release(&executor->queue.control->terminating, 1);
+    if (executor->ops->kill != NULL) {
+        send_to_all(executor, SIGTERM);
+    }
+    return CF_OK;
+}
+
+cf_status cf_executor_kill_workers(cf_executor *executor) {
+    if (executor != NULL && executor->ops->kill == NULL) {
+        return is_foreign(executor) ? CF_EFORKED : CF_EUNSUPPORTED;
+    }
+    cf_status status = cf_executor_shutdown(executor, false, true);
+    if (status == CF_OK) {
+        send_to_all(executor, SIGKILL);
+    }
+    return status;
 }

@@ -3,18 +3,24 @@
  * Locks of the caller's process, in the order in which they may be held together:
  *
  *      join_lock   who waits for the workers to go; held while waiting, so nothing else takes it
+ *      attendant->lock   the start of a thread of ours           (attendant.h)
  *      run_lock    serial's own: one task at a time              (serial.c)
  *      reap_lock   completion stack, watches                     (watch.h)
  *      lock        submission, slabs, arena, task table, life    (this file)
  *      set->lock   one watch set's list of what is done          (watch.h)
  *
- * No lock is held by any worker at any time. While a task runs only serial's run_lock is. While the
- * holder waits, only join_lock is, and `lock` in the submit that awaits a pool's first worker. */
+ * The list of those who wait inside tasks has one of its own, before set->lock (nested.c).
+ *
+ * No lock is held by any worker while it works. While a task runs only serial's run_lock is. While
+ * the holder waits, only join_lock is, and `lock` in the submit that awaits a pool's first worker.
+ * */
 #ifndef CFUTURES_EXECUTOR_H
 #define CFUTURES_EXECUTOR_H
 
+#include "cfutures/attendant.h"
 #include "cfutures/slab.h"
 #include "cfutures/task_table.h"
+#include "cfutures/worker.h"
 
 #include "platform/lock.h"
 
@@ -26,6 +32,10 @@ typedef struct cfi_executor_ops {
      * under `lock`; may block as long as making a thread does. NULL: the executor has no workers to
      * start. */
     cf_status (*start_worker)(cf_executor *executor, unsigned worker);
+
+    /* Has a signal sent to this worker and the processes that it started: now, or when it is dead
+     * never. Under `lock`, must not wait. NULL: the workers are no processes. */
+    void (*kill)(cf_executor *executor, unsigned worker, int signal);
 
     /* A task was published. No lock held. NULL: cfi_queue_wake_one is all there is to do. */
     void (*submitted)(cf_executor *executor, cfi_slot *slot);
@@ -41,26 +51,45 @@ typedef struct cfi_executor_ops {
     void (*free)(cf_executor *executor);
 } cfi_executor_ops;
 
+/* What is to be called, in turn (callback.h); under reap_lock but for `outstanding`. */
+typedef struct cfi_callback_list {
+    struct cfi_callback *first, *last;
+    _Atomic size_t outstanding; /* added and not yet returned from */
+    bool busy;                  /* a thread is calling */
+} cfi_callback_list;
+
 struct cf_executor {
+    /* what never changes after creation */
     const cfi_executor_ops *ops;
     uint64_t fork_mark; /* of the process that made it */
     unsigned max_workers;
-    cfi_queue queue; /* never changes after creation (but for `followed`, in a worker process) */
+    size_t max_pending; /* 0 = any number */
+    bool refuse_when_full;
+    cfi_worker_life life;
+    cfi_queue queue; /* (but for `followed`, in a worker process) */
 
     cfi_lock lock;
     cfi_arena arena;
     cfi_slabs slabs;
     cfi_task_table tasks;
-    unsigned started;  /* workers */
-    cf_status refuses; /* CF_OK while submit is open; else what it says */
+    _Atomic unsigned started; /* workers */
+    cf_status refuses;        /* CF_OK while submit is open; else what it says */
+    cf_exception why_broken;
+    int64_t *ended_ns; /* by worker: end of the last run that was declared over its time */
     bool cancels;      /* pending tasks are cancelled, also those of workers that die yet */
     bool destroyed;    /* to be freed with the last slab in use */
     uint64_t submitted;
     _Atomic uint64_t cancelled;
-    _Atomic uint64_t lost; /* settled in place of their worker: CF_EWORKER or CF_EBROKEN */
+    _Atomic uint64_t lost;      /* settled in place of their worker, */
+    _Atomic uint64_t timed_out; /* of these because of their time */
+    _Atomic uint64_t seen;      /* failures that somebody has asked for */
     _Atomic uint64_t retries;
 
     cfi_lock reap_lock;
+    cfi_callback_list callbacks;
+
+    cfi_attendant deadlines;       /* deadline.h */
+    cfi_attendant callback_thread; /* callback.h */
 
     cfi_lock join_lock;
     bool joined;
@@ -78,9 +107,28 @@ static inline cf_executor *cfi_executor_of(const cfi_slot *slot) {
     return cfi_slab_of(slot)->executor;
 }
 
-/* cf_executor_submit_with for arguments that were checked, without the limit on their size. */
-cf_status cfi_executor_submit(cf_executor *executor, const cf_task *task, const void *arg,
-                              unsigned retries, cf_future **future);
+/* What there is to submit; its arguments were checked. */
+typedef struct cfi_submission {
+    const cf_task *task;
+    const void *arg; /* copied in; NULL with a block */
+    uint64_t block;  /* 0, or one taken with the function below that holds the argument; belongs to
+                           the task after CF_OK */
+    unsigned retries;
+    int64_t timeout_ns; /* of a run, <= 0 = none. Not with a block */
+    bool waits;         /* for room, also where the executor refuses when it is full */
+} cfi_submission;
+
+cf_status cfi_executor_submit(cf_executor *executor, const cfi_submission *submission,
+                              cf_future **future);
+
+/* A block for a payload that does not fit a slot, to be filled in without a lock: the argument at
+ * its start (queue.base + block), the result at cfi_result_offset(arg_size). 0: no memory. */
+uint64_t cfi_executor_take_block(cf_executor *executor, size_t arg_size, size_t result_size);
+void cfi_executor_give_block(cf_executor *executor, uint64_t block, size_t arg_size,
+                             size_t result_size);
+
+/* Not begun. Under the lock. */
+uint64_t cfi_executor_pending(cf_executor *executor);
 
 /* What kind of task the slot holds; lasts as long as the executor. */
 const cfi_task_entry *cfi_executor_task_of(cf_executor *executor, const cfi_slot *slot);
@@ -103,5 +151,11 @@ void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_s
 /* All workers are dead and none will come: submit refuses, all unsettled tasks fail with
  * CF_EBROKEN. No lock held. */
 void cfi_executor_break(cf_executor *executor);
+
+/* ---- for executors with workers of their own ------------------------------------------------- */
+
+/* A worker's initializer failed, or it died in it: submit refuses, pending tasks fail with
+ * CF_EBROKEN and this reason, running ones are finished, then the workers end. No lock held. */
+void cfi_executor_unfit(cf_executor *executor, unsigned worker, int wait_status);
 
 #endif

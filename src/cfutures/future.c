@@ -1,5 +1,6 @@
 /* What a caller can ask of one task. */
-#include "cfutures/executor.h"
+#include "cfutures/future.h"
+#include "cfutures/nested.h"
 #include "cfutures/times.h"
 
 #include "platform/fork_mark.h"
@@ -9,30 +10,53 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The settled word, or false when the deadline has passed. */
-static bool wait_settled(cfi_slot *slot, int64_t timeout_ns, uint64_t *word) {
-    *word = cfi_load_acquire(&slot->word);
-    if (cfi_word_settled(*word) || timeout_ns == 0) {
-        return cfi_word_settled(*word);
-    }
+static cf_status sleep_on(cfi_slot *slot, uint64_t word, int64_t deadline_ns) {
+    cfi_blocked blocked = {.slot = slot};
     bool shared = cfi_executor_of(slot)->queue.shared;
-    int64_t deadline_ns = cfi_deadline_ns(timeout_ns);
-    bool in_time = true;
-    while (cfi_slot_flag(slot, CFI_WAITED, word)) {
-        if (!in_time) {
-            return false;
-        }
-        in_time = cfi_futex_wait(&slot->futex, (uint32_t)*word, deadline_ns, shared);
+    if (deadline_ns >= 0) { /* it ends by itself */
+        return cfi_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared) ? CF_OK
+                                                                                 : CF_ETIMEDOUT;
     }
-    return true;
+    if (!cfi_nested_block(&blocked)) {
+        return CF_EDEADLOCK;
+    }
+    cfi_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared);
+    cfi_nested_unblock(&blocked);
+    return CF_OK;
 }
 
-static void fill_exception(const cfi_slot *slot, uint64_t word, cf_exception *exception) {
+/* CF_OK: *word is the settled word. CF_ETIMEDOUT, CF_EDEADLOCK. */
+static cf_status wait_settled(cfi_slot *slot, int64_t timeout_ns, uint64_t *word) {
+    *word = cfi_load_acquire(&slot->word);
+    if (cfi_word_settled(*word) || timeout_ns == 0) {
+        return cfi_word_settled(*word) ? CF_OK : CF_ETIMEDOUT;
+    }
+    int64_t deadline_ns = cfi_deadline_ns(timeout_ns);
+    bool ran;
+    cf_status status = cfi_nested_run(slot, &ran);
+    while (cfi_slot_flag(slot, CFI_WAITED, word)) {
+        if (status != CF_OK) {
+            return status;
+        }
+        status = sleep_on(slot, *word, deadline_ns);
+    }
+    return CF_OK;
+}
+
+void cfi_future_ending(cfi_slot *slot, cf_exception *exception) {
+    cf_executor *executor = cfi_executor_of(slot);
+    uint64_t word = cfi_load_acquire(&slot->word);
     *exception = (cf_exception){
         .worker = cfi_word_attempts(word) > 0 ? (int)cfi_word_owner(word) : -1,
     };
     if (cfi_word_phase(word) == CFI_CANCELLED) {
         exception->status = CF_ECANCELLED;
+        return;
+    }
+    if ((word & CFI_EXPIRED) != 0) { /* detail and outcome may still be written by its thread */
+        const int64_t *limit = cfi_slot_limit(slot, executor->queue.base);
+        exception->status = CF_EDEADLINE;
+        exception->timeout_ns = limit != NULL ? *limit : 0;
         return;
     }
     exception->status = (cf_status)slot->outcome;
@@ -41,6 +65,15 @@ static void fill_exception(const cfi_slot *slot, uint64_t word, cf_exception *ex
     } else if (exception->status == CF_EWORKER) {
         exception->signal = cfi_wait_status_signal(slot->detail);
         exception->exit_code = cfi_wait_status_exit_code(slot->detail);
+    } else if (exception->status == CF_EBROKEN) {
+        *exception = executor->why_broken;
+    }
+}
+
+void cfi_future_seen(cfi_slot *slot) {
+    if ((cfi_load_relaxed(&slot->refs) & CFI_SEEN) == 0 &&
+        (cfi_or_relaxed(&slot->refs, CFI_SEEN) & CFI_SEEN) == 0) {
+        cfi_add_relaxed(&cfi_executor_of(slot)->seen, 1);
     }
 }
 
@@ -56,24 +89,39 @@ cf_status cf_future_exception(cf_future *future, int64_t timeout_ns, cf_exceptio
         return CF_EFORKED;
     }
     uint64_t word;
-    if (!wait_settled(future, timeout_ns, &word)) {
-        return CF_ETIMEDOUT;
+    cf_status status = wait_settled(future, timeout_ns, &word);
+    if (status != CF_OK) {
+        return status;
     }
-    fill_exception(future, word, exception);
+    cfi_future_ending(future, exception);
+    if (exception->status != CF_OK && exception->status != CF_ECANCELLED) {
+        cfi_future_seen(future);
+    }
+    return CF_OK;
+}
+
+cf_status cf_future_view(cf_future *future, int64_t timeout_ns, const void **result, size_t *size) {
+    if (result == NULL || size == NULL) {
+        return CF_EINVAL;
+    }
+    cf_exception exception;
+    cf_status status = cf_future_exception(future, timeout_ns, &exception);
+    if (status != CF_OK || exception.status != CF_OK) {
+        return status != CF_OK ? status : exception.status;
+    }
+    *size = (size_t)future->detail;
+    *result = *size > 0 ? cfi_slot_result(future, cfi_executor_of(future)->queue.base) : NULL;
     return CF_OK;
 }
 
 cf_status cf_future_result(cf_future *future, int64_t timeout_ns, void *result) {
-    cf_exception exception;
-    cf_status status = cf_future_exception(future, timeout_ns, &exception);
-    if (status != CF_OK) {
-        return status;
+    const void *lies_at;
+    size_t size;
+    cf_status status = cf_future_view(future, timeout_ns, &lies_at, &size);
+    if (status == CF_OK && result != NULL && size > 0) {
+        memcpy(result, lies_at, size);
     }
-    if (exception.status == CF_OK && result != NULL && future->result_size > 0) {
-        memcpy(result, cfi_slot_result(future, cfi_executor_of(future)->queue.base),
-               future->result_size);
-    }
-    return exception.status;
+    return status;
 }
 
 static cf_state state_of(uint64_t word) {
@@ -103,14 +151,19 @@ bool cf_future_done(const cf_future *future) {
     return cfi_word_settled(cfi_load_acquire(&future->word));
 }
 
+/* The word is read once: it may change meanwhile. */
 char *cf_future_describe(const cf_future *future, char *text, size_t size) {
-    cf_state state = cf_future_state(future); /* once: it may change meanwhile */
+    cfi_slot *slot = (cfi_slot *)future; /* only read */
+    uint64_t word = cfi_load_acquire(&slot->word);
+    cf_state state = state_of(word);
     const char *verb = "", *what = "";
     if (state == CF_FINISHED) {
-        bool returned = future->outcome == CF_OK;
+        cf_exception exception;
+        cfi_future_ending(slot, &exception);
+        bool returned = exception.status == CF_OK;
         verb = returned ? " returned " : " raised ";
-        what = returned ? cfi_executor_task_of(cfi_executor_of(future), future)->result_type
-                        : cf_status_name((cf_status)future->outcome);
+        what = returned ? cfi_executor_task_of(cfi_executor_of(slot), slot)->result_type
+                        : cf_status_name(exception.status);
     }
     snprintf(text, size, "<Future at %p state=%s%s%s>", (const void *)future, cf_state_name(state),
              verb, what);

@@ -163,8 +163,8 @@ static cf_status send_chunk(map_call *map, chunk *sent) {
         .result_size = chunk_result_size(map->task->result_size, sent->count),
     };
     cf_future *future;
-    cf_status status =
-        cfi_executor_submit(map->executor, &task, fill_buffer(map, sent), 0, &future);
+    cf_status status = cfi_executor_submit(
+        map->executor, &(cfi_submission){.task = &task, .arg = fill_buffer(map, sent)}, &future);
     if (status != CF_OK) {
         return status;
     }
@@ -279,14 +279,20 @@ static void collect(map_call *map, chunk *done) {
         cfi_add_relaxed(&map->executor->retries, 1);
     }
     while (next < end && !send_items(map, next, end, attempt + 1)) {
-        collect(map, &map->chunks[cfi_watch_set_next(&map->set, CF_FOREVER)->index]);
+        cfi_watch *w;
+        if (cfi_watch_set_next(&map->set, CF_FOREVER, &w) != CF_OK)
+            __builtin_trap();
+        collect(map, &map->chunks[w->index]);
     }
 }
 
 static void run_map(map_call *map) {
     send_more(map);
     while (map->under_way > 0) {
-        collect(map, &map->chunks[cfi_watch_set_next(&map->set, CF_FOREVER)->index]);
+        cfi_watch *w;
+        if (cfi_watch_set_next(&map->set, CF_FOREVER, &w) != CF_OK)
+            __builtin_trap();
+        collect(map, &map->chunks[w->index]);
         send_more(map);
     }
 }

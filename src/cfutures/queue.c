@@ -141,8 +141,10 @@ void cfi_queue_advance(cfi_queue *queue) {
     cfi_cas(&queue->control->cursor, &seen, (seen & ~TICKET_MASK) | ticket);
 }
 
-static void account_awake(cfi_record *record, int64_t now) {
-    cfi_bump_owned(&record->busy_ns, now - cfi_load_relaxed(&record->awake_since_ns));
+void cfi_queue_account(cfi_queue *queue, unsigned worker) {
+    cfi_record *record = &queue->records[worker];
+    cfi_bump_owned(&record->busy_ns, cfi_now_ns() - cfi_load_relaxed(&record->awake_since_ns));
+    cfi_store_relaxed(&record->awake_since_ns, 0);
 }
 
 bool cfi_queue_sleep(cfi_queue *queue, unsigned worker) {
@@ -155,11 +157,32 @@ bool cfi_queue_sleep(cfi_queue *queue, unsigned worker) {
     if (cfi_queue_has_work(queue)) {
         return true;
     }
-    account_awake(record, cfi_now_ns());
-    cfi_store_relaxed(&record->awake_since_ns, 0);
+    cfi_queue_account(queue, worker);
     if (!stop) {
         cfi_futex_wait(&control->wake_count, woken, -1, queue->shared);
         cfi_store_relaxed(&record->awake_since_ns, cfi_now_ns());
     }
     return !stop;
+}
+
+/* ---- room ------------------------------------------------------------------------------------ */
+
+uint32_t cfi_queue_room_listen(cfi_queue *queue) {
+    uint32_t room = cfi_load_acquire(&queue->control->room);
+    cfi_store_relaxed(&queue->control->need_room, 1);
+    cfi_barrier_heavy(queue->shared); /* need_room is written before the counts are read */
+    return room;
+}
+
+void cfi_queue_room_sleep(cfi_queue *queue, uint32_t room) {
+    cfi_futex_wait(&queue->control->room, room, -1, queue->shared);
+}
+
+void cfi_queue_room_made(cfi_queue *queue) {
+    cfi_barrier_light(); /* the count is written before need_room is read */
+    if (cfi_load_relaxed(&queue->control->need_room) != 0 &&
+        cfi_swap_seq_cst(&queue->control->need_room, 0) != 0) {
+        cfi_add_seq_cst(&queue->control->room, 1);
+        cfi_futex_wake_all(&queue->control->room, queue->shared);
+    }
 }

@@ -45,6 +45,12 @@ enum {
     CFI_TASKS_MAX = 4096,           /* different tasks of one executor */
 };
 
+typedef enum cfi_readiness {
+    CFI_UNREADY, /* has not come out of its initializer with success */
+    CFI_READY,
+    CFI_RETIRED, /* ended because it had run as many tasks as it may */
+} cfi_readiness;
+
 /* What one worker tells the others; written by it, and by its supervisor when it is dead. */
 typedef struct cfi_record {
     _Alignas(128) _Atomic uint32_t current; /* slot it is about to begin or is running: index + 1 */
@@ -56,9 +62,17 @@ typedef struct cfi_record {
     _Atomic int64_t busy_ns;              /* until awake_since */
     _Atomic int64_t awake_since_ns;       /* 0 while asleep */
     _Atomic int64_t id;                   /* process or thread id */
+    _Atomic int64_t run_until_ns; /* end of the time that its run was given, 0 = none: deadline.h */
+    _Atomic uint32_t limited;     /* the slot of that run: index + 1 */
+    _Atomic uint32_t timed_out;   /* runs that returned late */
+    _Atomic uint32_t timed_out_settled;
+    _Atomic uint32_t ready;     /* a cfi_readiness */
+    _Atomic int32_t init_error; /* what its initializer has returned */
     _Atomic uint32_t restarts;
+    _Atomic uint32_t retired;
     _Atomic uint32_t life;      /* process pool: see nursery.h */
     _Atomic int32_t exit_state; /* process pool: wait status of the dead worker */
+    _Atomic uint32_t kill;      /* process pool: a signal to be sent to it, 0 = none */
 } cfi_record;
 
 _Static_assert(sizeof(cfi_record) == 128, "records do not share cache lines");
@@ -70,11 +84,19 @@ typedef struct cfi_control {
     _Alignas(64) _Atomic uint32_t need_wake;
     _Atomic uint32_t wake_count;        /* futex that idle workers sleep on */
     _Atomic uint32_t stop;              /* workers end when there is no more work */
+    _Atomic uint32_t terminating;       /* tasks are asked to return: cf_task_cancelled */
+    _Atomic uint32_t need_room;         /* a submit waits until fewer tasks are pending */
+    _Atomic uint32_t room;              /* futex that it sleeps on */
     _Alignas(64) _Atomic uint32_t done; /* completion stack: slot index + 1; see watch.h */
     _Alignas(64) _Atomic uint32_t workers_wanted; /* process pool: see nursery.h */
     _Atomic uint32_t quit;
     _Atomic int32_t spawn_error;
     _Atomic uint32_t spawn_rounds;
+    _Alignas(64) _Atomic int64_t
+        deadline_at_ns;               /* when the deadline thread will look: deadline.h */
+    _Atomic uint32_t deadline_rung;   /* futex that it sleeps on */
+    _Atomic uint32_t callbacks_armed; /* the callback thread wants to hear of completions */
+    _Atomic uint32_t callbacks_rung;  /* futex that it sleeps on: callback.h */
 } cfi_control;
 
 /* The fixed part of the region. */
@@ -137,7 +159,18 @@ cfi_slot *cfi_queue_claim(cfi_queue *queue, unsigned worker, uint64_t *word);
 bool cfi_queue_sleep(cfi_queue *queue, unsigned worker);
 /* Moves the cursor past what is no longer pending, for an executor whose workers do not claim. */
 void cfi_queue_advance(cfi_queue *queue);
+/* The worker was awake until now. */
+void cfi_queue_account(cfi_queue *queue, unsigned worker);
 /* A woken worker that has claimed a task passes the wake-up on. */
 void cfi_queue_pass_on(cfi_queue *queue);
+
+/* ---- room for a bounded number of pending tasks ---------------------------------------------- */
+
+/* Submit, finding too many pending: listens, looks again, sleeps. Whoever makes fewer of them
+ * pending counts first and calls room_made then, so that one of the two sees the other (light and
+ * heavy barrier, as for need_wake). */
+uint32_t cfi_queue_room_listen(cfi_queue *queue);
+void cfi_queue_room_sleep(cfi_queue *queue, uint32_t room);
+void cfi_queue_room_made(cfi_queue *queue);
 
 #endif

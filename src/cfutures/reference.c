@@ -21,11 +21,11 @@ static void retire(cf_executor *executor, cfi_slab *slab) {
 }
 
 void cfi_slot_release(cfi_slot *slot) {
-    if (cfi_sub_acq_rel(&slot->refs, 1) > 1) {
+    if ((cfi_sub_acq_rel(&slot->refs, 1) & ~CFI_SEEN) > 1) {
         return;
     }
     cf_executor *executor = cfi_executor_of(slot);
-    if (cfi_slot_has_block(slot) && cfi_word_settled(cfi_load_acquire(&slot->word))) {
+    if (cfi_slot_has_block(slot) && cfi_word_left(cfi_load_acquire(&slot->word))) {
         cfi_lock_take(&executor->lock);
         cfi_slabs_give_block(&executor->slabs, slot);
         cfi_lock_give(&executor->lock);

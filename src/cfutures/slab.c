@@ -10,17 +10,17 @@
 
 void cfi_slabs_give_block(cfi_slabs *slabs, cfi_slot *slot) {
     if (cfi_slot_has_block(slot)) {
-        cfi_arena_give(slabs->arena, slot->block,
-                       cfi_payload_size(slot->arg_size, slot->result_size));
+        cfi_arena_give(slabs->arena, slot->block, cfi_slot_payload_size(slot));
         slot->arg_size = 0;
         slot->result_size = 0;
+        slot->limited = false;
     }
 }
 
-static bool all_settled(cfi_slab *slab) {
+static bool all_left(cfi_slab *slab) {
     for (uint32_t i = 1; i < CFI_SLAB_SLOTS; i++) {
-        cfi_phase phase = cfi_word_phase(cfi_load_acquire(&cfi_slab_slot(slab, i)->word));
-        if (phase == CFI_PENDING || phase == CFI_RUNNING) {
+        uint64_t word = cfi_load_acquire(&cfi_slab_slot(slab, i)->word);
+        if (cfi_word_phase(word) != CFI_CLOSED && !cfi_word_left(word)) {
             return false;
         }
     }
@@ -46,7 +46,7 @@ static void wait_in_given(cfi_slabs *slabs, cfi_slab *slab) {
 }
 
 static void sort_given(cfi_slabs *slabs, cfi_slab *slab) {
-    if (all_settled(slab)) {
+    if (all_left(slab)) {
         make_spare(slabs, slab);
     } else {
         wait_in_given(slabs, slab);
@@ -149,20 +149,23 @@ static bool open_slab(cfi_slabs *slabs) {
     return true;
 }
 
-cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size) {
+cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size, bool limited,
+                         uint64_t block) {
     if ((slabs->open == NULL || slabs->next == CFI_SLAB_SLOTS) && !open_slab(slabs)) {
         return NULL;
     }
     cfi_slot *slot = cfi_slab_slot(slabs->open, slabs->next);
-    uint64_t block = 0;
-    size_t size = cfi_payload_size(arg_size, result_size);
-    if (size > CFI_SLOT_INLINE && (block = cfi_arena_take(slabs->arena, size)) == 0) {
-        return NULL;
-    }
     slot->arg_size = (uint32_t)arg_size;
     slot->result_size = (uint32_t)result_size;
-    if (block != 0) {
-        slot->block = block;
+    slot->limited = limited;
+    if (cfi_slot_has_block(slot)) {
+        slot->block =
+            block != 0 ? block : cfi_arena_take(slabs->arena, cfi_slot_payload_size(slot));
+        if (slot->block == 0) {
+            slot->arg_size = slot->result_size = 0; /* it has none to be given back */
+            slot->limited = false;
+            return NULL;
+        }
     }
     slabs->next++;
     return slot;

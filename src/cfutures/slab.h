@@ -5,8 +5,8 @@
  *
  * A slab goes back when every slot was handed out and given up (`given_up` counts to 1023) and
  * every task is settled; one that waits only for tasks nobody holds a future of is looked at again
- * when the next slab is needed. A future that is kept for long keeps its slab, 64 KiB, and the arguments and
- * results of tasks in it that were given up before they were settled. */
+ * when the next slab is needed. A future that is kept for long keeps its slab, 64 KiB, and the
+ * arguments and results of tasks in it that were given up before they were settled. */
 #ifndef CFUTURES_SLAB_H
 #define CFUTURES_SLAB_H
 
@@ -57,8 +57,10 @@ typedef struct cfi_slabs {
     size_t in_use;   /* slabs that are neither spare nor given */
 } cfi_slabs;
 
-/* The slot of the next ticket with room for its payload, not yet open; NULL = no memory. */
-cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size);
+/* The slot of the next ticket with room for its payload, not yet open; NULL = no memory. block: one
+ * that holds the payload already, 0 = take one if it needs one. */
+cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size, bool limited,
+                         uint64_t block);
 
 /* The last reference is gone. Called without the lock; true when the whole slab is given up: then
  * cfi_slabs_retire must follow, under the lock. */

@@ -16,6 +16,10 @@
  *            with its own index as the owner; the settling CAS publishes them
  *   caller   the same fields in place of a worker that is known to be dead
  *   caller   refs, watch and announcement at any time: no worker looks at them
+ *   deadline thread   CFI_EXPIRED in the word of a run that is over its time. In a process its
+ *            worker is then killed, and judged as all dead are. From a thread the task is taken in
+ *            the same step, by FINISHED and CFI_OCCUPIED: the thread goes on in a slot that nobody
+ *            reads any more, and that is not used again before it has left (deadline.h)
  *   settler  next_done, if the word asked to be announced (see watch.h)
  *
  * A worker that lags behind may hold a slot that has meanwhile been recycled for another task. If
@@ -42,7 +46,8 @@
 struct cfi_watch; /* watch.h */
 
 enum {
-    CFI_SLOT_INLINE = 24
+    CFI_SLOT_INLINE = 24,
+    CFI_LIMIT_BYTES = 8
 };
 
 /* A cf_future is a slot as the caller holds it. */
@@ -53,21 +58,26 @@ typedef struct cf_future {
     };
     uint32_t arg_size;
     uint32_t result_size;
-    uint32_t next_done; /* next in the completion stack: index + 1, 0 ends it */
-    int32_t detail;     /* the task's error number, or the wait status of its dead worker */
-    uint16_t task;      /* index into the task table */
-    uint8_t outcome;    /* a cf_status, once FINISHED */
+    uint32_t next_done;           /* next in the completion stack: index + 1, 0 ends it */
+    int32_t detail;               /* CF_OK: length of the result; CF_ETASK: the task's error number;
+                           CF_EWORKER: the wait status of its dead worker */
+    uint16_t task : 12;           /* index into the task table */
+    uint16_t limited : 1;         /* the payload begins with the time that a run may take */
+    uint8_t outcome;              /* a cf_status, once FINISHED */
     _Atomic uint8_t announcement; /* a cfi_announcement; under the reap lock once it is open */
-    _Atomic uint32_t refs;        /* the caller's handle, watches, and the completion stack */
+    _Atomic uint32_t refs;        /* the caller's handle, watches, the completion stack; CFI_SEEN */
     struct cfi_watch *watch;      /* who wants to hear of it; under the reap lock */
     union {
-        unsigned char data[CFI_SLOT_INLINE]; /* argument, then (8-aligned) result, if they fit */
-        uint64_t block;                      /* else the offset of the block that holds them */
+        unsigned char data[CFI_SLOT_INLINE]; /* the payload, if it fits: time limit, argument, */
+        uint64_t block; /* (8-aligned) result; else the offset of the block that holds it */
     };
 } cfi_slot;
 
 _Static_assert(sizeof(cfi_slot) == 64, "a slot is one cache line");
 _Static_assert(offsetof(cfi_slot, data) % 8 == 0, "arguments are aligned to 8 bytes");
+
+/* In refs: somebody has asked how the task ended. */
+#define CFI_SEEN UINT32_C(0x80000000)
 
 /* ---- the word -------------------------------------------------------------------------------- */
 
@@ -79,10 +89,12 @@ typedef enum cfi_phase {
     CFI_CANCELLED,
 } cfi_phase;
 
-/* bits 0-2 phase, 3 and 4 flags, 8-23 attempts begun, 32-47 owner, 48-63 attempts allowed */
+/* bits 0-2 phase, 3 to 6 flags, 8-23 attempts begun, 32-47 owner, 48-63 attempts allowed */
 #define CFI_PHASE_MASK UINT64_C(7)
 #define CFI_WAITED     UINT64_C(8)  /* a thread sleeps on the futex: the settler wakes it */
 #define CFI_WATCHED    UINT64_C(16) /* the settler announces it on the completion stack */
+#define CFI_EXPIRED    UINT64_C(32) /* the run was over its time: how it ended does not count */
+#define CFI_OCCUPIED   UINT64_C(64) /* and its thread is still in it */
 #define CFI_ATTEMPT    UINT64_C(0x100)
 
 static inline cfi_phase cfi_word_phase(uint64_t word) {
@@ -91,6 +103,11 @@ static inline cfi_phase cfi_word_phase(uint64_t word) {
 
 static inline bool cfi_word_settled(uint64_t word) {
     return cfi_word_phase(word) >= CFI_FINISHED;
+}
+
+/* Settled, and nobody writes there any more. */
+static inline bool cfi_word_left(uint64_t word) {
+    return cfi_word_settled(word) && (word & CFI_OCCUPIED) == 0;
 }
 
 static inline unsigned cfi_word_attempts(uint64_t word) {
@@ -134,8 +151,44 @@ static inline bool cfi_slot_begin(cfi_slot *slot, unsigned worker, uint64_t *wor
     return false;
 }
 
-/* RUNNING by `worker` -> phase (FINISHED, or PENDING to be run again). False when the task is no
- * longer this worker's. *word is the word that was replaced: its flags say who wants to know. */
+/* Worker: RUNNING by it -> FINISHED, with CFI_EXPIRED if it is late by itself. False when the run
+ * was declared over its time. *word is the word that was replaced: its flags say who wants to know.
+ * */
+static inline bool cfi_slot_settle(cfi_slot *slot, unsigned worker, bool late, uint64_t *word) {
+    *word = cfi_load_relaxed(&slot->word);
+    while (cfi_word_is_run_by(*word, worker) && (*word & CFI_EXPIRED) == 0) {
+        uint64_t next = cfi_word_with_phase(*word, CFI_FINISHED) | (late ? CFI_EXPIRED : 0);
+        if (cfi_cas(&slot->word, word, next)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Deadline thread: the run that *word shows is over its time. Either it stays RUNNING, but cannot
+ * be settled any more; or it is FINISHED and occupied. *word is the word that was replaced. */
+static inline bool cfi_slot_expire(cfi_slot *slot, bool finished, uint64_t *word) {
+    uint64_t seen = *word;
+    while (cfi_word_phase(*word) == CFI_RUNNING && (*word & CFI_EXPIRED) == 0 &&
+           ((*word ^ seen) & ~(CFI_WAITED | CFI_WATCHED)) == 0) {
+        uint64_t next = *word | CFI_EXPIRED;
+        if (finished) {
+            next = cfi_word_with_phase(next, CFI_FINISHED) | CFI_OCCUPIED;
+        }
+        if (cfi_cas(&slot->word, word, next)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Thread: out of the slot that was taken from it. */
+static inline void cfi_slot_vacate(cfi_slot *slot) {
+    cfi_and_release(&slot->word, ~CFI_OCCUPIED);
+}
+
+/* In place of a dead worker: RUNNING by `worker` -> phase (FINISHED, or PENDING to be run again).
+ * False when the task was no longer that worker's. */
 static inline bool cfi_slot_leave(cfi_slot *slot, unsigned worker, cfi_phase phase,
                                   uint64_t *word) {
     *word = cfi_load_relaxed(&slot->word);
@@ -181,17 +234,35 @@ static inline size_t cfi_payload_size(size_t arg_size, size_t result_size) {
     return cfi_result_offset(arg_size) + result_size;
 }
 
-static inline bool cfi_slot_has_block(const cfi_slot *slot) {
-    return cfi_payload_size(slot->arg_size, slot->result_size) > CFI_SLOT_INLINE;
+static inline size_t cfi_slot_limit_size(const cfi_slot *slot) {
+    return slot->limited ? CFI_LIMIT_BYTES : 0;
 }
 
-/* base: of the region that holds the slot */
+/* Bytes of the slot's payload: in a block of its own if they do not fit. */
+static inline size_t cfi_slot_payload_size(const cfi_slot *slot) {
+    return cfi_slot_limit_size(slot) + cfi_payload_size(slot->arg_size, slot->result_size);
+}
+
+static inline bool cfi_slot_has_block(const cfi_slot *slot) {
+    return cfi_slot_payload_size(slot) > CFI_SLOT_INLINE;
+}
+
+/* The payload's first byte; base: of the region that holds the slot. */
 static inline unsigned char *cfi_slot_payload(cfi_slot *slot, char *base) {
     return cfi_slot_has_block(slot) ? (unsigned char *)base + slot->block : slot->data;
 }
 
+/* Where the time lies that one run may take; NULL = it may take any. */
+static inline int64_t *cfi_slot_limit(cfi_slot *slot, char *base) {
+    return slot->limited ? (int64_t *)(void *)cfi_slot_payload(slot, base) : NULL;
+}
+
+static inline void *cfi_slot_arg(cfi_slot *slot, char *base) {
+    return cfi_slot_payload(slot, base) + cfi_slot_limit_size(slot);
+}
+
 static inline void *cfi_slot_result(cfi_slot *slot, char *base) {
-    return cfi_slot_payload(slot, base) + cfi_result_offset(slot->arg_size);
+    return (unsigned char *)cfi_slot_arg(slot, base) + cfi_result_offset(slot->arg_size);
 }
 
 #endif

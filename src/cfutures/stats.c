@@ -4,6 +4,19 @@
 #include "platform/clock.h"
 #include "platform/fork_mark.h"
 
+static unsigned worker_count(const cf_executor *executor) {
+    return executor->ops->start_worker == NULL ? 1 : cfi_load_relaxed(&executor->started);
+}
+
+uint64_t cfi_executor_pending(cf_executor *executor) {
+    uint64_t begun = cfi_load_relaxed(&executor->cancelled) + cfi_load_relaxed(&executor->lost);
+    for (unsigned i = 0; i < worker_count(executor); i++) {
+        const cfi_record *record = &executor->queue.records[i];
+        begun += cfi_load_relaxed(&record->running) + cfi_load_relaxed(&record->tasks);
+    }
+    return executor->submitted > begun ? executor->submitted - begun : 0;
+}
+
 cf_status cf_executor_stats(cf_executor *executor, cf_stats *stats) {
     if (executor == NULL || stats == NULL) {
         return CF_EINVAL;
@@ -14,23 +27,27 @@ cf_status cf_executor_stats(cf_executor *executor, cf_stats *stats) {
     cfi_lock_take(&executor->lock);
     *stats = (cf_stats){
         .max_workers = executor->max_workers,
-        .workers = executor->ops->start_worker == NULL ? 1 : executor->started,
+        .workers = worker_count(executor),
         .submitted = executor->submitted,
         .cancelled = cfi_load_relaxed(&executor->cancelled),
         .finished = cfi_load_relaxed(&executor->lost),
         .failed = cfi_load_relaxed(&executor->lost),
+        .timed_out = cfi_load_relaxed(&executor->timed_out),
         .retries = cfi_load_relaxed(&executor->retries),
     };
     for (unsigned i = 0; i < stats->workers; i++) {
         const cfi_record *record = &executor->queue.records[i];
         stats->finished += cfi_load_relaxed(&record->tasks);
         stats->failed += cfi_load_relaxed(&record->task_errors);
+        stats->timed_out += cfi_load_relaxed(&record->timed_out);
         stats->running += cfi_load_relaxed(&record->running);
         stats->restarts += cfi_load_relaxed(&record->restarts);
+        stats->retired += cfi_load_relaxed(&record->retired);
     }
+    uint64_t seen = cfi_load_relaxed(&executor->seen);
+    stats->unseen = stats->failed > seen ? stats->failed - seen : 0;
+    stats->pending = cfi_executor_pending(executor);
     cfi_lock_give(&executor->lock);
-    uint64_t begun = stats->finished + stats->cancelled + stats->running;
-    stats->pending = stats->submitted > begun ? stats->submitted - begun : 0;
     return CF_OK;
 }
 
@@ -51,6 +68,7 @@ cf_status cf_executor_worker_stats(cf_executor *executor, unsigned worker, cf_wo
         .busy_ns = cfi_load_relaxed(&record->busy_ns) +
                    (awake_since_ns != 0 ? cfi_now_ns() - awake_since_ns : 0),
         .restarts = cfi_load_relaxed(&record->restarts),
+        .retired = cfi_load_relaxed(&record->retired),
     };
     return CF_OK;
 }

@@ -1,5 +1,5 @@
 /* Waiting for several futures: an iteration in completion order that ends early. */
-#include <cfutures.h>
+#include "cfutures/future.h"
 
 #include "platform/clock.h"
 
@@ -9,8 +9,8 @@ static bool ends_wait(cf_wait_for condition, cf_future *done) {
     case CF_FIRST_COMPLETED:
         return true;
     case CF_FIRST_EXCEPTION: /* a cancelled task is no exception, as in Python */
-        return cf_future_exception(done, 0, &exception) == CF_OK && exception.status != CF_OK &&
-               exception.status != CF_ECANCELLED;
+        cfi_future_ending(done, &exception);
+        return exception.status != CF_OK && exception.status != CF_ECANCELLED;
     case CF_ALL_COMPLETED:
         break;
     }

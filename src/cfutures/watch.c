@@ -1,6 +1,10 @@
 #include "cfutures/watch.h"
 
+#include "cfutures/callback.h"
 #include "cfutures/completion.h"
+#include "cfutures/nested.h"
+
+#include "platform/clock.h"
 
 #include <stdlib.h>
 
@@ -25,6 +29,7 @@ static void deliver(cfi_watch *watch) {
 
 static void collect(cfi_slot *slot) {
     cfi_store_relaxed(&slot->announcement, CFI_COLLECTED);
+    cfi_callbacks_collect(cfi_executor_of(slot), slot);
     for (cfi_watch *watch = slot->watch; watch != NULL; watch = watch->next) {
         deliver(watch);
     }
@@ -47,8 +52,12 @@ void cfi_watch_reap(cf_executor *executor) {
     }
     cfi_lock_take(&executor->reap_lock);
     reap_locked(executor);
+    bool calls = executor->callbacks.first != NULL;
     cfi_lock_give(&executor->reap_lock);
     cfi_bell_ring(executor->queue.bell);
+    if (calls) {
+        cfi_callbacks_ring(executor);
+    }
 }
 
 void cfi_watch_reap_orphan(cf_executor *executor, cfi_slot *slot, unsigned worker) {
@@ -61,6 +70,7 @@ void cfi_watch_reap_orphan(cf_executor *executor, cfi_slot *slot, unsigned worke
     }
     cfi_lock_give(&executor->reap_lock);
     cfi_bell_ring_always(executor->queue.bell);
+    cfi_callbacks_ring(executor);
 }
 
 /* ---- watching -------------------------------------------------------------------------------- */
@@ -102,11 +112,10 @@ static bool is_watched_by(const cfi_slot *slot, const cfi_watch_set *set) {
     return false;
 }
 
-/* Asks the settler to announce the slot. False when it is settled. */
-static bool ask(cfi_slot *slot) {
+bool cfi_watch_ask(cfi_slot *slot) {
     uint64_t word;
     if (cfi_load_relaxed(&slot->announcement) != CFI_NOT_ASKED) {
-        return !cfi_word_settled(cfi_load_acquire(&slot->word));
+        return cfi_load_relaxed(&slot->announcement) == CFI_ASKED;
     }
     cfi_slot_retain(slot); /* before the settler can push it */
     if (cfi_slot_flag(slot, CFI_WATCHED, &word)) {
@@ -115,6 +124,36 @@ static bool ask(cfi_slot *slot) {
     }
     cfi_slot_release(slot); /* never the last one: the caller has his own */
     return false;
+}
+
+static void join_set(cfi_watch_set *set, cfi_watch *watch) {
+    watch->set_next = NULL;
+    watch->set_previous = set->last;
+    if (set->last != NULL) {
+        set->last->set_next = watch;
+    } else {
+        set->first = watch;
+    }
+    set->last = watch;
+    if (set->unhelped == NULL) {
+        set->unhelped = watch;
+    }
+}
+
+static void leave_set(cfi_watch_set *set, cfi_watch *watch) {
+    if (set->unhelped == watch) {
+        set->unhelped = watch->set_next;
+    }
+    if (watch->set_previous != NULL) {
+        watch->set_previous->set_next = watch->set_next;
+    } else {
+        set->first = watch->set_next;
+    }
+    if (watch->set_next != NULL) {
+        watch->set_next->set_previous = watch->set_previous;
+    } else {
+        set->last = watch->set_previous;
+    }
 }
 
 cfi_watch_begun cfi_watch_begin(cfi_watch_set *set, cfi_watch *watch, cfi_slot *slot,
@@ -130,9 +169,10 @@ cfi_watch_begun cfi_watch_begin(cfi_watch_set *set, cfi_watch *watch, cfi_slot *
         cfi_slot_retain(slot);
         *watch = (cfi_watch){.slot = slot, .set = set, .next = slot->watch, .index = index};
         slot->watch = watch;
-        if (!ask(slot)) {
+        if (!cfi_watch_ask(slot) || cfi_word_settled(cfi_load_acquire(&slot->word))) {
             deliver(watch);
         }
+        join_set(set, watch);
         begun = CFI_WATCH_BEGUN;
     }
     cfi_lock_give(&executor->reap_lock);
@@ -152,6 +192,7 @@ void cfi_watch_end(cfi_watch *watch) {
     }
     *link = watch->next;
     cfi_lock_give(&executor->reap_lock);
+    leave_set(watch->set, watch);
     watch->slot = NULL;
     cfi_slot_release(slot);
 }
@@ -179,16 +220,49 @@ static cfi_watch *reap_and_pop(cfi_watch_set *set) {
     return pop_ready(set);
 }
 
-cfi_watch *cfi_watch_set_next(cfi_watch_set *set, int64_t deadline_ns) {
-    cfi_watch *watch = pop_ready(set);
-    bool in_time = true;
-    while (watch == NULL && in_time) {
+static cf_status sleep_for_bell(cfi_watch_set *set, uint32_t rung, int64_t deadline_ns) {
+    cfi_blocked blocked = {.set = set};
+    if (deadline_ns >= 0) { /* it ends by itself */
+        return cfi_bell_sleep(set->bell, rung, deadline_ns) ? CF_OK : CF_ETIMEDOUT;
+    }
+    if (!cfi_nested_block(&blocked)) {
+        return CF_EDEADLOCK;
+    }
+    cfi_bell_sleep(set->bell, rung, deadline_ns);
+    cfi_nested_unblock(&blocked);
+    return CF_OK;
+}
+
+cf_status cfi_watch_set_next(cfi_watch_set *set, int64_t deadline_ns, cfi_watch **watch) {
+    cf_status status = CF_OK;
+    *watch = pop_ready(set);
+    while (*watch == NULL && status == CF_OK) {
         uint32_t rung = cfi_bell_listen(set->bell);
-        watch = reap_and_pop(set);
-        if (watch == NULL && !cfi_bell_sleep(set->bell, rung, deadline_ns)) {
-            in_time = false;
-            watch = reap_and_pop(set);
+        *watch = reap_and_pop(set);
+        if (*watch != NULL) {
+            break;
+        }
+        bool ran = false;
+        if (deadline_ns < 0 || cfi_now_ns() < deadline_ns) {
+            status = cfi_nested_run_one_of(set, &ran);
+        }
+        if (!ran && status == CF_OK) {
+            status = sleep_for_bell(set, rung, deadline_ns);
+        }
+        if (status == CF_ETIMEDOUT) {
+            *watch = reap_and_pop(set);
         }
     }
-    return watch;
+    return *watch != NULL ? CF_OK : status;
+}
+
+bool cfi_watch_set_any(cfi_watch_set *set, bool (*f)(cfi_slot *slot)) {
+    cfi_lock_take(&set->lock);
+    bool any = set->ready_first != NULL;
+    for (const cfi_watch *watch = set->first; watch != NULL && !any; watch = watch->set_next) {
+        any = !watch->delivered &&
+              (cfi_word_settled(cfi_load_acquire(&watch->slot->word)) || f(watch->slot));
+    }
+    cfi_lock_give(&set->lock);
+    return any;
 }

@@ -22,11 +22,12 @@ typedef enum cfi_announcement {
 } cfi_announcement;
 
 typedef struct cfi_watch {
-    cfi_slot *slot; /* NULL: not in use */
-    struct cfi_watch_set *set;
-    struct cfi_watch *next;       /* of the same slot; under reap_lock */
-    struct cfi_watch *next_ready; /* under the set's lock, like `delivered` */
-    size_t index;                 /* the owner's */
+    cfi_slot *slot;                            /* NULL: not in use */
+    struct cfi_watch_set *set;                 /* NULL: a callback, see callback.h */
+    struct cfi_watch *next;                    /* of the same slot; under reap_lock */
+    struct cfi_watch *set_next, *set_previous; /* of the same set; the waiting thread's */
+    struct cfi_watch *next_ready;              /* under the set's lock, like `delivered` */
+    size_t index;                              /* the owner's */
     bool delivered;
 } cfi_watch;
 
@@ -37,6 +38,9 @@ typedef struct cfi_watch_set {
     cf_executor **executors; /* of the slots that are watched */
     size_t executor_count;
     cfi_bell *bell;
+    cfi_watch *first,
+        *last;           /* all watches, in the order in which they began; the waiting thread's */
+    cfi_watch *unhelped; /* those before it need not be looked at by nested.c any more */
 } cfi_watch_set;
 
 /* False: no memory. */
@@ -56,9 +60,19 @@ void cfi_watch_end(cfi_watch *watch);
 /* Delivers what is done on the set's executors. */
 void cfi_watch_set_reap(cfi_watch_set *set);
 
-/* The next watch whose slot is settled, NULL when the deadline has passed (negative = never). At
- * least one watch must not have been handed out. One thread at a time. */
-cfi_watch *cfi_watch_set_next(cfi_watch_set *set, int64_t deadline_ns);
+/* The next watch whose slot is settled. CF_ETIMEDOUT when the deadline has passed (negative =
+ * never), CF_EDEADLOCK inside a task (nested.h). At least one watch must not have been handed out.
+ * One thread at a time. */
+cf_status cfi_watch_set_next(cfi_watch_set *set, int64_t deadline_ns, cfi_watch **watch);
+
+/* Something is ready to be handed out, or is not delivered though it is settled, or f says so of
+ * the slot of one that is neither. For others than the waiting thread, while that is kept from
+ * going on. */
+bool cfi_watch_set_any(cfi_watch_set *set, bool (*f)(cfi_slot *slot));
+
+/* Under reap_lock: asks the settler to announce the slot. False when that is over, or comes too
+ * late. */
+bool cfi_watch_ask(cfi_slot *slot);
 
 /* Delivers everything on the executor's completion stack. */
 void cfi_watch_reap(cf_executor *executor);

@@ -11,6 +11,7 @@
 
 #include "platform/clock.h"
 #include "platform/futex.h"
+#include "platform/wait_status.h"
 
 /* The caller stands in for the worker. Does nothing when the task is no longer that worker's. */
 static void settle_as_lost(cf_executor *executor, cfi_slot *slot, unsigned worker,
@@ -33,7 +34,7 @@ static bool may_run_again(const cf_executor *executor, const cfi_slot *slot, uin
     const uint64_t most = (uint64_t)(CFI_SLABS_QUEUED_MAX - 1) * CFI_SLAB_SLOTS;
     uint64_t tail = cfi_load_relaxed(&executor->queue.control->tail);
     return cfi_word_attempts(word) < cfi_word_allowed(word) && !executor->cancels &&
-           tail - cfi_slab_ticket_of(slot) < most;
+           executor->refuses != CF_EBROKEN && tail - cfi_slab_ticket_of(slot) < most;
 }
 
 static void run_again(cf_executor *executor, cfi_slot *slot, unsigned worker) {
@@ -50,8 +51,12 @@ static void judge(cf_executor *executor, cfi_slot *slot, unsigned worker, int wa
     if (cfi_word_is_run_by(word, worker)) {
         cfi_store_relaxed(&record->tasks, cfi_load_relaxed(&record->tasks_settled));
         cfi_store_relaxed(&record->task_errors, cfi_load_relaxed(&record->task_errors_settled));
-        if (executor->refuses == CF_EBROKEN) {
+        cfi_store_relaxed(&record->timed_out, cfi_load_relaxed(&record->timed_out_settled));
+        if (executor->refuses == CF_EBROKEN && executor->why_broken.worker < 0) {
             settle_as_lost(executor, slot, worker, CF_EBROKEN, 0);
+        } else if ((word & CFI_EXPIRED) != 0) {
+            cfi_add_relaxed(&executor->timed_out, 1);
+            settle_as_lost(executor, slot, worker, CF_EDEADLINE, 0);
         } else if (may_run_again(executor, slot, word)) {
             run_again(executor, slot, worker);
         } else {
@@ -70,6 +75,7 @@ void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_s
     cfi_record *record = &queue->records[worker];
     uint32_t current = cfi_load_acquire(&record->current);
     cfi_store_relaxed(&record->running, 0);
+    cfi_store_relaxed(&record->run_until_ns, 0);
     if (current != 0) {
         cfi_slot *slot = cfi_queue_slot(queue, current - 1);
         cfi_lock_take(&executor->lock); /* cancelling sees it before or after, not between */
@@ -80,6 +86,7 @@ void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_s
     }
     cfi_bell_ring_always(queue->bell); /* it may have died with a ring, */
     cfi_queue_wake_all(queue);         /* or with a wake-up in its hands */
+    cfi_queue_room_made(queue);
 
     int64_t awake_since_ns = cfi_load_relaxed(&record->awake_since_ns);
     if (awake_since_ns != 0) {
@@ -88,8 +95,12 @@ void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_s
     cfi_store_relaxed(&record->awake_since_ns, 0);
     cfi_store_relaxed(&record->tasks_settled, cfi_load_relaxed(&record->tasks));
     cfi_store_relaxed(&record->task_errors_settled, cfi_load_relaxed(&record->task_errors));
+    cfi_store_relaxed(&record->timed_out_settled, cfi_load_relaxed(&record->timed_out));
+    cfi_store_relaxed(&record->limited, 0);
     cfi_store_relaxed(&record->current, 0);
 }
+
+/* ---- the end of a pool ----------------------------------------------------------------------- */
 
 static void settle_as_broken(cfi_slot *slot, void *context) {
     cf_executor *executor = context;
@@ -101,15 +112,38 @@ static void settle_as_broken(cfi_slot *slot, void *context) {
     }
 }
 
+/* Under the lock, after `refuses` says so: no task becomes pending any more. */
+static void break_pending(cf_executor *executor) {
+    cfi_slabs_visit_pending(&executor->slabs, settle_as_broken, executor);
+}
+
 void cfi_executor_break(cf_executor *executor) {
     cfi_lock_take(&executor->lock);
     executor->refuses = CF_EBROKEN;
-    unsigned started = executor->started;
+    executor->why_broken = (cf_exception){.status = CF_EBROKEN, .worker = -1};
     cfi_lock_give(&executor->lock);
-    for (unsigned i = 0; i < started; i++) {
+    for (unsigned i = 0; i < cfi_load_relaxed(&executor->started); i++) {
         cfi_executor_worker_died(executor, i, 0);
     }
     cfi_lock_take(&executor->lock);
-    cfi_slabs_visit_pending(&executor->slabs, settle_as_broken, executor);
+    break_pending(executor);
     cfi_lock_give(&executor->lock);
+    cfi_queue_room_made(&executor->queue);
+}
+
+void cfi_executor_unfit(cf_executor *executor, unsigned worker, int wait_status) {
+    cfi_lock_take(&executor->lock);
+    if (executor->refuses != CF_EBROKEN) {
+        executor->refuses = CF_EBROKEN;
+        executor->why_broken = (cf_exception){
+            .status = CF_EBROKEN,
+            .task_error = cfi_load_relaxed(&executor->queue.records[worker].init_error),
+            .signal = cfi_wait_status_signal(wait_status),
+            .exit_code = cfi_wait_status_exit_code(wait_status),
+            .worker = (int)worker,
+        };
+    }
+    break_pending(executor);
+    cfi_lock_give(&executor->lock);
+    cf_executor_shutdown(executor, false, false);
 }

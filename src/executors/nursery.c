@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
 #include "executors/nursery.h"
 
-#include "cfutures/worker.h"
+#include "cfutures/nested.h"
 
 #include "platform/futex.h"
 #include "platform/pidfd.h"
@@ -60,9 +60,20 @@ static void let_signals_through(void) {
     signal(SIGTERM, SIG_DFL);
     signal(SIGPIPE, SIG_DFL);
     signal(SIGCHLD, SIG_DFL);
+    signal(SIGTSTP, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
+
+/* The run is over its time, and the nursery has been told: nothing is to be begun any more. */
+static void await_kill(cfi_slot *slot) {
+    (void)slot;
+    for (;;) {
+        pause();
+    }
+}
+
+static const cfi_worker_hooks hooks = {.after_task = flush_output, .overrun = await_kill};
 
 static _Noreturn void worker_main(const nursery_state *state, unsigned worker) {
     const cfi_nursery *links = state->links;
@@ -70,14 +81,22 @@ static _Noreturn void worker_main(const nursery_state *state, unsigned worker) {
     if (getppid() != state->self) { /* it died before that took effect */
         _exit(EXIT_FAILURE);
     }
-    cfi_store_relaxed(&links->queue->records[worker].id, getpid());
-    cfi_thread_name_worker(worker);
+    cfi_record *record = &links->queue->records[worker];
+    setpgid(0, 0);
+    cfi_store_relaxed(&record->id, getpid());
+    cfi_thread_name_worker(links->life->name, worker);
+    cfi_nested_forget();
     close(links->host_pidfd);
     close(links->command_file);
     close(links->event_file);
     let_signals_through();
-    cfi_worker_run(links->queue, worker, flush_output);
-    _exit(EXIT_SUCCESS); /* the caller's atexit functions and stdio buffers are not ours */
+    cfi_worker_end end = cfi_worker_run(links->queue, worker, links->life, &hooks);
+    flush_output();
+    if (end == CFI_WORKER_RETIRED) {
+        cfi_store_release(&record->ready, CFI_RETIRED);
+    }
+    /* the caller's atexit functions and stdio buffers are not ours */
+    _exit(end == CFI_WORKER_UNFIT ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
 /* ---- forking, reaping, killing --------------------------------------------------------------- */
@@ -91,6 +110,7 @@ static bool fork_worker(nursery_state *state, unsigned worker) {
     if (pid < 0) {
         return false;
     }
+    setpgid(pid, pid); /* here too: it may be killed before it came to that */
     state->pids[worker] = pid;
     state->alive++;
     cfi_store_release(&record->life, CFI_ALIVE);
@@ -134,12 +154,24 @@ static void note_death(nursery_state *state, pid_t pid, int status) {
     }
 }
 
+static void kill_group(pid_t pid) {
+    kill(-pid, SIGKILL);
+    kill(pid, SIGKILL);
+}
+
+/* A worker is looked at before it is reaped: until then its number, and so its group's, is its own.
+ * */
 static void reap(nursery_state *state) {
-    int status;
-    pid_t pid;
+    siginfo_t info = {0};
     bool any = false;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        note_death(state, pid, status);
+    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
+        int status;
+        if (info.si_code != CLD_EXITED) {
+            kill_group(info.si_pid);
+        }
+        waitpid(info.si_pid, &status, 0);
+        note_death(state, info.si_pid, status);
+        info.si_pid = 0;
         any = true;
     }
     if (any) {
@@ -147,37 +179,71 @@ static void reap(nursery_state *state) {
     }
 }
 
+/* What the caller has asked for. */
+static void send_signals(const nursery_state *state) {
+    for (unsigned i = 0; i < state->known; i++) {
+        _Atomic uint32_t *request = &state->links->queue->records[i].kill;
+        if (state->pids[i] == 0 || cfi_load_acquire(request) == 0) {
+            continue;
+        }
+        int number = (int)cfi_swap_seq_cst(request, 0);
+        if (number == SIGKILL) {
+            kill_group(state->pids[i]);
+        } else if (number != 0) {
+            kill(state->pids[i], number);
+        }
+    }
+}
+
+static void signal_groups(const nursery_state *state, int number) {
+    for (unsigned i = 0; i < state->known; i++) {
+        if (state->pids[i] != 0) {
+            kill(-state->pids[i], number);
+        }
+    }
+}
+
 static _Noreturn void end(nursery_state *state) {
     for (unsigned i = 0; i < state->known; i++) {
         if (state->pids[i] != 0) {
-            kill(state->pids[i], SIGKILL);
+            kill_group(state->pids[i]);
         }
     }
     while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) {}
     _exit(EXIT_SUCCESS);
 }
 
-/* ---- the loop -------------------------------------------------------------------------------- */
-
-static void on_child(int number) {
-    (void)number; /* it is there to end ppoll */
+/* Ctrl-Z stops the workers too, which are not in the terminal's foreground. */
+static void stop_for_a_while(const nursery_state *state) {
+    signal_groups(state, SIGSTOP);
+    raise(SIGSTOP);
+    signal_groups(state, SIGCONT);
 }
 
-/* SIGCHLD stays blocked but while the nursery sleeps, so none is missed and no call is interrupted.
- */
+/* ---- the loop -------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t stop_asked; /* by Ctrl-Z */
+
+static void on_signal(int number) { /* SIGCHLD only ends ppoll */
+    stop_asked = stop_asked || number == SIGTSTP;
+}
+
+/* Both stay blocked but while the nursery sleeps, so none is missed and no call is interrupted. */
 static void set_signals(void) {
     static const int ignored[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGPIPE};
-    sigset_t child;
+    sigset_t handled;
     for (int number = 1; number < NSIG; number++) {
         signal(number, SIG_DFL); /* EINVAL for KILL, STOP and libc's own */
     }
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
         signal(ignored[i], SIG_IGN);
     }
-    signal(SIGCHLD, on_child);
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-    sigprocmask(SIG_SETMASK, &child, NULL);
+    signal(SIGCHLD, on_signal);
+    signal(SIGTSTP, on_signal);
+    sigemptyset(&handled);
+    sigaddset(&handled, SIGCHLD);
+    sigaddset(&handled, SIGTSTP);
+    sigprocmask(SIG_SETMASK, &handled, NULL);
 }
 
 static void leave_caller_behind(void) {
@@ -214,6 +280,11 @@ _Noreturn void cfi_nursery_run(const cfi_nursery *nursery) {
         reap(&state);
         int error = fill_vacancies(&state);
         tell_result(&state, error);
+        send_signals(&state);
+        if (stop_asked) {
+            stop_asked = 0;
+            stop_for_a_while(&state);
+        }
         wait_for_events(nursery, error != 0);
     }
     end(&state);

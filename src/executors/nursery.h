@@ -19,16 +19,22 @@
  *      quit             supervisor   kill what is left, reap it, end
  *      spawn_error      nursery      errno of fork while there is no worker at all, else 0
  *      spawn_rounds     nursery      futex: how often it has looked for vacancies
+ *      record.kill      caller       a signal for the living worker: the nursery takes it, the
+ *                                    supervisor drops it when the worker is dead
  *
  * (The caller clears spawn_error and workers_wanted again when the first worker cannot be had.)
  *
  * It ends by itself when the caller's process ends in whatever way, killing the workers first; they
  * in turn get a SIGKILL from the kernel when the nursery dies. (That signal is sent when the
- * forking *thread* ends: safe here, where there is one.) */
+ * forking *thread* ends: safe here, where there is one.)
+ *
+ * Each worker leads a process group of its own, so that what a task has started can be killed with
+ * it: at SIGKILL, and when it has died of a signal itself. The terminal's signals reach the nursery
+ * alone; it stops and continues the workers when it is itself stopped by Ctrl-Z and continued. */
 #ifndef EXECUTORS_NURSERY_H
 #define EXECUTORS_NURSERY_H
 
-#include "cfutures/queue.h"
+#include "cfutures/worker.h"
 
 #include <sys/types.h>
 
@@ -41,6 +47,7 @@ enum cfi_life {
 
 typedef struct cfi_nursery {
     cfi_queue *queue;
+    const cfi_worker_life *life;
     pid_t host;       /* the caller's process */
     int host_pidfd;   /* -1 where there are none */
     int command_file; /* eventfd: caller -> nursery */

@@ -24,6 +24,7 @@
 #include "platform/descriptor.h"
 #include "platform/futex.h"
 #include "platform/pidfd.h"
+#include "platform/thread.h"
 #include "platform/thread_id.h"
 
 #include <errno.h>
@@ -62,15 +63,48 @@ static unsigned workers_wanted(const process_pool *self) {
 
 /* A stopped pool still needs workers while it has tasks: one may have come back from this very
  * death. */
+static bool needs_successor(process_pool *self) {
+    cf_executor *executor = &self->base;
+    cfi_lock_take(&executor->lock);
+    bool needs = executor->refuses != CF_EBROKEN && !executor->cancels &&
+                 (!is_stopped(self) || cfi_queue_has_work(&executor->queue));
+    cfi_lock_give(&executor->lock);
+    return needs;
+}
+
+/* It died before its first task, and not because all were told to. */
+static bool died_in_initializer(process_pool *self, const cfi_record *record) {
+    cf_executor *executor = &self->base;
+    cfi_lock_take(&executor->lock);
+    bool told = executor->cancels;
+    cfi_lock_give(&executor->lock);
+    return executor->life.initializer != NULL && !told &&
+           cfi_load_acquire(&record->ready) == CFI_UNREADY;
+}
+
+/* A request that came too late must not hit the successor. */
+static void drop_kill_request(process_pool *self, cfi_record *record) {
+    cfi_lock_take(&self->base.lock);
+    cfi_store_relaxed(&record->kill, 0);
+    cfi_lock_give(&self->base.lock);
+}
+
 static void settle_death(process_pool *self, unsigned worker) {
     cfi_record *record = &self->base.queue.records[worker];
-    cfi_executor_worker_died(&self->base, worker, cfi_load_relaxed(&record->exit_state));
-    if (is_stopped(self) && !cfi_queue_has_work(&self->base.queue)) {
-        cfi_store_release(&record->life, CFI_GONE);
-    } else {
-        cfi_bump_owned(&record->restarts, 1);
-        cfi_store_release(&record->life, CFI_VACANT);
+    int wait_status = cfi_load_relaxed(&record->exit_state);
+    bool retired = cfi_load_acquire(&record->ready) == CFI_RETIRED;
+    cfi_executor_worker_died(&self->base, worker, wait_status);
+    if (died_in_initializer(self, record)) {
+        cfi_executor_unfit(&self->base, worker, wait_status);
     }
+    drop_kill_request(self, record);
+    if (!needs_successor(self)) {
+        cfi_store_release(&record->life, CFI_GONE);
+        return;
+    }
+    cfi_bump_owned(retired ? &record->retired : &record->restarts, 1);
+    cfi_store_relaxed(&record->ready, CFI_UNREADY);
+    cfi_store_release(&record->life, CFI_VACANT);
 }
 
 static void settle_deaths(process_pool *self) {
@@ -213,6 +247,11 @@ static void process_pool_stop(cf_executor *executor) {
     cfi_nursery_notify(((process_pool *)executor)->event_file); /* there may be no worker to end */
 }
 
+static void process_pool_kill(cf_executor *executor, unsigned worker, int number) {
+    cfi_store_release(&executor->queue.records[worker].kill, (uint32_t)number);
+    cfi_nursery_notify(((process_pool *)executor)->command_file);
+}
+
 static void close_files(const process_pool *self) {
     close(self->nursery_pidfd);
     close(self->command_file);
@@ -231,6 +270,7 @@ static void process_pool_free(cf_executor *executor) {
 static const cfi_executor_ops process_pool_ops = {
     .kind = "process_pool",
     .start_worker = process_pool_start_worker,
+    .kill = process_pool_kill,
     .stop = process_pool_stop,
     .join = process_pool_join,
     .free = process_pool_free,
@@ -238,27 +278,18 @@ static const cfi_executor_ops process_pool_ops = {
 
 /* ---- creation -------------------------------------------------------------------------------- */
 
-static void block_signals(sigset_t *before) {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, before);
-}
-
-static void restore_signals(const sigset_t *before) {
-    pthread_sigmask(SIG_SETMASK, before, NULL);
-}
-
 /* With signals blocked, so that none reaches the caller's handlers in the child before it has put
  * them away. */
 static pid_t fork_nursery(process_pool *self) {
     pid_t host = getpid();
     int host_pidfd = cfi_pidfd_open(host);
     sigset_t before;
-    block_signals(&before);
+    cfi_signals_block(&before);
     pid_t pid = fork();
     if (pid == 0) {
         const cfi_nursery nursery = {
             .queue = &self->base.queue,
+            .life = &self->base.life,
             .host = host,
             .host_pidfd = host_pidfd,
             .command_file = self->command_file,
@@ -266,17 +297,9 @@ static pid_t fork_nursery(process_pool *self) {
         };
         cfi_nursery_run(&nursery);
     }
-    restore_signals(&before);
+    cfi_signals_restore(&before);
     close(host_pidfd);
     return pid;
-}
-
-static bool start_supervisor(process_pool *self) {
-    sigset_t before;
-    block_signals(&before); /* the thread inherits it */
-    int error = pthread_create(&self->supervisor, NULL, supervisor_main, self);
-    restore_signals(&before);
-    return error == 0;
 }
 
 static int make_eventfd(void) {
@@ -294,7 +317,7 @@ static bool start_nursery(process_pool *self) {
         return false;
     }
     self->nursery_pidfd = cfi_pidfd_open(self->nursery);
-    if (!start_supervisor(self)) {
+    if (!cfi_thread_start(&self->supervisor, supervisor_main, self)) {
         quit(self);
         reap_nursery(self);
         return false;

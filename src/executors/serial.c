@@ -4,8 +4,7 @@
  * runs it then and there. The oracle that the other executors must agree with: same slots, same
  * gate, same order. Nothing ever sleeps in the queue. Tasks that other threads have submitted and
  * not yet run when the executor is shut down are run by who waits for its end. */
-#include "cfutures/executor.h"
-#include "cfutures/worker.h"
+#include "cfutures/callback.h"
 
 #include "platform/clock.h"
 #include "platform/thread_id.h"
@@ -14,18 +13,51 @@ typedef struct serial {
     cf_executor base;
     cfi_lock run_lock; /* recursive; held while a task runs, before any other lock */
     unsigned depth;    /* of tasks within tasks; under run_lock */
+    cfi_worker worker; /* whoever holds run_lock; its life begins with the first task */
+    unsigned tasks;    /* of this life */
+    enum {
+        UNBORN,
+        FIT,
+        UNFIT
+    } state;
 } serial;
 
-/* Under run_lock. */
+static const cfi_worker_hooks hooks = {.overrun = NULL}; /* nobody declares a run over its time */
+
+/* Under run_lock, like all below. */
+static bool is_fit(serial *self) {
+    if (self->state == UNBORN) {
+        self->state = cfi_worker_begin(&self->worker) ? FIT : UNFIT;
+        if (self->state == UNFIT) {
+            cfi_executor_unfit(&self->base, 0, 0);
+        }
+    }
+    return self->state == FIT;
+}
+
+static void end_life(serial *self) {
+    if (self->state == FIT) {
+        cfi_worker_finish(&self->worker);
+        self->state = UNBORN;
+        self->tasks = 0;
+        self->worker.local = NULL;
+    }
+}
+
 static void run(serial *self, cfi_slot *slot, uint64_t word) {
     cfi_queue *queue = &self->base.queue;
     cfi_worker_scope scope;
     int64_t start_ns = self->depth++ == 0 ? cfi_now_ns() : 0;
-    cfi_worker_enter(&scope, queue);
-    cfi_worker_execute(queue, slot, word, NULL);
+    cfi_worker_enter(&scope, &self->worker);
+    cfi_worker_execute(&self->worker, slot, word);
     cfi_worker_leave(&scope);
+    self->tasks++;
     if (--self->depth == 0) {
         cfi_bump_owned(&queue->records[0].busy_ns, cfi_now_ns() - start_ns);
+        if (self->base.life.max_tasks != 0 && self->tasks >= self->base.life.max_tasks) {
+            end_life(self);
+            cfi_bump_owned(&queue->records[0].retired, 1);
+        }
     }
     cfi_queue_advance(queue);
 }
@@ -34,10 +66,11 @@ static void serial_submitted(cf_executor *executor, cfi_slot *slot) {
     serial *self = (serial *)executor;
     uint64_t word;
     cfi_lock_take(&self->run_lock);
-    if (cfi_slot_begin(slot, 0, &word)) { /* else another thread has cancelled it */
+    if (is_fit(self) && cfi_slot_begin(slot, 0, &word)) { /* or another thread has cancelled it */
         run(self, slot, word);
     }
     cfi_lock_give(&self->run_lock);
+    cfi_callbacks_attend(executor);
 }
 
 static void serial_join(cf_executor *executor) {
@@ -45,9 +78,11 @@ static void serial_join(cf_executor *executor) {
     cfi_slot *slot;
     uint64_t word;
     cfi_lock_take(&self->run_lock);
-    while ((slot = cfi_queue_claim(&executor->queue, 0, &word)) != NULL) {
+    while (cfi_queue_has_work(&executor->queue) && is_fit(self) &&
+           (slot = cfi_queue_claim(&executor->queue, 0, &word)) != NULL) {
         run(self, slot, word);
     }
+    end_life(self);
     cfi_lock_give(&self->run_lock);
 }
 
@@ -67,7 +102,10 @@ static const cfi_executor_ops serial_ops = {
 cf_status cf_serial_create(const cf_pool_options *options, cf_executor **executor) {
     cf_status status = cfi_executor_create(sizeof(serial), &serial_ops, options, false, executor);
     if (status == CF_OK) {
-        cfi_lock_init_recursive(&((serial *)*executor)->run_lock);
+        serial *self = (serial *)*executor;
+        cfi_lock_init_recursive(&self->run_lock);
+        self->worker =
+            (cfi_worker){.queue = &self->base.queue, .life = &self->base.life, .hooks = &hooks};
         cfi_store_relaxed(&(*executor)->queue.records[0].id, cfi_thread_id());
     }
     return status;

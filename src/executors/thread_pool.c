@@ -2,14 +2,13 @@
  *
  *      submit ──▶ slots ──▶ worker 0..n-1 (cfi_worker_run) ──▶ the same slots ──▶ result
  *
- * Everything is in the core: this file makes the threads and joins them. A thread blocks all
- * signals, so that the program's handlers run on the program's threads. */
+ * Everything is in the core: this file makes the threads and joins them. A worker that has run as
+ * many tasks as it may begins a new life on the same thread. */
 #include "cfutures/executor.h"
-#include "cfutures/worker.h"
 
+#include "platform/thread.h"
 #include "platform/thread_id.h"
 
-#include <signal.h>
 #include <stdlib.h>
 
 typedef struct thread_worker {
@@ -23,12 +22,22 @@ typedef struct thread_pool {
     thread_worker *workers; /* max_workers of them; started under the executor's lock */
 } thread_pool;
 
+static const cfi_worker_hooks hooks = {.overrun = cfi_slot_vacate};
+
 static void *worker_main(void *context) {
     thread_worker *worker = context;
-    cfi_queue *queue = &worker->pool->base.queue;
-    cfi_thread_name_worker(worker->number);
-    cfi_store_relaxed(&queue->records[worker->number].id, cfi_thread_id());
-    cfi_worker_run(queue, worker->number, NULL);
+    cf_executor *executor = &worker->pool->base;
+    cfi_record *record = &executor->queue.records[worker->number];
+    cfi_worker_end end;
+    cfi_thread_name_worker(executor->life.name, worker->number);
+    cfi_store_relaxed(&record->id, cfi_thread_id());
+    while ((end = cfi_worker_run(&executor->queue, worker->number, &executor->life, &hooks)) ==
+           CFI_WORKER_RETIRED) {
+        cfi_bump_owned(&record->retired, 1);
+    }
+    if (end == CFI_WORKER_UNFIT) {
+        cfi_executor_unfit(executor, worker->number, 0);
+    }
     return NULL;
 }
 
@@ -36,17 +45,12 @@ static cf_status thread_pool_start_worker(cf_executor *executor, unsigned number
     thread_pool *self = (thread_pool *)executor;
     thread_worker *worker = &self->workers[number];
     *worker = (thread_worker){.pool = self, .number = number};
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* the thread inherits it */
-    int error = pthread_create(&worker->thread, NULL, worker_main, worker);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return error == 0 ? CF_OK : CF_EAGAIN;
+    return cfi_thread_start(&worker->thread, worker_main, worker) ? CF_OK : CF_EAGAIN;
 }
 
 static void thread_pool_join(cf_executor *executor) {
     thread_pool *self = (thread_pool *)executor;
-    for (unsigned i = 0; i < executor->started; i++) { /* no more are started after stop */
+    for (unsigned i = 0; i < cfi_load_relaxed(&executor->started); i++) { /* no more after stop */
         pthread_join(self->workers[i].thread, NULL);
     }
 }

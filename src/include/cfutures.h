@@ -19,18 +19,38 @@
  *
  * Rules that hold everywhere
  *
- * Errors      Calls that can fail return a cf_status, CF_OK being 0. The library never prints,
- * never exits and never aborts. A task's own error number is a channel of its own (CF_ETASK), a
- *             worker that died another (CF_EWORKER): cf_future_exception tells the details. NULL in
- *             place of an object, or of the place for an answer, is CF_EINVAL unless it is said to
- * be allowed. Ownership   Arguments are copied in by submit, results are copied out by result. A
- * cf_future belongs to the caller until cf_future_release; it stays valid after the executor is
- * destroyed. A cf_task and its strings are copied too and may go away after the call. Threads Every
- * call may be made from any thread at any time, except that an executor may be destroyed once only
- * and not while another call uses it, and that one cf_as_completed serves one thread at a time.
- * Time Durations and points in time are int64_t nanoseconds; points are on CLOCK_MONOTONIC. A
- * timeout of 0 looks once, CF_FOREVER (any negative value) waits for ever. Signals do not end a
- * wait. Options NULL or a zeroed struct means the defaults.
+ *   Errors     Calls that can fail return a cf_status, CF_OK being 0. The library never prints,
+ *              never exits and never aborts. A task's own error number is a channel of its own
+ *              (CF_ETASK), a worker that died another (CF_EWORKER), a run that took too long a
+ *              third (CF_EDEADLINE): cf_future_exception tells the details. NULL in place of an
+ *              object, or of the place for an answer, is CF_EINVAL unless it is said to be allowed.
+ *   Ownership  Arguments are copied in by submit; results are copied out by result, or read in
+ *              place. A cf_future belongs to the caller until cf_future_release; it stays valid
+ *              after the executor is destroyed. A cf_task and its strings are copied too and may go
+ *              away after the call.
+ *   Threads    Every call may be made from any thread at any time, except that an executor may be
+ *              destroyed once only and not while another call uses it, and that one cf_as_completed
+ *              and one cf_stream serve one thread at a time.
+ *   Time       Durations and points in time are int64_t nanoseconds; points are on CLOCK_MONOTONIC.
+ *              A timeout of 0 looks once, CF_FOREVER (any negative value) waits for ever. Signals
+ *              do not end a wait.
+ *   Options    NULL or a zeroed struct means the defaults.
+ *   Fork       In a child forked from the caller every call on what the parent has made returns
+ *              CF_EFORKED, or does nothing where it returns no status; the parent is unharmed. A
+ *              process pool's tasks run in such a child: there they can make executors of their
+ *              own.
+ *
+ * What each executor can do
+ *
+ *                         serial             thread_pool            process_pool
+ *   a task runs           inside submit      on a thread            in a process
+ *   a crash in a task     ends the program   ends the program       costs that task: CF_EWORKER
+ *   a run over its time   CF_EDEADLINE when  CF_EDEADLINE at once,  CF_EDEADLINE at once, worker
+ *                         it returns         thread when it is over killed and replaced
+ *   a task may use its    yes                yes                    no: CF_EFORKED
+ *   own executor
+ *   terminate_workers     asks the task      asks the tasks         SIGTERM
+ *   kill_workers          CF_EUNSUPPORTED    CF_EUNSUPPORTED        SIGKILL
  */
 #ifndef CFUTURES_H
 #define CFUTURES_H
@@ -43,10 +63,11 @@
 extern "C" {
 #endif
 
-#define CF_FOREVER     ((int64_t)-1) /* a timeout that never runs out */
-#define CF_WORKERS_MAX 1024          /* most workers of one executor */
-#define CF_RETRIES_MAX 65534         /* most retries of one task */
-#define CF_PAYLOAD_MAX 4096          /* most bytes of one argument, and of one result */
+#define CF_FOREVER     ((int64_t)-1)      /* a timeout that never runs out */
+#define CF_WORKERS_MAX 1024               /* most workers of one executor */
+#define CF_RETRIES_MAX 65534              /* most retries of one task */
+#define CF_PAYLOAD_MAX ((size_t)64 << 20) /* most bytes of one argument, and of one result */
+#define CF_NESTING_MAX 256                /* most tasks within tasks on one worker */
 
 /* ---- status ---------------------------------------------------------------------------------- */
 
@@ -62,6 +83,10 @@ extern "C" {
     X(CF_ECANCELLED, "the task was cancelled")                                                     \
     X(CF_ETASK, "the task returned an error")                                                      \
     X(CF_EWORKER, "the worker died while it ran the task")                                         \
+    X(CF_EDEADLINE, "the task ran out of time")                                                    \
+    X(CF_EDEADLOCK, "waiting for it would never end")                                              \
+    X(CF_EFULL, "as many tasks are pending as may be")                                             \
+    X(CF_EUNSUPPORTED, "this executor cannot do that")                                             \
     X(CF_EFORKED, "made by another process, before a fork")                                        \
     X(CF_EEXHAUSTED, "nothing is left")
 
@@ -79,34 +104,74 @@ const char *cf_status_message(cf_status status); /* "out of memory, ..." */
 /* What a running task can ask about itself; valid until the task returns. */
 typedef struct cf_task_context cf_task_context;
 
-/* The work. `arg` holds arg_size bytes and `result` has room for result_size; both are aligned to 8
- * bytes, and NULL where the size is 0. `result` starts zeroed. Returns 0, or an error number of the
- * task's own, which the future then reports as CF_ETASK.
- * In a process pool the work runs in another process: see cf_process_pool_create. */
+/* The work. `arg` holds arg_size bytes and `result` has room for result_size; both lie where they
+ * were copied to or will be read from, are aligned to 8 bytes, and NULL where the size is 0.
+ * `result` starts zeroed. Returns 0, or an error number of the task's own, which the future then
+ * reports as CF_ETASK. In a process pool the work runs in another process: see
+ * cf_process_pool_create. */
 typedef int cf_task_fn(const void *arg, void *result, cf_task_context *ctx);
 
+/* What is to be done, as data. The same task may be submitted with other sizes each time: only
+ * name, function and result type make it a different one. */
 typedef struct cf_task {
     const char *name;        /* shown in descriptions; NULL = "task" */
     cf_task_fn *run;         /* required */
     size_t arg_size;         /* bytes, at most CF_PAYLOAD_MAX */
-    size_t result_size;      /* bytes, at most CF_PAYLOAD_MAX */
+    size_t result_size;      /* bytes, at most CF_PAYLOAD_MAX: all that the result may need */
     const char *result_type; /* shown in descriptions; NULL = "bytes" */
 } cf_task;
 
 unsigned cf_task_worker(const cf_task_context *ctx);  /* index of the worker, from 0 */
 unsigned cf_task_attempt(const cf_task_context *ctx); /* 1 for the first attempt */
+size_t cf_task_arg_size(const cf_task_context *ctx);  /* bytes at `arg` */
+size_t cf_task_room(const cf_task_context *ctx);      /* bytes at `result`: its result_size */
+
+/* The result is only the first `size` bytes of the room (more is taken as all of it): what
+ * cf_future_result copies and cf_future_view shows. Without this call it is the whole room. */
+void cf_task_set_result_size(cf_task_context *ctx, size_t size);
+
+/* What the initializer made for this worker (cf_pool_options); NULL without one. */
+void *cf_task_local(const cf_task_context *ctx);
+
+/* True when nobody wants the task any more: its time has run out, or its executor was told to
+ * terminate. A long task that may run on a thread asks now and then, and returns. */
+bool cf_task_cancelled(const cf_task_context *ctx);
 
 /* ---- executors ------------------------------------------------------------------------------- */
 
 typedef struct cf_executor cf_executor;
 typedef struct cf_future cf_future;
 
+/* A worker's life begins with an initializer, before its first task, and ends with a finalizer,
+ * after its last; both run on the worker itself. `context` is cf_pool_options.context, in a process
+ * pool as it was when the pool was made. What the initializer stores in *local (NULL at first) is
+ * the worker's own: tasks reach it with cf_task_local, the finalizer is given it.
+ *
+ * The initializer returns 0 or an error number. If it fails, or dies, the pool is broken: pending
+ * tasks end with CF_EBROKEN, tasks that run are still finished, no worker is started any more, and
+ * cf_exception_describe says why. A killed worker runs no finalizer. serial runs them on the
+ * threads that happen to submit first and to wait for its end. */
+typedef int cf_initializer_fn(void *context, unsigned worker, void **local);
+typedef void cf_finalizer_fn(void *context, unsigned worker, void *local);
+
 typedef struct cf_pool_options {
     unsigned max_workers; /* 0 = cf_cpu_count(NULL); at most CF_WORKERS_MAX; serial: 0 or 1 */
     bool record_times;    /* keep each task's times for cf_future_info (about 0.1 us a task) */
-    size_t arena_limit; /* bytes for tasks, arguments and results together, at least 1 MiB (less is
-                           CF_EINVAL) and at most 256 GiB; more than fits is CF_ENOMEM from submit.
-                           0 = 64 GiB: addresses, of which memory is taken as needed */
+    size_t arena_limit;   /* bytes for tasks, arguments and results together, at least 1 MiB (less
+                             is CF_EINVAL) and at most 256 GiB; more than fits is CF_ENOMEM from
+                             submit. 0 = 64 GiB: addresses, of which memory is taken as needed */
+    size_t max_pending;   /* most tasks that may be pending; 0 = no bound. Beyond it submit waits */
+    bool refuse_when_full; /* ... or returns CF_EFULL, as it always does inside a task of the same
+                              executor, which might wait for ever */
+    unsigned
+        max_tasks_per_worker; /* after so many (a chunk of a map is one) a worker is replaced: a
+                                      process by another, a thread by a new life of the same thread.
+                                      0 = no bound */
+    cf_initializer_fn *initializer; /* NULL = none */
+    cf_finalizer_fn *finalizer;     /* NULL = none */
+    void *context;                  /* for both */
+    const char *name; /* of the workers in ps and gdb: "NAME-0", cut to 15 characters; copied;
+                         NULL = "cf-worker" */
 } cf_pool_options;
 
 /* Runs each task inside submit, on the caller's thread. */
@@ -143,57 +208,87 @@ cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **ex
  * protection between tasks: one that writes where it should not can spoil another's result. */
 cf_status cf_process_pool_create(const cf_pool_options *options, cf_executor **executor);
 
-/* Copies the argument in and queues the task; never waits for it (serial runs it). On CF_OK the
+/* Copies the argument in and queues the task; does not wait for it (serial runs it). On CF_OK the
  * caller owns *future; with future == NULL nobody does, and the task runs all the same. CF_EINVAL,
  * CF_ENOMEM (also for the 4097th different task), CF_EAGAIN (not one worker can be started),
- * CF_ESHUTDOWN, CF_EBROKEN, CF_EFORKED. */
+ * CF_EFULL (see max_pending), CF_ESHUTDOWN, CF_EBROKEN, CF_EFORKED. */
 cf_status cf_executor_submit(cf_executor *executor, const cf_task *task, const void *arg,
                              cf_future **future);
 
 typedef struct cf_submit_options {
     unsigned retries; /* how often the task is run again when its worker dies: at least once, then,
                          is how often it runs. At most CF_RETRIES_MAX; default 0 */
+    int64_t
+        timeout_ns; /* how long one run may take, from its start; 0 or CF_FOREVER = as long as it
+                           likes. A run over its time is not run again: its future reports
+                           CF_EDEADLINE.
+                           process_pool: at once, and the worker is killed with its process group,
+                           and replaced. thread_pool: at once, and the task's flag is set
+                           (cf_task_cancelled); the thread is free when the task returns, until when
+                           destroy waits. serial: when the task returns, its flag set meanwhile.
+                           A run that returns late is over its time everywhere. */
 } cf_submit_options;
 
 cf_status cf_executor_submit_with(cf_executor *executor, const cf_task *task, const void *arg,
                                   const cf_submit_options *options, cf_future **future);
 
+/* Submits `count` tasks at once, args[i] -> futures[i], for less than as many calls of submit.
+ * `args` is an array of count * arg_size bytes; `futures` has room for `count`, or is NULL. Returns
+ * CF_OK, or why it stopped: then the first *submitted of them are submitted (the place may be NULL)
+ * and the other futures are NULL. */
+cf_status cf_executor_submit_many(cf_executor *executor, const cf_task *task, const void *args,
+                                  size_t count, const cf_submit_options *options,
+                                  cf_future **futures, size_t *submitted);
+
 /* What became of one task. */
 typedef struct cf_exception {
-    cf_status status; /* CF_OK, CF_ECANCELLED, CF_ETASK, CF_EWORKER or CF_EBROKEN; in a map also why
-                         an item could not be submitted */
-    int task_error;   /* CF_ETASK: what the task returned */
-    int signal;       /* CF_EWORKER: the signal that ended the worker, or 0 if it exited */
-    int exit_code;    /* CF_EWORKER: the status it exited with */
-    int worker;       /* index of the worker that ran it last, -1 if none did */
+    cf_status status; /* CF_OK, CF_ECANCELLED, CF_ETASK, CF_EWORKER, CF_EDEADLINE or CF_EBROKEN; in
+                         a map or stream also why an item could not be submitted */
+    int task_error;   /* CF_ETASK: what the task returned; CF_EBROKEN: what the initializer did */
+    int signal;    /* CF_EWORKER: the signal that ended the worker, or 0 if it exited; CF_EBROKEN:
+                         the same of a worker that died in the initializer */
+    int exit_code; /* CF_EWORKER, CF_EBROKEN: the status it exited with */
+    int worker;    /* index of the worker that ran it last, -1 if none did */
+    int64_t timeout_ns; /* CF_EDEADLINE: the time that a run was given */
 } cf_exception;
 
 /* Writes a sentence, cut to fit and always terminated: "killed by signal 9 (SIGKILL)", "exited with
- * status 3", "error: No such file or directory", "cancelled" ... Returns `text`. */
+ * status 3", "timed out after 1.5s", "error: No such file or directory", "cancelled" ... Returns
+ * `text`. */
 char *cf_exception_describe(const cf_exception *exception, char *text, size_t size);
 
 typedef struct cf_map_options {
     size_t chunk;             /* items that travel together; 0 = the library chooses */
     unsigned retries;         /* for each item, as in cf_submit_options */
+    int64_t timeout_ns;       /* for each item, as in cf_submit_options */
     cf_exception *exceptions; /* room for `count`: what became of each item; NULL = not wanted */
 } cf_map_options;
 
 /* Runs the task once for each of `count` arguments, args[i] -> results[i], and waits for all of
  * them. `args` is an array of count * arg_size bytes, `results` has room for count * result_size
  * (either may be NULL where its size is 0); results of failed items are zeroed. Items are begun in
- * order. A dead worker costs one item, also inside a chunk. Returns CF_OK, or the status of the
- * first item (by index) that failed; CF_EINVAL, CF_ENOMEM and the like when the map could not be
- * done at all, in which case no item is still running. */
+ * order. A dead worker costs one item, also inside a chunk, and so does one over its time. Returns
+ * CF_OK, or the status of the first item (by index) that failed; CF_EINVAL, CF_ENOMEM and the like
+ * when the map could not be done at all, in which case no item is still running. */
 cf_status cf_executor_map(cf_executor *executor, const cf_task *task, const void *args,
                           size_t count, void *results, const cf_map_options *options);
 
 /* After this submit returns CF_ESHUTDOWN. Tasks already submitted are still run, unless
- * cancel_pending cancels those that have not begun. With `wait`, returns when all tasks are done
- * and all workers gone. May be called again, and from several threads. */
+ * cancel_pending cancels those that have not begun. With `wait`, returns when all tasks are done,
+ * all callbacks have been called and all workers are gone (not from the executor's own tasks and
+ * callbacks, which cannot wait for themselves). May be called again, and from several threads. */
 cf_status cf_executor_shutdown(cf_executor *executor, bool wait, bool cancel_pending);
 
+/* Ends the executor in a hurry: shutdown(do not wait, cancel pending), and no worker that dies is
+ * replaced. terminate sends the workers SIGTERM, and asks tasks that run on threads to return
+ * (cf_task_cancelled); kill sends SIGKILL to workers and their process groups, CF_EUNSUPPORTED
+ * where they are no processes. Tasks that were running end with CF_EWORKER; a worker that does not
+ * die of SIGTERM finishes its task. CF_EFORKED. */
+cf_status cf_executor_terminate_workers(cf_executor *executor);
+cf_status cf_executor_kill_workers(cf_executor *executor);
+
 /* shutdown(wait, keep pending), then gives everything back but what unreleased futures need. Not
- * for the executor's own tasks: there it only shuts down. NULL is allowed. */
+ * for the executor's own tasks and callbacks: there it only shuts down. NULL is allowed. */
 void cf_executor_destroy(cf_executor *executor);
 
 typedef struct cf_stats {
@@ -203,17 +298,21 @@ typedef struct cf_stats {
     uint64_t pending;   /* not begun */
     uint64_t running;   /* begun and not done */
     uint64_t finished;  /* done, in whatever way but cancelled */
-    uint64_t failed;    /* of these: CF_ETASK, CF_EWORKER or CF_EBROKEN */
+    uint64_t failed;    /* of these: CF_ETASK, CF_EWORKER, CF_EDEADLINE or CF_EBROKEN */
+    uint64_t timed_out; /* of these: CF_EDEADLINE */
+    uint64_t unseen;    /* failed, and nobody has asked for the result or the exception so far */
     uint64_t cancelled;
     uint64_t retries;  /* runs begun again because the worker died */
-    uint64_t restarts; /* workers replaced */
+    uint64_t restarts; /* workers replaced because they died */
+    uint64_t retired;  /* workers replaced after max_tasks_per_worker */
 } cf_stats;
 
 typedef struct cf_worker_stats {
     int64_t id;        /* process id, thread id (serial: the creating thread's) */
     uint64_t tasks;    /* tasks run to their end */
     int64_t busy_ns;   /* time not spent asleep waiting for a task */
-    unsigned restarts; /* how often this worker was replaced */
+    unsigned restarts; /* how often this worker died and was replaced */
+    unsigned retired;  /* how often it was replaced after max_tasks_per_worker */
 } cf_worker_stats;
 
 /* Numbers of one moment; those of running workers may be a task behind. */
@@ -246,18 +345,39 @@ bool cf_future_done(const cf_future *future); /* finished or cancelled */
  * raised CF_ETASK>". Returns `text`. */
 char *cf_future_describe(const cf_future *future, char *text, size_t size);
 
-/* Waits for the task, then copies its result_size bytes to `result` (which may be NULL). Can be
- * called again, from several threads. CF_OK; CF_ETIMEDOUT while it is not done; else why there is
- * no result: CF_ECANCELLED, CF_ETASK, CF_EWORKER, CF_EBROKEN, and *result is untouched. CF_EFORKED.
- */
+/* Waits for the task, then copies its result to `result`, which has room for the task's result_size
+ * (or is NULL). Can be called again, from several threads. CF_OK; CF_ETIMEDOUT while it is not
+ * done; else why there is no result: CF_ECANCELLED, CF_ETASK, CF_EWORKER, CF_EDEADLINE, CF_EBROKEN,
+ * and *result is untouched. CF_EFORKED.
+ *
+ * Inside a task of the same executor the waiting worker runs the very task that it waits for, if
+ * that has not begun. Where a wait without a timeout could never end (the tasks wait for each
+ * other, every worker waits), or would nest deeper than CF_NESTING_MAX, it is CF_EDEADLOCK; so it
+ * is in as_completed, wait, map and streams. */
 cf_status cf_future_result(cf_future *future, int64_t timeout_ns, void *result);
 
+/* As result, without a copy: *result is where the result lies, *size how long it is, until the
+ * future is released. Nobody may write there. */
+cf_status cf_future_view(cf_future *future, int64_t timeout_ns, const void **result, size_t *size);
+
 /* As result, but tells how the task ended: CF_OK (then *exception is filled in, its status CF_OK if
- * the task succeeded), CF_ETIMEDOUT or CF_EFORKED. */
+ * the task succeeded), CF_ETIMEDOUT, CF_EDEADLOCK or CF_EFORKED. */
 cf_status cf_future_exception(cf_future *future, int64_t timeout_ns, cf_exception *exception);
 
 /* True when the task is cancelled, now or before: it will not run. False when it has begun. */
 bool cf_future_cancel(cf_future *future);
+
+/* Called once when the task is done, in whatever way: cancelled ones too. Callbacks of one future
+ * are called in the order in which they were added, those of one executor one after the other, with
+ * no lock of the library's held, on a thread of the executor's own (all signals blocked); serial,
+ * which has none, calls them on the thread that ran the task or adds the callback. The future stays
+ * valid during the call, whoever has released it. A callback may do everything, wait included, that
+ * does not wait for another callback of the same executor. */
+typedef void cf_done_fn(cf_future *future, void *context);
+
+/* Adds a callback, which is also called if the task is done already. CF_EINVAL, CF_ENOMEM,
+ * CF_EAGAIN (the thread cannot be started), CF_EFORKED. */
+cf_status cf_future_add_done_callback(cf_future *future, cf_done_fn *callback, void *context);
 
 typedef struct cf_info {
     cf_state state;
@@ -276,6 +396,54 @@ cf_future *cf_future_retain(cf_future *future);
 /* Gives the future up; its task goes on. NULL is allowed. */
 void cf_future_release(cf_future *future);
 
+/* ---- streams --------------------------------------------------------------------------------- */
+
+/* A map over what a source gives, one item after the other, with no more than a window of items
+ * under way: a million or an endless number of items in the memory of a few. */
+typedef struct cf_stream cf_stream;
+
+/* Writes the next argument to `arg`, which has room for the task's arg_size bytes (NULL if that is
+ * 0) and is zeroed, and returns true; or false when there are no more, after which it is not called
+ * again. Called inside open and next alone, on their caller's thread, with no lock of the library's
+ * held. It must not use the stream. */
+typedef bool cf_source_fn(void *context, void *arg);
+
+typedef struct cf_stream_options {
+    bool as_completed;  /* hand items out as they are done, not in the source's order */
+    size_t window;      /* most items taken from the source and not yet handed out; 0 = the library
+                           chooses, 16 chunks a worker */
+    size_t chunk;       /* items that travel together, at most the window; 0 = the library chooses:
+                           1, or more where size_hint says that there will be many */
+    uint64_t size_hint; /* how many items there will be; 0 = unknown. Need not be right */
+    unsigned retries;   /* for each item, as in cf_submit_options */
+    int64_t timeout_ns; /* for each item, as in cf_submit_options */
+} cf_stream_options;
+
+/* Submits a full window. CF_EINVAL, CF_ENOMEM, CF_EFORKED; and, if not one item could be submitted,
+ * why not. */
+cf_status cf_stream_open(cf_executor *executor, const cf_task *task, cf_source_fn *source,
+                         void *context, const cf_stream_options *options, cf_stream **stream);
+
+typedef struct cf_stream_item {
+    uint64_t index;         /* in the source's order, from 0 */
+    cf_exception exception; /* what became of it; its status is CF_OK if it succeeded */
+    const void *result; /* if it did: its result, until the next call for this stream; else NULL */
+    size_t result_size; /* bytes there: the task's result_size, or what the task said */
+} cf_stream_item;
+
+/* Waits for the next item, and tops the window up. CF_OK: an item was handed out, whatever became
+ * of it. CF_ETIMEDOUT. CF_EEXHAUSTED: there are no more. CF_ESHUTDOWN, CF_EBROKEN and the like: no
+ * more could be submitted, and all that were have been handed out. CF_EDEADLOCK, CF_EFORKED. */
+cf_status cf_stream_next(cf_stream *stream, int64_t timeout_ns, cf_stream_item *item);
+
+/* Cancels what has not begun, and does not wait for the rest. NULL is allowed. */
+void cf_stream_close(cf_stream *stream);
+
+/* Writes "<cf_stream at 0x7f21a4, ordered, 5 tasks>" (or "as completed"; the tasks being
+ * size_hint's items or, without one, those submitted so far), cut to fit and always terminated.
+ * Returns `text`. */
+char *cf_stream_describe(const cf_stream *stream, char *text, size_t size);
+
 /* ---- completion order ------------------------------------------------------------------------ */
 
 typedef struct cf_as_completed cf_as_completed;
@@ -287,7 +455,7 @@ cf_status cf_as_completed_create(cf_future *const *futures, size_t count,
                                  cf_as_completed **as_completed);
 
 /* The next one that is done, and (unless NULL) its index in the array that create was given.
- * CF_OK, CF_ETIMEDOUT, or CF_EEXHAUSTED when all have been handed out. */
+ * CF_OK, CF_ETIMEDOUT, CF_EDEADLOCK, or CF_EEXHAUSTED when all have been handed out. */
 cf_status cf_as_completed_next(cf_as_completed *as_completed, int64_t timeout_ns,
                                cf_future **future, size_t *index);
 
@@ -304,7 +472,7 @@ typedef enum cf_wait_for {
 /* Waits until the condition holds for the futures, which may belong to several executors, be done
  * already, or appear twice (and count once); costs the same for each of them. *done (unless NULL)
  * is how many of them are done; cf_future_done tells which. CF_OK, CF_ETIMEDOUT, CF_EINVAL,
- * CF_ENOMEM, CF_EFORKED. None at all: CF_OK. */
+ * CF_ENOMEM, CF_EDEADLOCK, CF_EFORKED. None at all: CF_OK. */
 cf_status cf_wait(cf_future *const *futures, size_t count, cf_wait_for condition,
                   int64_t timeout_ns, size_t *done);
 

@@ -20,6 +20,8 @@
 #define cfi_add_acq_rel(p, v)   atomic_fetch_add_explicit((p), (v), memory_order_acq_rel)
 #define cfi_add_seq_cst(p, v)   atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
 #define cfi_sub_acq_rel(p, v)   atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel)
+#define cfi_or_relaxed(p, v)    atomic_fetch_or_explicit((p), (v), memory_order_relaxed)
+#define cfi_and_release(p, v)   atomic_fetch_and_explicit((p), (v), memory_order_release)
 #define cfi_bump_owned(p, v)    cfi_store_relaxed((p), cfi_load_relaxed(p) + (v))
 
 /* Compare and swap; on failure *expected holds what was found. Sequentially consistent on success.

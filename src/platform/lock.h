@@ -7,6 +7,8 @@
 
 typedef pthread_mutex_t cfi_lock;
 
+#define CFI_LOCK_INITIALIZER PTHREAD_MUTEX_INITIALIZER
+
 static inline void cfi_lock_init(cfi_lock *lock) {
     pthread_mutex_init(lock, NULL);
 }

@@ -16,9 +16,10 @@ static inline void cfi_thread_name(const char *name) {
     prctl(PR_SET_NAME, name); /* the kernel cuts it to 15 characters */
 }
 
-static inline void cfi_thread_name_worker(unsigned worker) {
-    char name[16];
-    snprintf(name, sizeof name, "cf-worker-%u", worker % 10000);
+/* "NAME-3" */
+static inline void cfi_thread_name_worker(const char *prefix, unsigned worker) {
+    char name[32];
+    snprintf(name, sizeof name, "%s-%u", prefix, worker);
     cfi_thread_name(name);
 }
 

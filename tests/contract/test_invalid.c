@@ -35,7 +35,7 @@ static void refuse(cf_executor *ex, const cf_task *task, const void *arg) {
 
 Test(invalid, submit) {
     cf_executor *ex = create(2);
-    unsigned char big[CF_PAYLOAD_MAX + 1] = {0};
+    unsigned char big[1] = {0}; /* must be refused before it is read */
     cf_task task = square_task;
 
     refuse(NULL, &square_task, &(uint64_t){1});

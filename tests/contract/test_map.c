@@ -205,14 +205,14 @@ Test(map, without_arguments_or_results) {
 }
 
 typedef struct page {
-    unsigned char bytes[CF_PAYLOAD_MAX];
+    unsigned char bytes[PAGE];
 } page;
 
 static int run_invert(const void *arg, void *result, cf_task_context *ctx) {
     (void)ctx;
     const unsigned char *in = arg;
     unsigned char *out = result;
-    for (size_t i = 0; i < CF_PAYLOAD_MAX; i++) {
+    for (size_t i = 0; i < PAGE; i++) {
         out[i] = (unsigned char)~in[i];
     }
     return 0;
@@ -235,7 +235,7 @@ Test(map, of_the_biggest_items) {
         cf_map_options options = {.chunk = chunks[k]};
         EXPECT(CF_OK, cf_executor_map(ex, &task, args, N, results, &options));
         for (size_t i = 0; i < N; i++) {
-            for (size_t b = 0; b < CF_PAYLOAD_MAX; b++) {
+            for (size_t b = 0; b < PAGE; b++) {
                 if (results[i].bytes[b] != (unsigned char)~args[i].bytes[b]) {
                     cr_assert_fail("item %zu, byte %zu, chunk %zu", i, b, chunks[k]);
                 }

@@ -90,12 +90,12 @@ Test(resources, released_tasks_are_recycled) {
 }
 
 typedef struct page {
-    unsigned char bytes[CF_PAYLOAD_MAX];
+    unsigned char bytes[PAGE];
 } page;
 
 static int run_first_byte(const void *arg, void *result, cf_task_context *ctx) {
     (void)ctx;
-    ((page *)result)->bytes[CF_PAYLOAD_MAX - 1] = ((const page *)arg)->bytes[0];
+    ((page *)result)->bytes[PAGE - 1] = ((const page *)arg)->bytes[0];
     return 0;
 }
 
@@ -104,7 +104,7 @@ static const cf_task page_task = {
 
 enum {
     LIMIT = 8 << 20,
-    MOST = LIMIT / (2 * CF_PAYLOAD_MAX)
+    MOST = LIMIT / (2 * PAGE)
 };
 
 /* Submits until the limit is met; gives how many fitted. */
@@ -132,7 +132,7 @@ Test(resources, the_arena_limit_refuses_and_forgets) {
         for (size_t i = 0; i < n; i++) {
             page result;
             EXPECT(CF_OK, cf_future_result(futures[i], LONG_WAIT, &result));
-            EXPECT_EQ(result.bytes[CF_PAYLOAD_MAX - 1], (unsigned char)i);
+            EXPECT_EQ(result.bytes[PAGE - 1], (unsigned char)i);
             cf_future_release(futures[i]);
         }
         first = round == 0 ? n : first;
@@ -157,7 +157,7 @@ Test(resources, a_map_beyond_the_limit_does_no_harm) {
     cf_status status = cf_executor_map(ex, &page_task, args, N, results, NULL);
     cr_assert(status == CF_OK || status == CF_ENOMEM, "%s", cf_status_name(status));
     for (size_t i = 0; status == CF_OK && i < N; i++) {
-        EXPECT_EQ(results[i].bytes[CF_PAYLOAD_MAX - 1], (unsigned char)i);
+        EXPECT_EQ(results[i].bytes[PAGE - 1], (unsigned char)i);
     }
     for (size_t i = 0; i < 100; i++) {
         cf_future *f = submit(ex, &page_task, &args[i]);

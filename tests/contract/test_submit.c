@@ -124,7 +124,7 @@ static int run_transform(const void *arg, void *result, cf_task_context *ctx) {
 }
 
 static void check_transform(cf_executor *ex, size_t arg_size, size_t result_size, uint64_t *seed) {
-    unsigned char arg[CF_PAYLOAD_MAX], result[CF_PAYLOAD_MAX + 1];
+    unsigned char arg[PAGE], result[PAGE + 1];
     for (size_t i = 0; i < arg_size; i++) {
         arg[i] = (unsigned char)random_next(seed);
     }
@@ -150,14 +150,14 @@ Test(submit, every_size_arrives_whole) {
     uint64_t seed = test_seed("submit/every_size_arrives_whole");
     told = shared_alloc(sizeof *told);
     cf_executor *ex = create(2);
-    for (size_t size = 0; size <= CF_PAYLOAD_MAX; size++) {
-        check_transform(ex, size, (size * 7) % (CF_PAYLOAD_MAX + 1), &seed);
+    for (size_t size = 0; size <= PAGE; size++) {
+        check_transform(ex, size, (size * 7) % (PAGE + 1), &seed);
     }
     for (size_t size = 0; size <= 70; size++) {
         check_transform(ex, 0, size, &seed);
         check_transform(ex, size, 0, &seed);
     }
-    check_transform(ex, CF_PAYLOAD_MAX, CF_PAYLOAD_MAX, &seed);
+    check_transform(ex, PAGE, PAGE, &seed);
     cf_executor_destroy(ex);
     shared_free(told, sizeof *told);
 }

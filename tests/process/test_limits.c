@@ -114,8 +114,8 @@ static int host_whose_files_stop_growing(void *context) {
     limit.rlim_cur = 0;
     HOST_CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
     cf_task big = square_task;
-    static const unsigned char arg[CF_PAYLOAD_MAX] = {3};
-    big.arg_size = CF_PAYLOAD_MAX;
+    static const unsigned char arg[PAGE] = {3};
+    big.arg_size = PAGE;
     cf_future **futures = malloc(N * sizeof(cf_future *));
     size_t n = 0;
     cf_status status = CF_OK;
@@ -191,14 +191,14 @@ Test(limits, few_addresses) {
 Test(limits, of_the_arena_with_tasks_pending) {
     enum {
         LIMIT = 8 << 20,
-        MOST = LIMIT / CF_PAYLOAD_MAX
+        MOST = LIMIT / PAGE
     };
     counter *c = shared_alloc(3 * sizeof *c);
     cf_executor *pool = NULL;
     cf_pool_options options = {.max_workers = 1, .arena_limit = LIMIT};
     EXPECT(CF_OK, cf_process_pool_create(&options, &pool));
     cf_task big = square_task;
-    unsigned char arg[CF_PAYLOAD_MAX] = {5};
+    unsigned char arg[PAGE] = {5};
     big.arg_size = sizeof arg;
     for (int round = 0; round < 3; round++) {
         cf_future *futures[MOST + 1];

@@ -1,0 +1,29 @@
+/* Threads of the library's own: they block all signals, so that the program's handlers run on the
+ * program's threads. */
+#ifndef PLATFORM_THREAD_H
+#define PLATFORM_THREAD_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+
+static inline void cfi_signals_block(sigset_t *before) {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
+static inline void cfi_signals_restore(const sigset_t *before) {
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+/* False: the system refuses one. */
+static inline bool cfi_thread_start(pthread_t *thread, void *(*run)(void *), void *context) {
+    sigset_t before;
+    cfi_signals_block(&before); /* the thread inherits it */
+    int error = pthread_create(thread, NULL, run, context);
+    cfi_signals_restore(&before);
+    return error == 0;
+}
+
+#endif
