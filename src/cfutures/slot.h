@@ -89,12 +89,15 @@ typedef enum cfi_phase {
     CFI_CANCELLED,
 } cfi_phase;
 
-/* bits 0-2 phase, 3 to 6 flags, 8-23 attempts begun, 32-47 owner, 48-63 attempts allowed */
+/* bits 0-2 phase, 3 to 6 flags, 8-23 attempts begun, 32-41 owner, 42-47 tick, 48-63 attempts
+ * allowed */
 #define CFI_PHASE_MASK UINT64_C(7)
 #define CFI_WAITED     UINT64_C(8)  /* a thread sleeps on the futex: the settler wakes it */
 #define CFI_WATCHED    UINT64_C(16) /* the settler announces it on the completion stack */
 #define CFI_EXPIRED    UINT64_C(32) /* the run was over its time: how it ended does not count */
 #define CFI_OCCUPIED   UINT64_C(64) /* and its thread is still in it */
+#define CFI_TICK       (UINT64_C(1) << 42)
+#define CFI_TICK_MASK  (UINT64_C(0x3f) << 42)
 #define CFI_ATTEMPT    UINT64_C(0x100)
 
 static inline cfi_phase cfi_word_phase(uint64_t word) {
@@ -115,7 +118,7 @@ static inline unsigned cfi_word_attempts(uint64_t word) {
 }
 
 static inline unsigned cfi_word_owner(uint64_t word) {
-    return (unsigned)(word >> 32 & 0xffff);
+    return (unsigned)(word >> 32 & 0x3ff);
 }
 
 static inline unsigned cfi_word_allowed(uint64_t word) {
@@ -159,6 +162,20 @@ static inline bool cfi_slot_settle(cfi_slot *slot, unsigned worker, bool late, u
     while (cfi_word_is_run_by(*word, worker) && (*word & CFI_EXPIRED) == 0) {
         uint64_t next = cfi_word_with_phase(*word, CFI_FINISHED) | (late ? CFI_EXPIRED : 0);
         if (cfi_cas(&slot->word, word, next)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Worker: RUNNING by it, with another time limit from now on: the word changes, so that the
+ * deadline thread cannot take this limit for the one before. False when the run was declared over
+ * its time. */
+static inline bool cfi_slot_tick(cfi_slot *slot, unsigned worker) {
+    uint64_t word = cfi_load_relaxed(&slot->word);
+    while (cfi_word_is_run_by(word, worker) && (word & CFI_EXPIRED) == 0) {
+        uint64_t next = (word & ~CFI_TICK_MASK) | ((word + CFI_TICK) & CFI_TICK_MASK);
+        if (cfi_cas(&slot->word, &word, next)) {
             return true;
         }
     }

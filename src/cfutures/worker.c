@@ -93,8 +93,11 @@ static void publish_limit(cfi_queue *queue, cfi_record *record, uint32_t limited
 }
 
 /* Of tasks within each other the record holds the one whose time is up first. */
-void cfi_limit_begin(cf_task_context *ctx, int64_t timeout_ns) {
+bool cfi_limit_begin(cf_task_context *ctx, int64_t timeout_ns) {
     cfi_record *record = &ctx->queue->records[ctx->worker];
+    if (!cfi_slot_tick(ctx->slot, ctx->worker)) {
+        return false;
+    }
     ctx->until_ns = cfi_deadline_ns(timeout_ns);
     ctx->outer_until_ns = cfi_load_relaxed(&record->run_until_ns);
     ctx->outer_limited = cfi_load_relaxed(&record->limited);
@@ -102,6 +105,7 @@ void cfi_limit_begin(cf_task_context *ctx, int64_t timeout_ns) {
         publish_limit(ctx->queue, record, cfi_queue_index(ctx->queue, ctx->slot) + 1,
                       ctx->until_ns);
     }
+    return true;
 }
 
 bool cfi_limit_end(cf_task_context *ctx) {

@@ -93,10 +93,11 @@ static inline bool cfi_worker_is_of(const cfi_queue *queue) {
 
 /* ---- runs under a time limit ----------------------------------------------------------------- */
 
-/* begin starts the clock, end stops it and returns whether the run was in time: if not, its result
- * must not be used. Between them the deadline thread (deadline.h) may declare the run over its
- * time, and cf_task_cancelled tells the task. */
-void cfi_limit_begin(cf_task_context *ctx, int64_t timeout_ns);
+/* begin starts the clock, unless the run was declared over its time already (of several in a row):
+ * false. end stops it and returns whether the run was in time: if not, its result must not be used.
+ * Between them the deadline thread (deadline.h) may declare the run over its time, and
+ * cf_task_cancelled tells the task. */
+bool cfi_limit_begin(cf_task_context *ctx, int64_t timeout_ns);
 bool cfi_limit_end(cf_task_context *ctx);
 
 /* False once the run was declared over its time. */

@@ -10,8 +10,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Not exit(): what is still in the buffer has nowhere to go, and workers may be running. */
+/* Not exit(): what is still in the buffer has nowhere to go, and workers may be running. A thread
+ * of a pool has SIGPIPE blocked: there a closed pipe is an error, and is made a signal here. */
 static _Noreturn void fail(void) {
+    if (errno == EPIPE) {
+        sigset_t pipe_signal;
+        sigemptyset(&pipe_signal);
+        sigaddset(&pipe_signal, SIGPIPE);
+        pthread_sigmask(SIG_UNBLOCK, &pipe_signal, NULL);
+        raise(SIGPIPE);
+    }
     error(0, errno, "standard output");
     _exit(EXIT_IO);
 }
@@ -28,6 +36,17 @@ void output_print(const char *format, ...) {
 void output_flush(void) {
     if (fflush(stdout) != 0) {
         fail();
+    }
+}
+
+void output_write(const char *text, size_t length) {
+    while (length > 0) {
+        ssize_t written = write(STDOUT_FILENO, text, length);
+        if (written < 0) {
+            fail();
+        }
+        text += written;
+        length -= (size_t)written;
     }
 }
 

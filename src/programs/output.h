@@ -7,6 +7,8 @@
 #ifndef PROGRAMS_OUTPUT_H
 #define PROGRAMS_OUTPUT_H
 
+#include <stddef.h>
+
 enum {
     EXIT_ITEM = 1,  /* some item failed */
     EXIT_USAGE = 2, /* the command line is wrong */
@@ -21,5 +23,10 @@ void output_prepare(char **argv);
 
 void output_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void output_flush(void);
+
+/* Past the buffer and at once, so that up to PIPE_BUF bytes are never torn apart by what other
+ * threads and processes write: for the tasks of a pool, and for a program that prints in no other
+ * way while they run. */
+void output_write(const char *text, size_t length);
 
 #endif

@@ -21,7 +21,8 @@ typedef struct prime_job {
     size_t count;
     size_t method; /* index into PRIME_METHODS: means the same in every worker */
     unsigned retries;
-    bool completed; /* show results as completed, not in the order of submission */
+    int64_t timeout_ns; /* for each number; 0 = none */
+    bool completed;     /* show results as completed, not in the order of submission */
     prime_report *report;
 } prime_job;
 
@@ -34,6 +35,9 @@ void prime_job_run_split(const prime_job *job);
 /* Where a task ran; and, unless `status` is CF_OK, why there is no result. For a future that is
  * done, and the status that its result call gave. */
 void prime_outcome_set_ending(prime_outcome *outcome, cf_future *future, cf_status status);
+
+/* A number whose time is over. */
+void prime_outcome_set_timeout(prime_outcome *outcome, int64_t timeout_ns);
 
 /* A task that submit refused. */
 void prime_outcome_set_refusal(prime_outcome *outcome, cf_status status);

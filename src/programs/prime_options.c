@@ -1,21 +1,14 @@
 #include "programs/prime_options.h"
 
 #include "primes/primes.h"
-#include "programs/decimal.h"
-#include "programs/output.h"
+#include "programs/command_line.h"
 
-#include <argp.h>
-#include <error.h>
 #include <stdio.h>
 #include <string.h>
 
 #define RETRIES_DEFAULT  2
 #define STRING(value)    STRING_OF(value)
 #define STRING_OF(value) #value
-
-/* Without these argp would call a negative WORKERS an invalid option. */
-#define DIGIT(digit)                                                                               \
-    { .key = digit, .arg = "", .flags = OPTION_ARG_OPTIONAL | OPTION_HIDDEN }
 
 static const struct argp_option OPTIONS[] = {
     {.name = "order",
@@ -32,18 +25,13 @@ static const struct argp_option OPTIONS[] = {
      .key = 'R',
      .arg = "N",
      .doc = "How often a number is tried again when its worker dies (" STRING(RETRIES_DEFAULT) ")"},
+    {.name = "timeout",
+     .key = 't',
+     .arg = "SECONDS",
+     .doc = "How long the test of one number may take, 1.5 say; it is not tried again"},
     {.name = "stats", .key = 'S', .doc = "After the last line, tell what the run cost"},
     {.name = "json", .key = 'j', .doc = "Print one JSON object a line instead of text"},
-    DIGIT('0'),
-    DIGIT('1'),
-    DIGIT('2'),
-    DIGIT('3'),
-    DIGIT('4'),
-    DIGIT('5'),
-    DIGIT('6'),
-    DIGIT('7'),
-    DIGIT('8'),
-    DIGIT('9'),
+    COMMAND_LINE_DIGITS,
     {0},
 };
 
@@ -58,15 +46,6 @@ typedef struct parse_input {
 
 /* ---- values: each either sets its option or ends the program with a usage error -------------- */
 
-static unsigned parse_number(struct argp_state *state, const char *what, const char *text,
-                             unsigned min, unsigned max) {
-    uint64_t value = 0;
-    if (!decimal_parse(text, strlen(text), min, max, &value)) {
-        argp_error(state, "%s: '%s' is not a number from %u to %u", what, text, min, max);
-    }
-    return (unsigned)value;
-}
-
 static void parse_workers(struct argp_state *state, const char *text) {
     const parse_input *input = state->input;
     if (input->program->workers == NULL) {
@@ -76,14 +55,7 @@ static void parse_workers(struct argp_state *state, const char *text) {
         argp_error(state, "'%s': WORKERS, a number from 1 to %d, is given once", text,
                    CF_WORKERS_MAX);
     }
-    input->options->workers = parse_number(state, "WORKERS", text, 1, CF_WORKERS_MAX);
-}
-
-/* A word that begins with a minus and a digit: to argp an option, and the rest is its argument. */
-static void refuse_negative(struct argp_state *state, int digit, const char *rest) {
-    char word[64];
-    snprintf(word, sizeof word, "-%c%s", digit, rest == NULL ? "" : rest);
-    parse_workers(state, word);
+    input->options->workers = command_line_number(state, "WORKERS", text, 1, CF_WORKERS_MAX);
 }
 
 static bool parse_order(struct argp_state *state, const char *text) {
@@ -105,6 +77,7 @@ static size_t parse_method(struct argp_state *state, const char *text) {
 static error_t parse_option(int key, char *text, struct argp_state *state) {
     const parse_input *input = state->input;
     prime_options *options = input->options;
+    char word[64];
 
     switch (key) {
     case 'o':
@@ -120,7 +93,10 @@ static error_t parse_option(int key, char *text, struct argp_state *state) {
         options->numbers = text;
         return 0;
     case 'R':
-        options->retries = parse_number(state, "--retries", text, 0, CF_RETRIES_MAX);
+        options->retries = command_line_number(state, "--retries", text, 0, CF_RETRIES_MAX);
+        return 0;
+    case 't':
+        options->timeout_ns = command_line_seconds(state, "--timeout", text);
         return 0;
     case 'S':
         options->stats = true;
@@ -132,19 +108,15 @@ static error_t parse_option(int key, char *text, struct argp_state *state) {
         parse_workers(state, text);
         return 0;
     default:
-        if (key >= '0' && key <= '9') {
-            refuse_negative(state, key, text);
-            return 0;
+        if (!command_line_is_negative(key, text, word, sizeof word)) {
+            return ARGP_ERR_UNKNOWN;
         }
-        return ARGP_ERR_UNKNOWN;
+        parse_workers(state, word);
+        return 0;
     }
 }
 
 /* ---- the parser ------------------------------------------------------------------------------ */
-
-static void print_version(FILE *stream, struct argp_state *state) {
-    fprintf(stream, "%s (primepool) %s\n", state->name, PRIMEPOOL_VERSION);
-}
 
 void prime_options_parse(prime_options *options, const prime_program *program, int argc,
                          char **argv) {
@@ -165,11 +137,5 @@ void prime_options_parse(prime_options *options, const prime_program *program, i
         .args_doc = program->workers == NULL ? NULL : "[WORKERS]",
         .doc = doc,
     };
-
-    argp_err_exit_status = EXIT_USAGE;
-    argp_program_version_hook = print_version;
-    int problem = argp_parse(&argp, argc, argv, 0, NULL, &input);
-    if (problem != 0) {
-        error(EXIT_USAGE, problem, "the command line");
-    }
+    command_line_parse(&argp, 0, argc, argv, &input);
 }

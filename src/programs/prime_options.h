@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct prime_options {
     unsigned workers; /* 0 = the executor's default */
@@ -14,6 +15,7 @@ typedef struct prime_options {
     bool split;
     const char *numbers; /* a file; NULL = the 20 NUMBERS */
     unsigned retries;
+    int64_t timeout_ns; /* for each number; 0 = none */
     bool stats;
     bool json;
 } prime_options;

@@ -36,6 +36,7 @@ static void check(const prime_program *program, const prime_options *options,
         .count = list->count,
         .method = options->method,
         .retries = options->retries,
+        .timeout_ns = options->timeout_ns,
         .completed = options->completed,
         .report = report,
     };

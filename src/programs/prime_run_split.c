@@ -182,6 +182,14 @@ static void add_result(split_number *number, const part_result *result) {
     }
 }
 
+/* The number's time, which its parts share. */
+static void check_time(const split_run *run, split_number *number) {
+    int64_t timeout_ns = run->job->timeout_ns;
+    if (timeout_ns > 0 && number->end_ns - number->start_ns > timeout_ns) {
+        prime_outcome_set_timeout(&number->outcome, timeout_ns);
+    }
+}
+
 /* True if the part no longer matters: its number was decided without it. */
 static bool is_stale(const split_run *run, const split_part *part) {
     return part->number < run->done || number_at(run, part->number)->state >= DECIDED;
@@ -210,8 +218,9 @@ static bool collect(split_run *run) {
     number->state = OPEN;
     if (status == CF_OK) {
         add_result(number, &result);
+        check_time(run, number);
     }
-    if (status != CF_OK || result.refuted || part.last) {
+    if (number->outcome.failed || result.refuted || part.last) {
         decide(run, &part);
     }
     return true;
@@ -295,7 +304,7 @@ static split_number after_part(split_number number) {
 
 static void issue(split_run *run, size_t index) {
     const prime_job *job = run->job;
-    const cf_submit_options options = {.retries = job->retries};
+    const cf_submit_options options = {.retries = job->retries, .timeout_ns = job->timeout_ns};
     const split_number before =
         index == run->begun ? first_of(job->numbers[index]) : *number_at(run, index);
     const split_number after = after_part(before);

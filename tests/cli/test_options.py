@@ -6,7 +6,7 @@ import unittest
 from harness import (FAST, MAX, MEDIUM, NUMBERS, POOLS, PROGRAMS, SEQUENTIAL, CliTest, is_prime, parse_json_lines, run,
                      scaled, seeded_random)
 
-OPTIONS = {"order": "o", "method": "m", "split": "s", "numbers": "n", "retries": "R", "stats": "S", "json": "j",
+OPTIONS = {"order": "o", "method": "m", "split": "s", "numbers": "n", "retries": "R", "timeout": "t", "stats": "S", "json": "j",
            "help": "?", "usage": "", "version": "V"}
 SPLITTABLE = [*FAST, 49, 121, 169, 961, 1000003**2, 999983 * 1000003, *MEDIUM[:2]]
 
@@ -19,6 +19,7 @@ class Spelling(CliTest):
             [f"-n{file}", "--order=map"], [f"-n{file}", "-o", "map"], [f"-n{file}", "-omap"],
             [f"-n{file}", "--method=trial"], [f"-n{file}", "-m", "trial"], [f"-n{file}", "-mwheel"],
             [f"-n{file}", "--split"], [f"-n{file}", "-s"], [f"-sn{file}"],
+            [f"-n{file}", "--timeout=30"], [f"-n{file}", "-t", "30.5"], ["-t.99", f"-n{file}"],
             [f"-n{file}", "--retries=0"], [f"-n{file}", "-R", "7"], [f"-n{file}", "-R2"],
         ]
         for program in PROGRAMS:

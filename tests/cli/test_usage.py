@@ -8,6 +8,8 @@ from harness import POOLS, PROGRAMS, SEQUENTIAL, CliTest, run
 BAD_WORKERS = ["0", "-1", "-5", "-12", "1025", "abc", "1.5", "", " 4", "4 ", "+4", "0x4", "4x", "99999999999999999999",
                "-99999999999999999999", "18446744073709551617", "2147483649"]
 BAD_RETRIES = ["-1", "x", "", "1.5", " 1", "+1", "1 ", "0x1", "4294967296", "99999999999999999999"]
+BAD_TIMEOUTS = ["0", "0.0", "-1", "x", "", ".", "1.5.2", " 1", "1 ", "+1", "1e3", "0x1p3", "inf", "nan", "0.0000000001",
+                "1000000001", "1" * 400]
 
 
 class Workers(CliTest):
@@ -43,11 +45,11 @@ class Options(CliTest):
             self.check_each([option], rf".*{re.escape(option.partition('=')[0].lstrip('-'))}")
 
     def test_missing_value(self):
-        for option in ("--order", "--method", "--numbers", "--retries", "-o", "-m", "-n", "-R"):
+        for option in ("--order", "--method", "--numbers", "--retries", "--timeout", "-o", "-m", "-n", "-R", "-t"):
             self.check_each([option], rf".*{option.lstrip('-')}")
 
     def test_not_in_this_build(self):
-        for option in ("--timeout=1", "-t1", "--trace=/dev/null", "--joblog=/dev/null", "--report=/dev/null"):
+        for option in ("--trace=/dev/null", "--joblog=/dev/null", "--report=/dev/null"):
             self.check_each([option], ".")
 
     def test_order(self):
@@ -65,6 +67,10 @@ class Options(CliTest):
         for value in BAD_RETRIES:
             self.check_each([f"--retries={value}"], rf".*retries.*{re.escape(value)}")
         self.check_each(["-R", "-1"], ".*retries.*-1")
+
+    def test_timeout(self):
+        for value in BAD_TIMEOUTS:
+            self.check_each([f"--timeout={value}"], rf".*timeout.*{re.escape(value)}.*seconds")
 
     def test_before_anything_else_is_looked_at(self):
         self.check_each(["--numbers=/nowhere", "--order=x"], ".*order")

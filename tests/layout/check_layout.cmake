@@ -15,7 +15,8 @@ set(rules
   "executors | executors cfutures platform| yes    | os"
   "primes    | primes platform            | no     | c "
   "download  | download platform          | yes    | os"
-  "programs  | programs primes download   | yes    | os")
+  "programs  | programs primes download   | yes    | os"
+  "examples  |                            | yes    | os")
 
 set(c_headers assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal
   stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time

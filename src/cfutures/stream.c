@@ -1,0 +1,588 @@
+#include "cfutures/stream.h"
+
+#include "cfutures/deadline.h"
+#include "cfutures/future.h"
+
+#include "platform/clock.h"
+#include "platform/fork_mark.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- pieces ---------------------------------------------------------------------------------- */
+
+static cfi_piece *unused_piece(cf_stream *stream) {
+    cfi_piece *piece = stream->unused;
+    if (piece == NULL) {
+        return malloc(sizeof *piece);
+    }
+    stream->unused = piece->queue_next;
+    return piece;
+}
+
+/* A new piece behind `previous` (NULL = at the end). NULL when there is no memory. */
+static cfi_piece *add_piece(cf_stream *stream, cfi_piece *previous, uint64_t first, size_t count) {
+    cfi_piece *piece = unused_piece(stream);
+    if (piece == NULL) {
+        return NULL;
+    }
+    if (previous == NULL) {
+        previous = stream->last;
+    }
+    *piece = (cfi_piece){
+        .first = first,
+        .count = (uint32_t)count,
+        .layout = (uint32_t)count,
+        .attempt = 1,
+        .previous = previous,
+        .next = previous != NULL ? previous->next : NULL,
+    };
+    *(previous != NULL ? &previous->next : &stream->first) = piece;
+    *(piece->next != NULL ? &piece->next->previous : &stream->last) = piece;
+    return piece;
+}
+
+static void give_block(cf_stream *stream, cfi_piece *piece) {
+    if (piece->block != 0) {
+        cfi_executor_give_block(stream->executor, piece->block,
+                                cfi_chunk_arg_size(stream->task.arg_size, piece->layout),
+                                cfi_chunk_result_size(stream->task.result_size, piece->layout));
+        piece->block = 0;
+    }
+    if (piece->origin != NULL) {
+        cfi_slot_release(piece->origin);
+        piece->origin = NULL;
+    }
+}
+
+static void drop(cf_stream *stream, cfi_piece *piece) {
+    give_block(stream, piece);
+    cfi_watch_end(&piece->watch);
+    *(piece->previous != NULL ? &piece->previous->next : &stream->first) = piece->next;
+    *(piece->next != NULL ? &piece->next->previous : &stream->last) = piece->previous;
+    piece->queue_next = stream->unused;
+    stream->unused = piece;
+}
+
+void cfi_stream_hand_out(cf_stream *stream, cfi_piece *piece) {
+    stream->handed_out += piece->count - piece->handed_out;
+    drop(stream, piece);
+}
+
+static void enqueue(cfi_piece_queue *queue, cfi_piece *piece) {
+    piece->queue_next = NULL;
+    *(queue->first == NULL ? &queue->first : &queue->last->queue_next) = piece;
+    queue->last = piece;
+}
+
+static cfi_piece *dequeue(cfi_piece_queue *queue) {
+    cfi_piece *piece = queue->first;
+    if (piece != NULL) {
+        queue->first = piece->queue_next;
+    }
+    return piece;
+}
+
+static void make_ready(cf_stream *stream, cfi_piece *piece) {
+    piece->state = CFI_PIECE_READY;
+    if (stream->options.as_completed) {
+        enqueue(&stream->ready, piece);
+    }
+}
+
+/* All its items end like this. */
+static void fail_piece(cf_stream *stream, cfi_piece *piece, const cf_exception *exception) {
+    give_block(stream, piece);
+    cfi_watch_end(&piece->watch);
+    piece->exception = *exception;
+    make_ready(stream, piece);
+}
+
+static void fail_unsent(cf_stream *stream, cfi_piece *piece, cf_status status) {
+    fail_piece(stream, piece, &(cf_exception){.status = status, .worker = -1});
+}
+
+/* ---- sending --------------------------------------------------------------------------------- */
+
+static cfi_chunk_header *header_in(const cf_stream *stream, uint64_t block) {
+    return (cfi_chunk_header *)(void *)(stream->executor->queue.base + block);
+}
+
+static uint64_t take_block(cf_stream *stream, size_t count) {
+    return cfi_executor_take_block(stream->executor,
+                                   cfi_chunk_arg_size(stream->task.arg_size, count),
+                                   cfi_chunk_result_size(stream->task.result_size, count));
+}
+
+static void watch_future(cf_stream *stream, cfi_piece *piece, cf_future *future) {
+    if (cfi_watch_begin(&stream->set, &piece->watch, future, 0) == CFI_WATCH_BEGUN) {
+        piece->state = CFI_PIECE_SENT;
+        stream->under_way++;
+    } else { /* no memory to know its executor, at the first chunk: not to be left running */
+        cf_future_exception(future, CF_FOREVER, &(cf_exception){0});
+        fail_unsent(stream, piece, CF_ENOMEM);
+    }
+    cf_future_release(future); /* the watch holds it */
+}
+
+/* The piece's block is filled. When there is no memory it is tried again later; for any other
+ * reason the piece fails, and the stream submits no more. */
+static void submit_piece(cf_stream *stream, cfi_piece *piece) {
+    *header_in(stream, piece->block) = (cfi_chunk_header){
+        .run = stream->task.run,
+        .arg_size = stream->task.arg_size,
+        .result_size = stream->task.result_size,
+        .timeout_ns = stream->options.timeout_ns,
+        .count = piece->count,
+        .attempt = piece->attempt,
+    };
+    const cf_task task = {
+        .name = stream->task.name,
+        .run = cfi_chunk_run,
+        .arg_size = cfi_chunk_arg_size(stream->task.arg_size, piece->layout),
+        .result_size = cfi_chunk_result_size(stream->task.result_size, piece->layout),
+        .result_type = stream->task.result_type,
+    };
+    const cfi_submission submission = {.task = &task, .block = piece->block, .waits = true};
+    cf_future *future;
+    cf_status status = cfi_executor_submit(stream->executor, &submission, &future);
+    if (status == CF_OK) {
+        piece->block = 0;
+        piece->layout = piece->count;
+        stream->submitted = true;
+        watch_future(stream, piece, future);
+    } else if (status == CF_ENOMEM) {
+        enqueue(&stream->unsent, piece);
+    } else {
+        stream->refused = status;
+        fail_unsent(stream, piece, status);
+    }
+}
+
+/* The arguments are copied from where they lie. False: no memory yet. */
+static bool fill_from_origin(cf_stream *stream, cfi_piece *piece) {
+    size_t step = cfi_chunk_step(stream->task.arg_size);
+    piece->block = take_block(stream, piece->count);
+    if (piece->block == 0) {
+        return false;
+    }
+    cfi_chunk_header *lies_in = cfi_slot_arg(piece->origin, stream->executor->queue.base);
+    memcpy(cfi_chunk_args(header_in(stream, piece->block)),
+           cfi_chunk_args(lies_in) + step * piece->origin_first, step * piece->count);
+    cfi_slot_release(piece->origin);
+    piece->origin = NULL;
+    return true;
+}
+
+static void send_piece(cf_stream *stream, cfi_piece *piece) {
+    if (stream->refused != CF_OK) {
+        fail_unsent(stream, piece, stream->refused);
+    } else if (piece->block == 0 && !fill_from_origin(stream, piece)) {
+        enqueue(&stream->unsent, piece);
+    } else {
+        submit_piece(stream, piece);
+    }
+}
+
+/* Once each: what still finds no memory is queued again. */
+static void send_unsent(cf_stream *stream) {
+    cfi_piece_queue waiting = stream->unsent;
+    cfi_piece *piece;
+    stream->unsent = (cfi_piece_queue){0};
+    while ((piece = dequeue(&waiting)) != NULL) {
+        send_piece(stream, piece);
+    }
+}
+
+/* None is under way that could come back and make room, and none can be handed out. */
+static void give_up_unsent(cf_stream *stream) {
+    cfi_piece *piece;
+    stream->refused = CF_ENOMEM;
+    while ((piece = dequeue(&stream->unsent)) != NULL) {
+        fail_unsent(stream, piece, CF_ENOMEM);
+    }
+}
+
+/* The next chunk out of the source. False when there is none, or no memory for it now. */
+static bool take_chunk(cf_stream *stream) {
+    uint64_t block = take_block(stream, stream->chunk);
+    cfi_piece *piece = block != 0 ? add_piece(stream, NULL, stream->taken, stream->chunk) : NULL;
+    if (piece == NULL) {
+        if (block != 0) {
+            cfi_executor_give_block(stream->executor, block,
+                                    cfi_chunk_arg_size(stream->task.arg_size, stream->chunk),
+                                    cfi_chunk_result_size(stream->task.result_size, stream->chunk));
+        }
+        if (stream->first == NULL) { /* nothing that could be given back */
+            stream->refused = CF_ENOMEM;
+        }
+        return false;
+    }
+    piece->block = block;
+    size_t count =
+        stream->fill(stream->context, cfi_chunk_args(header_in(stream, block)), stream->chunk);
+    stream->ended = count < stream->chunk;
+    if (count == 0) {
+        drop(stream, piece);
+        return false;
+    }
+    piece->count = (uint32_t)count;
+    stream->taken += count;
+    submit_piece(stream, piece);
+    return true;
+}
+
+void cfi_stream_top_up(cf_stream *stream) {
+    send_unsent(stream);
+    while (!stream->ended && stream->refused == CF_OK && stream->unsent.first == NULL &&
+           stream->taken - stream->handed_out + stream->chunk <= stream->options.window &&
+           take_chunk(stream)) {}
+}
+
+/* ---- collecting ------------------------------------------------------------------------------ */
+
+/* The item that was running when the run ended: it fails, or is tried again (then *attempt is which
+ * that will be). True when it fails. */
+static bool running_item_fails(cf_stream *stream, const cf_exception *exception, bool was_running,
+                               uint32_t *attempt) {
+    if (exception->status == CF_EDEADLINE) {
+        return was_running;
+    }
+    if (*attempt > stream->options.retries) {
+        return true;
+    }
+    cfi_add_relaxed(&stream->executor->retries, 1);
+    ++*attempt;
+    return false;
+}
+
+/* Of a chunk whose run was cut short, the first `done` items have their results. */
+static void break_up(cf_stream *stream, cfi_piece *piece, uint32_t done, bool was_running,
+                     const cf_exception *exception) {
+    cfi_slot *slot = piece->watch.slot;
+    uint32_t attempt = done == 0 ? piece->attempt : 1;
+    uint32_t count = piece->count;
+    bool fails = running_item_fails(stream, exception, was_running, &attempt);
+    uint32_t rest_first = done + fails;
+    cfi_piece *failed = fails ? add_piece(stream, piece, piece->first + done, 1) : NULL;
+    cfi_piece *rest = rest_first < count ? add_piece(stream, failed != NULL ? failed : piece,
+                                                     piece->first + rest_first, count - rest_first)
+                                         : NULL;
+    if ((fails && failed == NULL) || (rest_first < count && rest == NULL)) {
+        if (failed != NULL) {
+            drop(stream, failed);
+        }
+        fail_unsent(stream, piece, CF_ENOMEM);
+        return;
+    }
+    if (rest != NULL) {
+        cfi_slot_retain(slot);
+        rest->origin = slot;
+        rest->origin_first = rest_first;
+        rest->attempt = fails ? 1 : attempt;
+    }
+    if (done > 0) {
+        piece->count = done;
+        make_ready(stream, piece);
+    } else {
+        drop(stream, piece);
+    }
+    if (failed != NULL) {
+        fail_piece(stream, failed, exception);
+    }
+    if (rest != NULL) {
+        send_piece(stream, rest);
+    }
+}
+
+static void collect(cf_stream *stream, cfi_piece *piece) {
+    cfi_slot *slot = piece->watch.slot;
+    cf_exception exception;
+    stream->under_way--;
+    cfi_future_ending(slot, &exception);
+    if (exception.status == CF_OK) {
+        make_ready(stream, piece);
+        return;
+    }
+    if (exception.status != CF_ECANCELLED) {
+        cfi_future_seen(slot); /* whoever reads the items is told */
+    }
+    if (exception.status != CF_EWORKER && exception.status != CF_EDEADLINE) {
+        fail_piece(stream, piece, &exception);
+        return;
+    }
+    exception.timeout_ns = exception.status == CF_EDEADLINE ? stream->options.timeout_ns : 0;
+    const cfi_chunk_progress *progress = cfi_slot_result(slot, stream->executor->queue.base);
+    uint32_t begun = cfi_load_acquire(&progress->begun);
+    uint32_t done = cfi_load_acquire(&progress->done);
+    if (done >= piece->count) {
+        make_ready(stream, piece);
+    } else {
+        break_up(stream, piece, done, begun > done, &exception);
+    }
+}
+
+static cfi_piece *ready_piece(cf_stream *stream) {
+    if (stream->options.as_completed) {
+        return dequeue(&stream->ready);
+    }
+    return stream->first != NULL && stream->first->state == CFI_PIECE_READY ? stream->first : NULL;
+}
+
+cf_status cfi_stream_next_piece(cf_stream *stream, int64_t deadline_ns, cfi_piece **piece) {
+    for (;;) {
+        cfi_stream_top_up(stream);
+        *piece = ready_piece(stream);
+        if (*piece != NULL) {
+            return CF_OK;
+        }
+        if (stream->under_way == 0 && stream->unsent.first != NULL) {
+            give_up_unsent(stream);
+            continue;
+        }
+        if (stream->under_way == 0) {
+            return stream->refused != CF_OK ? stream->refused : CF_EEXHAUSTED;
+        }
+        cfi_watch *watch;
+        cf_status status = cfi_watch_set_next(&stream->set, deadline_ns, &watch);
+        if (status != CF_OK) {
+            return status;
+        }
+        collect(stream, (cfi_piece *)watch);
+    }
+}
+
+void cfi_stream_abandon(cf_stream *stream, cf_status status) {
+    stream->refused = status;
+    stream->unsent = (cfi_piece_queue){0};
+    for (cfi_piece *piece = stream->first; piece != NULL; piece = piece->next) {
+        if (piece->state == CFI_PIECE_READY) {
+            continue;
+        }
+        if (piece->state == CFI_PIECE_SENT) {
+            cfi_executor_cancel(stream->executor, piece->watch.slot);
+            stream->under_way--;
+        }
+        fail_unsent(stream, piece, status);
+    }
+}
+
+const void *cfi_piece_read(const cf_stream *stream, const cfi_piece *piece, uint32_t i,
+                           cf_exception *exception, size_t *size) {
+    cfi_slot *slot = piece->watch.slot;
+    *size = 0;
+    if (slot == NULL) {
+        *exception = piece->exception;
+        return NULL;
+    }
+    const cfi_chunk_progress *progress = cfi_slot_result(slot, stream->executor->queue.base);
+    cfi_chunk_ending ending = progress->endings[i];
+    *exception = (cf_exception){.worker = (int)cfi_word_owner(cfi_load_relaxed(&slot->word))};
+    if (ending.result_size == CFI_CHUNK_LATE) {
+        exception->status = CF_EDEADLINE;
+        exception->timeout_ns = stream->options.timeout_ns;
+    } else if (ending.error != 0) {
+        exception->status = CF_ETASK;
+        exception->task_error = ending.error;
+    } else if (stream->task.result_size > 0) {
+        size_t room = stream->task.result_size;
+        *size = ending.result_size < room ? ending.result_size : room;
+        return (const unsigned char *)progress + cfi_chunk_results_offset(piece->layout) +
+               cfi_chunk_step(room) * i;
+    }
+    return NULL;
+}
+
+/* ---- opening and closing --------------------------------------------------------------------- */
+
+/* The caller's may go away. */
+static bool copy_strings(cf_task *task) {
+    bool named = task->name != NULL, typed = task->result_type != NULL;
+    task->name = named ? strdup(task->name) : NULL;
+    task->result_type = typed ? strdup(task->result_type) : NULL;
+    return named == (task->name != NULL) && typed == (task->result_type != NULL);
+}
+
+static cf_status check(const cf_executor *executor, const cf_task *task,
+                       const cf_stream_options *options) {
+    if (executor == NULL || task == NULL || task->run == NULL || task->arg_size > CF_PAYLOAD_MAX ||
+        task->result_size > CF_PAYLOAD_MAX || options->retries > CF_RETRIES_MAX) {
+        return CF_EINVAL;
+    }
+    return cfi_fork_mark_is_ours(executor->fork_mark) ? CF_OK : CF_EFORKED;
+}
+
+/* Without a wish: so many chunks that the last ones make a tail of 1/64 of the whole at most, and
+ * so few items in one that they are sent in a few dozen kilobytes; 1 if nobody knows how many items
+ * there will be. */
+static size_t choose_chunk(const cf_executor *executor, const cf_task *task,
+                           const cf_stream_options *options) {
+    enum {
+        TAIL = 64,
+        BYTES = 32 << 10,
+        ITEMS_MOST = 1024
+    };
+    size_t item = cfi_chunk_step(task->arg_size) + cfi_chunk_step(task->result_size) +
+                  sizeof(cfi_chunk_ending);
+    size_t chunk = options->chunk;
+    size_t most = (size_t)CFI_BLOCK_BYTES_MAX / 2 / item;
+    if (chunk == 0) {
+        uint64_t share = options->size_hint / executor->max_workers / TAIL;
+        most = BYTES / item < ITEMS_MOST ? BYTES / item : ITEMS_MOST;
+        chunk = share < most ? (size_t)share : most;
+    }
+    if (options->window > 0 && options->window < most) {
+        most = options->window;
+    }
+    chunk = chunk < most ? chunk : most;
+    return chunk > 0 ? chunk : 1;
+}
+
+static size_t default_window(const cf_executor *executor, size_t chunk) {
+    return (size_t)executor->max_workers * 16 * chunk;
+}
+
+cf_status cfi_stream_create(cf_executor *executor, const cf_task *task, cfi_fill_fn *fill,
+                            void *context, const cf_stream_options *options, cf_stream **stream) {
+    *stream = NULL;
+    cf_status status = check(executor, task, options);
+    if (status == CF_OK && options->timeout_ns > 0) {
+        status = cfi_deadlines_start(executor);
+    }
+    if (status != CF_OK) {
+        return status;
+    }
+    cf_stream *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return CF_ENOMEM;
+    }
+    made->executor = executor;
+    made->fork_mark = cfi_fork_mark();
+    made->task = *task;
+    made->fill = fill;
+    made->context = context;
+    made->options = *options;
+    made->chunk = choose_chunk(executor, task, options);
+    if (made->options.window == 0) {
+        made->options.window = default_window(executor, made->chunk);
+    }
+    if (!copy_strings(&made->task) || !cfi_watch_set_init(&made->set)) {
+        cf_stream_close(made);
+        return CF_ENOMEM;
+    }
+    *stream = made;
+    return CF_OK;
+}
+
+void cf_stream_close(cf_stream *stream) {
+    if (stream == NULL || !cfi_fork_mark_is_ours(stream->fork_mark)) {
+        return;
+    }
+    while (stream->first != NULL) {
+        if (stream->first->state == CFI_PIECE_SENT) {
+            cfi_executor_cancel(stream->executor, stream->first->watch.slot);
+        }
+        drop(stream, stream->first);
+    }
+    while (stream->unused != NULL) {
+        cfi_piece *piece = stream->unused;
+        stream->unused = piece->queue_next;
+        free(piece);
+    }
+    cfi_watch_set_fini(&stream->set);
+    free((char *)stream->task.name);
+    free((char *)stream->task.result_type);
+    free(stream);
+}
+
+/* ---- the public stream, item by item --------------------------------------------------------- */
+
+static size_t fill_from_source(void *context, unsigned char *args, size_t most) {
+    cf_stream *stream = context;
+    size_t size = stream->task.arg_size;
+    for (size_t i = 0; i < most; i++) {
+        void *arg = size > 0 ? args + cfi_chunk_step(size) * i : NULL;
+        if (size > 0) {
+            memset(arg, 0, cfi_chunk_step(size));
+        }
+        if (!stream->source(stream->source_context, arg)) {
+            return i;
+        }
+    }
+    return most;
+}
+
+cf_status cf_stream_open(cf_executor *executor, const cf_task *task, cf_source_fn *source,
+                         void *context, const cf_stream_options *options, cf_stream **stream) {
+    static const cf_stream_options default_options;
+    if (stream == NULL) {
+        return CF_EINVAL;
+    }
+    *stream = NULL;
+    if (source == NULL) {
+        return CF_EINVAL;
+    }
+    cf_stream *made;
+    cf_status status = cfi_stream_create(executor, task, fill_from_source, NULL,
+                                         options != NULL ? options : &default_options, &made);
+    if (status != CF_OK) {
+        return status;
+    }
+    made->context = made;
+    made->source = source;
+    made->source_context = context;
+    cfi_stream_top_up(made);
+    if (!made->submitted && made->unsent.first != NULL) {
+        give_up_unsent(made);
+    }
+    if (made->refused != CF_OK && !made->submitted) {
+        status = made->refused;
+        cf_stream_close(made);
+        return status;
+    }
+    *stream = made;
+    return CF_OK;
+}
+
+/* The piece that the next item belongs to: the one at hand, unless all of it has been handed out.
+ * */
+static cf_status find_piece(cf_stream *stream, int64_t deadline_ns) {
+    if (stream->held != NULL && stream->held->handed_out < stream->held->count) {
+        cfi_stream_top_up(stream);
+        return CF_OK;
+    }
+    if (stream->held != NULL) {
+        cfi_stream_hand_out(stream, stream->held);
+        stream->held = NULL;
+    }
+    return cfi_stream_next_piece(stream, deadline_ns, &stream->held);
+}
+
+cf_status cf_stream_next(cf_stream *stream, int64_t timeout_ns, cf_stream_item *item) {
+    if (stream == NULL || item == NULL) {
+        return CF_EINVAL;
+    }
+    if (!cfi_fork_mark_is_ours(stream->fork_mark)) {
+        return CF_EFORKED;
+    }
+    cf_status status = find_piece(stream, cfi_deadline_ns(timeout_ns));
+    if (status != CF_OK) {
+        return status;
+    }
+    cfi_piece *piece = stream->held;
+    uint32_t i = piece->handed_out++;
+    stream->handed_out++;
+    item->index = piece->first + i;
+    item->result = cfi_piece_read(stream, piece, i, &item->exception, &item->result_size);
+    return CF_OK;
+}
+
+char *cf_stream_describe(const cf_stream *stream, char *text, size_t size) {
+    uint64_t tasks = stream->options.size_hint > 0 ? stream->options.size_hint : stream->taken;
+    snprintf(text, size, "<cf_stream at %p, %s, %" PRIu64 " task%s>", (const void *)stream,
+             stream->options.as_completed ? "as completed" : "ordered", tasks,
+             tasks == 1 ? "" : "s");
+    return text;
+}

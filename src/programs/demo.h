@@ -1,0 +1,41 @@
+/* What the demonstrations share: their command line, how they print from several threads at once,
+ * and what they do when something fails. */
+#ifndef PROGRAMS_DEMO_H
+#define PROGRAMS_DEMO_H
+
+#include <cfutures.h>
+
+/* ---- the command line ------------------------------------------------------------------------ */
+
+/* A number that is given by its place on the command line. */
+typedef struct demo_number {
+    const char *name;
+    unsigned min;
+    unsigned max;
+    unsigned value; /* the default, and then what the user gave */
+} demo_number;
+
+/* For the end of `doc`. */
+#define DEMO_EXIT_DOC                                                                              \
+    "Exit status: 0 done, 1 a task failed, 2 a usage error, 3 the output cannot be written."
+
+/* First thing in main. `doc` and `args_doc` are argp's. `numbers`, all of them optional, are in the
+ * order in which they are given, and end with one without a name; NULL if there are none. Does not
+ * return from --help, --usage, --version and from errors. */
+void demo_prepare(const char *doc, const char *args_doc, demo_number *numbers, int argc,
+                  char **argv);
+
+/* ---- printing -------------------------------------------------------------------------------- */
+
+/* Prints "[HH:MM:SS] ", the text and a newline as one whole. */
+void demo_display(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* ---- failures: both end the program, with a message, unless all went well -------------------- */
+
+/* `what` follows "cannot". */
+void demo_require(cf_status status, const char *what);
+
+/* A task that could not write has said so itself; then the exit code is that of output.h. */
+void demo_require_success(const cf_exception *exception);
+
+#endif

@@ -1,0 +1,35 @@
+# What newcomers look at first: the programs of src/examples, and the work of two demonstrations.
+
+# They are in no default build of their own; the tests need them.
+add_custom_target(example_programs ALL DEPENDS examples)
+
+# example_test(NAME EXAMPLE LAST_LINE [ARG...]): the last line is printed when all went well, and
+# counts what came before.
+function(example_test name example last_line)
+  primepool_test(unit.example_${name} unit 60 example_${example} ${ARGN})
+  set_tests_properties(unit.example_${name} PROPERTIES PASS_REGULAR_EXPRESSION "${last_line}\n$")
+endfunction()
+
+example_test(
+  submit_result submit_result
+  "^quotient: 3\\.14159\nno quotient: error: Numerical argument out of domain")
+example_test(as_completed_progress as_completed_progress
+             "8 of 8: up to [0-9]+ the longest way has [0-9]+ steps")
+example_test(
+  crash_isolation crash_isolation
+  "^steady: done, attempt 1\nunlucky: done, attempt 2\nhopeless: killed by signal 11 \\(SIGSEGV\\)\n\
+unforgiven: killed by signal 11 \\(SIGSEGV\\)\n5 crashes, each followed by a retry or a failure")
+set(lines_file "${CMAKE_CURRENT_BINARY_DIR}/lines.txt")
+string(REPEAT "one two  three\n\n four\tfive \n" 1000 lines)
+file(CONFIGURE OUTPUT lines.txt CONTENT "${lines}" @ONLY)
+foreach(workers threads processes)
+  example_test(stream_lines_${workers} stream_lines "3000 lines, 5000 words, 0 failed" ${workers}
+               "${lines_file}")
+endforeach()
+example_test(worker_local worker_local
+             "request 6 was number 3 of its connection\n\
+request 7 was number 1 of its connection\n7 requests, 3 connections")
+
+criterion_program(test_quicksort unit/test_quicksort.c)
+target_link_libraries(test_quicksort PRIVATE demo)
+primepool_test(unit.quicksort unit 120 test_quicksort ${one_by_one})
