@@ -22,13 +22,10 @@ static size_t fill_from_array(void *context, unsigned char *args, size_t most) {
     size_t size = map->task->arg_size;
     size_t left = map->count - map->sent;
     size_t count = left < most ? left : most;
-    const unsigned char *from = map->args + map->sent * size;
-    if (size > 0 && size % 8 == 0) {
-        memcpy(args, from, size * count);
-    } else if (size > 0) {
-        for (size_t i = 0; i < count; i++) {
-            memcpy(args + cfi_chunk_step(size) * i, from + size * i, size);
-        }
+    size_t together = size % 8 == 0 ? count : 1;
+    for (size_t i = 0; i < count && size > 0; i += together) {
+        memcpy(args + cfi_chunk_step(size) * i, map->args + (map->sent + i) * size,
+               size * together);
     }
     map->sent += count;
     return count;
