@@ -92,10 +92,18 @@ static void make_ready(cf_stream *stream, cfi_piece *piece) {
     }
 }
 
-/* All its items end like this. */
+static void keep_args_in(cfi_piece *piece, cfi_slot *slot, uint32_t first) {
+    cfi_slot_retain(slot);
+    piece->origin = slot;
+    piece->origin_first = first;
+}
+
+/* All its items end like this. Their arguments stay where they are until they are handed out. */
 static void fail_piece(cf_stream *stream, cfi_piece *piece, const cf_exception *exception) {
-    give_block(stream, piece);
-    cfi_watch_end(&piece->watch);
+    if (piece->watch.slot != NULL) {
+        keep_args_in(piece, piece->watch.slot, 0);
+        cfi_watch_end(&piece->watch);
+    }
     piece->exception = *exception;
     make_ready(stream, piece);
 }
@@ -173,6 +181,7 @@ static bool fill_from_origin(cf_stream *stream, cfi_piece *piece) {
            cfi_chunk_args(lies_in) + step * piece->origin_first, step * piece->count);
     cfi_slot_release(piece->origin);
     piece->origin = NULL;
+    piece->origin_first = 0;
     return true;
 }
 
@@ -277,10 +286,11 @@ static void break_up(cf_stream *stream, cfi_piece *piece, uint32_t done, bool wa
         fail_unsent(stream, piece, CF_ENOMEM);
         return;
     }
+    if (failed != NULL) {
+        keep_args_in(failed, slot, done);
+    }
     if (rest != NULL) {
-        cfi_slot_retain(slot);
-        rest->origin = slot;
-        rest->origin_first = rest_first;
+        keep_args_in(rest, slot, rest_first);
         rest->attempt = fails ? 1 : attempt;
     }
     if (done > 0) {
@@ -393,6 +403,16 @@ const void *cfi_piece_read(const cf_stream *stream, const cfi_piece *piece, uint
                cfi_chunk_step(room) * i;
     }
     return NULL;
+}
+
+static const void *arg_of(const cf_stream *stream, const cfi_piece *piece, uint32_t i) {
+    cfi_slot *slot = piece->origin != NULL ? piece->origin : piece->watch.slot;
+    char *base = stream->executor->queue.base;
+    cfi_chunk_header *header =
+        slot != NULL ? cfi_slot_arg(slot, base) : header_in(stream, piece->block);
+    size_t size = stream->task.arg_size;
+    return size > 0 ? cfi_chunk_args(header) + cfi_chunk_step(size) * (piece->origin_first + i)
+                    : NULL;
 }
 
 /* ---- opening and closing --------------------------------------------------------------------- */
@@ -575,6 +595,7 @@ cf_status cf_stream_next(cf_stream *stream, int64_t timeout_ns, cf_stream_item *
     uint32_t i = piece->handed_out++;
     stream->handed_out++;
     item->index = piece->first + i;
+    item->arg = arg_of(stream, piece, i);
     item->result = cfi_piece_read(stream, piece, i, &item->exception, &item->result_size);
     return CF_OK;
 }

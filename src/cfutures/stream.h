@@ -36,8 +36,8 @@ typedef struct cfi_piece {
     uint32_t layout;  /* items of the chunk as its slot has it */
     uint32_t attempt; /* of the first item */
     uint32_t handed_out;   /* items */
-    uint64_t block;        /* not sent: filled in already, for want of a slot; or */
-    cfi_slot *origin;      /* not sent: the slot in which the arguments lie, */
+    uint64_t block;        /* without a slot: holds the arguments; or */
+    cfi_slot *origin;      /* an earlier slot does, */
     uint32_t origin_first; /* from this of its items on */
     enum {
         CFI_PIECE_UNSENT,

@@ -427,8 +427,10 @@ cf_status cf_stream_open(cf_executor *executor, const cf_task *task, cf_source_f
 typedef struct cf_stream_item {
     uint64_t index;         /* in the source's order, from 0 */
     cf_exception exception; /* what became of it; its status is CF_OK if it succeeded */
-    const void *result; /* if it did: its result, until the next call for this stream; else NULL */
-    size_t result_size; /* bytes there: the task's result_size, or what the task said */
+    const void *arg;        /* its argument, and */
+    const void *result;     /* if it succeeded its result: until the next call for this stream. NULL
+                               where there is none, or of no size */
+    size_t result_size;     /* bytes there: the task's result_size, or what the task said */
 } cf_stream_item;
 
 /* Waits for the next item, and tops the window up. CF_OK: an item was handed out, whatever became
