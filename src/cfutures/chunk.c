@@ -1,5 +1,7 @@
 #include "cfutures/chunk.h"
 
+#include "cfutures/deadline.h"
+
 /* False when the run was declared over its time, in this item or before it. */
 static bool run_item(const cfi_chunk_header *header, const void *arg, void *result,
                      cf_task_context *ctx, cfi_chunk_progress *progress, uint32_t number) {

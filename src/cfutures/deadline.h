@@ -13,6 +13,11 @@
  * worker rings or the thread sees the run. Runs of about equal length ring once in a while, not
  * once a task.
  *
+ * A task that waits for another of its own executor may run that on top of itself. Then the record
+ * shows the inner run, and the outer one's limit is kept in a list of the worker's under the
+ * executor's lock until the inner one has ended. (Not in processes: there no task waits for its own
+ * executor's.)
+ *
  * Declaring is a CAS on the slot's word, made only if the record still names the run whose end was
  * read (worker.c changes `limited` only while run_until is 0), so it never hits a later run. What
  * follows depends on the workers:
@@ -29,6 +34,12 @@
 #define CFUTURES_DEADLINE_H
 
 #include "cfutures/executor.h"
+
+/* A run under a time limit, on the worker. begin starts the clock, unless the run was declared over
+ * its time already (of several in a row): false. end stops it and returns whether the run was in
+ * time: if not, its result must not be used. In between cf_task_cancelled tells the task. */
+bool cfi_limit_begin(cf_task_context *ctx, int64_t timeout_ns);
+bool cfi_limit_end(cf_task_context *ctx);
 
 /* Makes sure that the thread runs. CF_EAGAIN: the system refuses it. No lock held. */
 cf_status cfi_deadlines_start(cf_executor *executor);

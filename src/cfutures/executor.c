@@ -120,7 +120,7 @@ void cfi_executor_free(cf_executor *executor) {
     cfi_lock_destroy(&executor->join_lock);
     cfi_attendant_destroy(&executor->deadlines);
     cfi_attendant_destroy(&executor->callback_thread);
-    free(executor->ended_ns);
+    free(executor->limits);
     free(executor);
 }
 
@@ -232,7 +232,9 @@ static cf_status enqueue(cf_executor *executor, const cfi_submission *submission
     executor->submitted++;
     cfi_slot_open(taken, submission->retries);
     cfi_queue_publish(&executor->queue);
-    if (!wanted && cfi_slab_give_up(taken)) {
+    if (!wanted && cfi_slot_has_block(taken)) {
+        cfi_slabs_forget(&executor->slabs, taken);
+    } else if (!wanted && cfi_slab_give_up(taken)) {
         cfi_slabs_retire(&executor->slabs, cfi_slab_of(taken));
     }
     *slot = taken;
@@ -265,7 +267,8 @@ cf_status cfi_executor_submit(cf_executor *executor, const cfi_submission *submi
 
 uint64_t cfi_executor_take_block(cf_executor *executor, size_t arg_size, size_t result_size) {
     cfi_lock_take(&executor->lock);
-    uint64_t block = cfi_arena_take(&executor->arena, cfi_payload_size(arg_size, result_size));
+    uint64_t block =
+        cfi_slabs_take_block(&executor->slabs, cfi_payload_size(arg_size, result_size));
     cfi_lock_give(&executor->lock);
     return block;
 }
@@ -291,7 +294,7 @@ static cf_status stage(cf_executor *executor, cfi_submission *submission, size_t
         return CF_OK;
     }
     cfi_lock_take(&executor->lock);
-    submission->block = cfi_arena_take(&executor->arena, *size);
+    submission->block = cfi_slabs_take_block(&executor->slabs, *size);
     cfi_lock_give(&executor->lock);
     if (submission->block == 0) {
         return CF_ENOMEM;
@@ -417,7 +420,7 @@ const cfi_task_entry *cfi_executor_task_of(cf_executor *executor, const cfi_slot
 
 bool cfi_executor_cancel(cf_executor *executor, cfi_slot *slot) {
     uint64_t word;
-    if (cfi_slot_withdraw(slot, CFI_CANCELLED, &word)) {
+    if (cfi_slot_withdraw(slot, false, &word)) {
         cfi_add_relaxed(&executor->cancelled, 1);
         cfi_completion_announce(&executor->queue, slot, word);
         cfi_queue_room_made(&executor->queue);
@@ -446,7 +449,7 @@ static void close_submission(cf_executor *executor, bool cancel_pending) {
     bool first = cfi_load_relaxed(&executor->queue.control->stop) == 0;
     cfi_store_release(&executor->queue.control->stop, 1);
     cfi_lock_give(&executor->lock);
-    cfi_queue_room_made(&executor->queue);
+    cfi_queue_room_ring(&executor->queue);
     if (first) {
         cfi_queue_wake_all(&executor->queue);
         if (executor->ops->stop != NULL) {
@@ -494,6 +497,7 @@ void cf_executor_destroy(cf_executor *executor) {
     }
     cfi_watch_reap(executor); /* the stack's references */
     cfi_lock_take(&executor->lock);
+    cfi_slabs_reclaim(&executor->slabs, executor->slabs.forgotten_count); /* all are settled */
     if (cfi_slabs_close(&executor->slabs)) {
         cfi_slabs_retire(&executor->slabs, executor->slabs.open);
     }

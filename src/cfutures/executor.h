@@ -51,6 +51,12 @@ typedef struct cfi_executor_ops {
     void (*free)(cf_executor *executor);
 } cfi_executor_ops;
 
+/* What the deadline thread knows of a worker; under `lock`. */
+typedef struct cfi_worker_limits {
+    int64_t ended_ns;       /* end of the last run that it declared over its time */
+    cfi_outer_limit *outer; /* limits of those that wait, innermost first */
+} cfi_worker_limits;
+
 /* What is to be called, in turn (callback.h); under reap_lock but for `outstanding`. */
 typedef struct cfi_callback_list {
     struct cfi_callback *first, *last;
@@ -75,13 +81,14 @@ struct cf_executor {
     _Atomic unsigned started; /* workers */
     cf_status refuses;        /* CF_OK while submit is open; else what it says */
     cf_exception why_broken;
-    int64_t *ended_ns; /* by worker: end of the last run that was declared over its time */
-    bool cancels;      /* pending tasks are cancelled, also those of workers that die yet */
-    bool destroyed;    /* to be freed with the last slab in use */
+    cfi_worker_limits *limits; /* by worker; NULL before the first task with a limit */
+    bool cancels;              /* pending tasks are cancelled, also those of workers that die yet */
+    bool destroyed;            /* to be freed with the last slab in use */
     uint64_t submitted;
     _Atomic uint64_t cancelled;
     _Atomic uint64_t lost;      /* settled in place of their worker, */
     _Atomic uint64_t timed_out; /* of these because of their time */
+    _Atomic uint64_t occupied;  /* of these while their thread is still at it, and in `running` */
     _Atomic uint64_t seen;      /* failures that somebody has asked for */
     _Atomic uint64_t retries;
 

@@ -59,7 +59,7 @@ void cfi_future_ending(cfi_slot *slot, cf_exception *exception) {
         exception->timeout_ns = limit != NULL ? *limit : 0;
         return;
     }
-    exception->status = (cf_status)slot->outcome;
+    exception->status = (word & CFI_BROKEN) != 0 ? CF_EBROKEN : (cf_status)slot->outcome;
     if (exception->status == CF_ETASK) {
         exception->task_error = slot->detail;
     } else if (exception->status == CF_EWORKER) {

@@ -178,11 +178,15 @@ void cfi_queue_room_sleep(cfi_queue *queue, uint32_t room) {
     cfi_futex_wait(&queue->control->room, room, -1, queue->shared);
 }
 
+void cfi_queue_room_ring(cfi_queue *queue) {
+    cfi_add_seq_cst(&queue->control->room, 1);
+    cfi_futex_wake_all(&queue->control->room, queue->shared);
+}
+
 void cfi_queue_room_made(cfi_queue *queue) {
     cfi_barrier_light(); /* the count is written before need_room is read */
     if (cfi_load_relaxed(&queue->control->need_room) != 0 &&
         cfi_swap_seq_cst(&queue->control->need_room, 0) != 0) {
-        cfi_add_seq_cst(&queue->control->room, 1);
-        cfi_futex_wake_all(&queue->control->room, queue->shared);
+        cfi_queue_room_ring(queue);
     }
 }

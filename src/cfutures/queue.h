@@ -172,5 +172,7 @@ void cfi_queue_pass_on(cfi_queue *queue);
 uint32_t cfi_queue_room_listen(cfi_queue *queue);
 void cfi_queue_room_sleep(cfi_queue *queue, uint32_t room);
 void cfi_queue_room_made(cfi_queue *queue);
+/* Also when nobody has asked: whoever was to be told first may have died on the way. */
+void cfi_queue_room_ring(cfi_queue *queue);
 
 #endif

@@ -10,9 +10,19 @@ bool cfi_executor_is_over(const cf_executor *executor) {
     return executor->destroyed && executor->slabs.in_use == 0;
 }
 
-static void retire(cf_executor *executor, cfi_slab *slab) {
+/* The last reference to a slot that has no block is gone, as that to the rest of its slab. */
+static void retire(cf_executor *executor, cfi_slot *slot) {
+    cfi_slabs_retire(&executor->slabs, cfi_slab_of(slot));
+}
+
+static void forget(cf_executor *executor, cfi_slot *slot) {
+    cfi_slabs_forget(&executor->slabs, slot);
+}
+
+static void under_lock(cf_executor *executor, cfi_slot *slot,
+                       void (*give_back)(cf_executor *executor, cfi_slot *slot)) {
     cfi_lock_take(&executor->lock);
-    cfi_slabs_retire(&executor->slabs, slab);
+    give_back(executor, slot);
     bool over = cfi_executor_is_over(executor);
     cfi_lock_give(&executor->lock);
     if (over) {
@@ -24,13 +34,9 @@ void cfi_slot_release(cfi_slot *slot) {
     if ((cfi_sub_acq_rel(&slot->refs, 1) & ~CFI_SEEN) > 1) {
         return;
     }
-    cf_executor *executor = cfi_executor_of(slot);
-    if (cfi_slot_has_block(slot) && cfi_word_left(cfi_load_acquire(&slot->word))) {
-        cfi_lock_take(&executor->lock);
-        cfi_slabs_give_block(&executor->slabs, slot);
-        cfi_lock_give(&executor->lock);
-    }
-    if (cfi_slab_give_up(slot)) {
-        retire(executor, cfi_slab_of(slot));
+    if (cfi_slot_has_block(slot)) {
+        under_lock(cfi_executor_of(slot), slot, forget);
+    } else if (cfi_slab_give_up(slot)) {
+        under_lock(cfi_executor_of(slot), slot, retire);
     }
 }

@@ -8,7 +8,7 @@
 
 /* ---- recycling ------------------------------------------------------------------------------- */
 
-void cfi_slabs_give_block(cfi_slabs *slabs, cfi_slot *slot) {
+static void give_block(cfi_slabs *slabs, cfi_slot *slot) {
     if (cfi_slot_has_block(slot)) {
         cfi_arena_give(slabs->arena, slot->block, cfi_slot_payload_size(slot));
         slot->arg_size = 0;
@@ -29,7 +29,7 @@ static bool all_left(cfi_slab *slab) {
 
 static void make_spare(cfi_slabs *slabs, cfi_slab *slab) {
     for (uint32_t i = 1; i < CFI_SLAB_SLOTS; i++) {
-        cfi_slabs_give_block(slabs, cfi_slab_slot(slab, i));
+        give_block(slabs, cfi_slab_slot(slab, i));
     }
     slab->next = slabs->spare;
     slabs->spare = slab;
@@ -71,6 +71,48 @@ static void look_through_given(cfi_slabs *slabs) {
         slabs->given = slab->next;
         sort_given(slabs, slab);
     }
+}
+
+/* ---- the forgotten ---------------------------------------------------------------------------- */
+
+static void append_forgotten(cfi_slabs *slabs, cfi_slot *slot) {
+    slot->next_forgotten = NULL;
+    if (slabs->forgotten == NULL) {
+        slabs->forgotten = slot;
+    } else {
+        slabs->forgotten_last->next_forgotten = slot;
+    }
+    slabs->forgotten_last = slot;
+    slabs->forgotten_count++;
+}
+
+void cfi_slabs_forget(cfi_slabs *slabs, cfi_slot *slot) {
+    if (!cfi_word_left(cfi_load_acquire(&slot->word))) {
+        append_forgotten(slabs, slot);
+        return;
+    }
+    give_block(slabs, slot);
+    if (cfi_slab_give_up(slot)) {
+        cfi_slabs_retire(slabs, cfi_slab_of(slot));
+    }
+}
+
+void cfi_slabs_reclaim(cfi_slabs *slabs, size_t looks) {
+    for (; looks > 0 && slabs->forgotten != NULL; looks--) {
+        cfi_slot *slot = slabs->forgotten;
+        slabs->forgotten = slot->next_forgotten;
+        slabs->forgotten_count--;
+        cfi_slabs_forget(slabs, slot);
+    }
+}
+
+uint64_t cfi_slabs_take_block(cfi_slabs *slabs, size_t size) {
+    uint64_t block = cfi_arena_take(slabs->arena, size);
+    if (block == 0 && slabs->forgotten != NULL) {
+        cfi_slabs_reclaim(slabs, slabs->forgotten_count);
+        block = cfi_arena_take(slabs->arena, size);
+    }
+    return block;
 }
 
 /* ---- handing out ----------------------------------------------------------------------------- */
@@ -151,6 +193,10 @@ static bool open_slab(cfi_slabs *slabs) {
 
 cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size, bool limited,
                          uint64_t block) {
+    enum {
+        LOOKS = 2 /* more than this task can add */
+    };
+    cfi_slabs_reclaim(slabs, LOOKS);
     if ((slabs->open == NULL || slabs->next == CFI_SLAB_SLOTS) && !open_slab(slabs)) {
         return NULL;
     }
@@ -159,8 +205,7 @@ cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size, 
     slot->result_size = (uint32_t)result_size;
     slot->limited = limited;
     if (cfi_slot_has_block(slot)) {
-        slot->block =
-            block != 0 ? block : cfi_arena_take(slabs->arena, cfi_slot_payload_size(slot));
+        slot->block = block != 0 ? block : cfi_slabs_take_block(slabs, cfi_slot_payload_size(slot));
         if (slot->block == 0) {
             slot->arg_size = slot->result_size = 0; /* it has none to be given back */
             slot->limited = false;

@@ -5,8 +5,11 @@
  *
  * A slab goes back when every slot was handed out and given up (`given_up` counts to 1023) and
  * every task is settled; one that waits only for tasks nobody holds a future of is looked at again
- * when the next slab is needed. A future that is kept for long keeps its slab, 64 KiB, and the
- * arguments and results of tasks in it that were given up before they were settled. */
+ * when the next slab is needed. A future that is kept for long keeps its slab, 64 KiB.
+ *
+ * The block of a task goes back as soon as the task is settled and its slot given up. A slot that is
+ * given up before, and has a block, is put on the list of the forgotten instead, which is looked
+ * through a little with each new task, and wholly when there is no memory for one. */
 #ifndef CFUTURES_SLAB_H
 #define CFUTURES_SLAB_H
 
@@ -51,10 +54,13 @@ typedef struct cfi_slabs {
     cfi_slab *open;  /* the one that slots are handed out from, NULL before the first */
     cfi_slab *given; /* wholly given up, with tasks that may not be settled; oldest first */
     cfi_slab *given_last;
-    cfi_slab *spare; /* ready for use; one is kept in reserve, so that an arena that is full of
+    cfi_slab *spare;     /* ready for use; one is kept in reserve, so that an arena that is full of
                         arguments and results can use what is given back of them */
-    uint32_t next;   /* number of the next slot in `open` */
-    size_t in_use;   /* slabs that are neither spare nor given */
+    cfi_slot *forgotten; /* nobody holds them, but their tasks may not be settled; oldest first */
+    cfi_slot *forgotten_last;
+    size_t forgotten_count;
+    uint32_t next; /* number of the next slot in `open` */
+    size_t in_use; /* slabs that are neither spare nor given */
 } cfi_slabs;
 
 /* The slot of the next ticket with room for its payload, not yet open; NULL = no memory. block: one
@@ -67,8 +73,14 @@ cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size, 
 bool cfi_slab_give_up(cfi_slot *slot);
 void cfi_slabs_retire(cfi_slabs *slabs, cfi_slab *slab);
 
-/* The slot is settled and given up: its block is free now and not only with the slab. */
-void cfi_slabs_give_block(cfi_slabs *slabs, cfi_slot *slot);
+/* Under the lock, instead, where the slot has a block: gives that back, at once or when the task is
+ * settled. */
+void cfi_slabs_forget(cfi_slabs *slabs, cfi_slot *slot);
+
+/* Memory for a payload, also that of forgotten tasks that are settled. 0 = none. */
+uint64_t cfi_slabs_take_block(cfi_slabs *slabs, size_t size);
+/* Looks at so many of the forgotten. */
+void cfi_slabs_reclaim(cfi_slabs *slabs, size_t looks);
 
 /* No more slots will be taken. True when the open slab is thereby wholly given up: retire it. */
 bool cfi_slabs_close(cfi_slabs *slabs);

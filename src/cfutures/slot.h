@@ -66,7 +66,10 @@ typedef struct cf_future {
     uint8_t outcome;              /* a cf_status, once FINISHED */
     _Atomic uint8_t announcement; /* a cfi_announcement; under the reap lock once it is open */
     _Atomic uint32_t refs;        /* the caller's handle, watches, the completion stack; CFI_SEEN */
-    struct cfi_watch *watch;      /* who wants to hear of it; under the reap lock */
+    union {
+        struct cfi_watch *watch;          /* who wants to hear of it; under the reap lock */
+        struct cf_future *next_forgotten; /* nobody does: see slab.h */
+    };
     union {
         unsigned char data[CFI_SLOT_INLINE]; /* the payload, if it fits: time limit, argument, */
         uint64_t block; /* (8-aligned) result; else the offset of the block that holds it */
@@ -89,13 +92,14 @@ typedef enum cfi_phase {
     CFI_CANCELLED,
 } cfi_phase;
 
-/* bits 0-2 phase, 3 to 6 flags, 8-23 attempts begun, 32-41 owner, 42-47 tick, 48-63 attempts
+/* bits 0-2 phase, 3 to 7 flags, 8-23 attempts begun, 32-41 owner, 42-47 tick, 48-63 attempts
  * allowed */
 #define CFI_PHASE_MASK UINT64_C(7)
-#define CFI_WAITED     UINT64_C(8)  /* a thread sleeps on the futex: the settler wakes it */
-#define CFI_WATCHED    UINT64_C(16) /* the settler announces it on the completion stack */
-#define CFI_EXPIRED    UINT64_C(32) /* the run was over its time: how it ended does not count */
-#define CFI_OCCUPIED   UINT64_C(64) /* and its thread is still in it */
+#define CFI_WAITED     UINT64_C(8)   /* a thread sleeps on the futex: the settler wakes it */
+#define CFI_WATCHED    UINT64_C(16)  /* the settler announces it on the completion stack */
+#define CFI_EXPIRED    UINT64_C(32)  /* the run was over its time: how it ended does not count */
+#define CFI_OCCUPIED   UINT64_C(64)  /* and its thread is still in it */
+#define CFI_BROKEN     UINT64_C(128) /* FINISHED without a run: the pool was broken */
 #define CFI_TICK       (UINT64_C(1) << 42)
 #define CFI_TICK_MASK  (UINT64_C(0x3f) << 42)
 #define CFI_ATTEMPT    UINT64_C(0x100)
@@ -217,11 +221,13 @@ static inline bool cfi_slot_leave(cfi_slot *slot, unsigned worker, cfi_phase pha
     return false;
 }
 
-/* Caller: PENDING -> phase (CANCELLED, or FINISHED when the pool is broken). */
-static inline bool cfi_slot_withdraw(cfi_slot *slot, cfi_phase phase, uint64_t *word) {
+/* Caller: PENDING -> CANCELLED, or FINISHED when the pool is broken. */
+static inline bool cfi_slot_withdraw(cfi_slot *slot, bool broken, uint64_t *word) {
     *word = cfi_load_relaxed(&slot->word);
     while (cfi_word_phase(*word) == CFI_PENDING) {
-        if (cfi_cas(&slot->word, word, cfi_word_with_phase(*word, phase))) {
+        uint64_t next = broken ? cfi_word_with_phase(*word, CFI_FINISHED) | CFI_BROKEN
+                               : cfi_word_with_phase(*word, CFI_CANCELLED);
+        if (cfi_cas(&slot->word, word, next)) {
             return true;
         }
     }

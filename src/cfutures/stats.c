@@ -14,6 +14,7 @@ uint64_t cfi_executor_pending(cf_executor *executor) {
         const cfi_record *record = &executor->queue.records[i];
         begun += cfi_load_relaxed(&record->running) + cfi_load_relaxed(&record->tasks);
     }
+    begun -= cfi_load_relaxed(&executor->occupied);
     return executor->submitted > begun ? executor->submitted - begun : 0;
 }
 
@@ -44,6 +45,8 @@ cf_status cf_executor_stats(cf_executor *executor, cf_stats *stats) {
         stats->restarts += cfi_load_relaxed(&record->restarts);
         stats->retired += cfi_load_relaxed(&record->retired);
     }
+    uint64_t occupied = cfi_load_relaxed(&executor->occupied);
+    stats->running -= occupied < stats->running ? occupied : stats->running;
     uint64_t seen = cfi_load_relaxed(&executor->seen);
     stats->unseen = stats->failed > seen ? stats->failed - seen : 0;
     stats->pending = cfi_executor_pending(executor);

@@ -1,10 +1,8 @@
 #include "cfutures/worker.h"
 
 #include "cfutures/completion.h"
+#include "cfutures/deadline.h"
 #include "cfutures/times.h"
-
-#include "platform/clock.h"
-#include "platform/futex.h"
 
 #include <string.h>
 
@@ -75,45 +73,6 @@ bool cfi_task_is_ours(const cf_task_context *ctx) {
 bool cf_task_cancelled(const cf_task_context *ctx) {
     return cfi_load_acquire(&ctx->queue->control->terminating) != 0 ||
            (ctx->until_ns != 0 && cfi_now_ns() >= ctx->until_ns) || !cfi_task_is_ours(ctx);
-}
-
-/* ---- time limits ----------------------------------------------------------------------------- */
-
-/* The deadline thread reads run_until, limited, the slot's word and run_until again; so `limited`
- * is changed only while run_until is 0. */
-static void publish_limit(cfi_queue *queue, cfi_record *record, uint32_t limited,
-                          int64_t until_ns) {
-    cfi_store_release(&record->run_until_ns, 0);
-    cfi_store_release(&record->limited, limited);
-    cfi_store_seq_cst(&record->run_until_ns, until_ns);
-    if (until_ns != 0 && until_ns < cfi_load_seq_cst(&queue->control->deadline_at_ns)) {
-        cfi_add_seq_cst(&queue->control->deadline_rung, 1);
-        cfi_futex_wake_all(&queue->control->deadline_rung, queue->shared);
-    }
-}
-
-/* Of tasks within each other the record holds the one whose time is up first. */
-bool cfi_limit_begin(cf_task_context *ctx, int64_t timeout_ns) {
-    cfi_record *record = &ctx->queue->records[ctx->worker];
-    if (!cfi_slot_tick(ctx->slot, ctx->worker)) {
-        return false;
-    }
-    ctx->until_ns = cfi_deadline_ns(timeout_ns);
-    ctx->outer_until_ns = cfi_load_relaxed(&record->run_until_ns);
-    ctx->outer_limited = cfi_load_relaxed(&record->limited);
-    if (ctx->outer_until_ns == 0 || ctx->until_ns < ctx->outer_until_ns) {
-        publish_limit(ctx->queue, record, cfi_queue_index(ctx->queue, ctx->slot) + 1,
-                      ctx->until_ns);
-    }
-    return true;
-}
-
-bool cfi_limit_end(cf_task_context *ctx) {
-    cfi_record *record = &ctx->queue->records[ctx->worker];
-    if (cfi_load_relaxed(&record->run_until_ns) == ctx->until_ns) {
-        publish_limit(ctx->queue, record, ctx->outer_limited, ctx->outer_until_ns);
-    }
-    return cfi_now_ns() < ctx->until_ns && cfi_task_is_ours(ctx);
 }
 
 /* ---- one task -------------------------------------------------------------------------------- */
@@ -199,6 +158,7 @@ void cfi_worker_execute(const cfi_worker *worker, cfi_slot *slot, uint64_t word)
         uncount_task(record, error != 0, late);
         worker->hooks->overrun(slot);
     }
+    cfi_queue_room_made(queue); /* between two of the counts, one pending too many was seen */
     cfi_store_relaxed(&record->tasks_settled, cfi_load_relaxed(&record->tasks));
     cfi_store_relaxed(&record->task_errors_settled, cfi_load_relaxed(&record->task_errors));
     cfi_store_relaxed(&record->timed_out_settled, cfi_load_relaxed(&record->timed_out));

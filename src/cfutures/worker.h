@@ -36,6 +36,14 @@ typedef struct cfi_worker {
     void *local; /* what the initializer made */
 } cfi_worker;
 
+/* The time limit of a run that waits for another on the same thread: see deadline.h. */
+typedef struct cfi_outer_limit {
+    int64_t until_ns; /* 0 = there is none */
+    uint32_t limited; /* slot: index + 1 */
+    bool ended;       /* declared over its time; under the executor's lock, like `next` */
+    struct cfi_outer_limit *next;
+} cfi_outer_limit;
+
 /* A run, as the task sees it. */
 struct cf_task_context {
     const cfi_worker *runner;
@@ -48,9 +56,8 @@ struct cf_task_context {
     size_t room;
     size_t result_size;
     void *local;
-    int64_t until_ns;       /* end of the time that the run was given, 0 = none */
-    int64_t outer_until_ns; /* what cfi_limit_begin found in the record: of a task around it */
-    uint32_t outer_limited;
+    int64_t until_ns;      /* end of the time that the run was given, 0 = none */
+    cfi_outer_limit outer; /* of the task around it that waits for it */
 };
 
 typedef enum cfi_worker_end {
@@ -90,15 +97,6 @@ void cfi_worker_forget_scopes(void);
 static inline bool cfi_worker_is_of(const cfi_queue *queue) {
     return cfi_worker_scope_of(queue) != NULL;
 }
-
-/* ---- runs under a time limit ----------------------------------------------------------------- */
-
-/* begin starts the clock, unless the run was declared over its time already (of several in a row):
- * false. end stops it and returns whether the run was in time: if not, its result must not be used.
- * Between them the deadline thread (deadline.h) may declare the run over its time, and
- * cf_task_cancelled tells the task. */
-bool cfi_limit_begin(cf_task_context *ctx, int64_t timeout_ns);
-bool cfi_limit_end(cf_task_context *ctx);
 
 /* False once the run was declared over its time. */
 bool cfi_task_is_ours(const cf_task_context *ctx);

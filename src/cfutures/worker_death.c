@@ -86,7 +86,7 @@ void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_s
     }
     cfi_bell_ring_always(queue->bell); /* it may have died with a ring, */
     cfi_queue_wake_all(queue);         /* or with a wake-up in its hands */
-    cfi_queue_room_made(queue);
+    cfi_queue_room_ring(queue);        /* or of one that waits for room */
 
     int64_t awake_since_ns = cfi_load_relaxed(&record->awake_since_ns);
     if (awake_since_ns != 0) {
@@ -105,10 +105,11 @@ void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_s
 static void settle_as_broken(cfi_slot *slot, void *context) {
     cf_executor *executor = context;
     uint64_t word;
-    slot->outcome = CF_EBROKEN; /* before the CAS that publishes it; nobody else settles any more */
-    if (cfi_slot_withdraw(slot, CFI_FINISHED, &word)) {
-        cfi_add_relaxed(&executor->lost, 1);
+    cfi_add_relaxed(&executor->lost, 1); /* before: who has the result finds it in the stats */
+    if (cfi_slot_withdraw(slot, true, &word)) {
         cfi_completion_announce(&executor->queue, slot, word);
+    } else {
+        cfi_sub_relaxed(&executor->lost, 1);
     }
 }
 
@@ -128,7 +129,7 @@ void cfi_executor_break(cf_executor *executor) {
     cfi_lock_take(&executor->lock);
     break_pending(executor);
     cfi_lock_give(&executor->lock);
-    cfi_queue_room_made(&executor->queue);
+    cfi_queue_room_ring(&executor->queue);
 }
 
 void cfi_executor_unfit(cf_executor *executor, unsigned worker, int wait_status) {

@@ -213,13 +213,6 @@ static _Noreturn void end(nursery_state *state) {
     _exit(EXIT_SUCCESS);
 }
 
-/* Ctrl-Z stops the workers too, which are not in the terminal's foreground. */
-static void stop_for_a_while(const nursery_state *state) {
-    signal_groups(state, SIGSTOP);
-    raise(SIGSTOP);
-    signal_groups(state, SIGCONT);
-}
-
 /* ---- the loop -------------------------------------------------------------------------------- */
 
 static volatile sig_atomic_t stop_asked; /* by Ctrl-Z */
@@ -228,10 +221,28 @@ static void on_signal(int number) { /* SIGCHLD only ends ppoll */
     stop_asked = stop_asked || number == SIGTSTP;
 }
 
+/* Ctrl-Z stops the workers too, which are not in the terminal's foreground. By SIGTSTP's own default
+ * action, which the kernel leaves out where nobody could continue us: then nor does it stop the
+ * caller. */
+static void stop_for_a_while(const nursery_state *state) {
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTSTP);
+    signal_groups(state, SIGSTOP);
+    signal(SIGTSTP, SIG_DFL);
+    raise(SIGTSTP);
+    sigprocmask(SIG_UNBLOCK, &stop, NULL); /* here */
+    sigprocmask(SIG_BLOCK, &stop, NULL);
+    signal(SIGTSTP, on_signal);
+    signal_groups(state, SIGCONT);
+}
+
 /* Both stay blocked but while the nursery sleeps, so none is missed and no call is interrupted. */
 static void set_signals(void) {
     static const int ignored[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGPIPE};
     sigset_t handled;
+    struct sigaction stop;
+    sigaction(SIGTSTP, NULL, &stop);
     for (int number = 1; number < NSIG; number++) {
         signal(number, SIG_DFL); /* EINVAL for KILL, STOP and libc's own */
     }
@@ -239,7 +250,7 @@ static void set_signals(void) {
         signal(ignored[i], SIG_IGN);
     }
     signal(SIGCHLD, on_signal);
-    signal(SIGTSTP, on_signal);
+    signal(SIGTSTP, stop.sa_handler == SIG_IGN ? SIG_IGN : on_signal);
     sigemptyset(&handled);
     sigaddset(&handled, SIGCHLD);
     sigaddset(&handled, SIGTSTP);

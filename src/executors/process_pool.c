@@ -120,9 +120,13 @@ static void settle_deaths(process_pool *self) {
     }
 }
 
+/* Of a stopped pool. Without tasks nobody waits for a worker that is still to be forked, and perhaps
+ * cannot be; it is killed if it comes after all. */
 static bool all_gone(const process_pool *self) {
+    bool idle = !cfi_queue_has_work(&self->base.queue);
     for (unsigned i = 0; i < workers_wanted(self); i++) {
-        if (cfi_load_acquire(&self->base.queue.records[i].life) != CFI_GONE) {
+        uint32_t life = cfi_load_acquire(&self->base.queue.records[i].life);
+        if (life != CFI_GONE && !(idle && life == CFI_VACANT)) {
             return false;
         }
     }
@@ -248,7 +252,10 @@ static void process_pool_stop(cf_executor *executor) {
 }
 
 static void process_pool_kill(cf_executor *executor, unsigned worker, int number) {
-    cfi_store_release(&executor->queue.records[worker].kill, (uint32_t)number);
+    _Atomic uint32_t *request = &executor->queue.records[worker].kill;
+    if (cfi_load_acquire(request) != SIGKILL) { /* not to be weakened before it is sent */
+        cfi_store_release(request, (uint32_t)number);
+    }
     cfi_nursery_notify(((process_pool *)executor)->command_file);
 }
 

@@ -22,7 +22,12 @@ typedef struct thread_pool {
     thread_worker *workers; /* max_workers of them; started under the executor's lock */
 } thread_pool;
 
-static const cfi_worker_hooks hooks = {.overrun = cfi_slot_vacate};
+static void leave_slot(cfi_slot *slot) {
+    cfi_sub_relaxed(&cfi_executor_of(slot)->occupied, 1);
+    cfi_slot_vacate(slot);
+}
+
+static const cfi_worker_hooks hooks = {.overrun = leave_slot};
 
 static void *worker_main(void *context) {
     thread_worker *worker = context;
