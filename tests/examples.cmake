@@ -26,6 +26,17 @@ foreach(workers threads processes)
   example_test(stream_lines_${workers} stream_lines "3000 lines, 5000 words, 0 failed" ${workers}
                "${lines_file}")
 endforeach()
+
+# map_lines: a plain file with both, then one with the two lines that make trouble, given to processes
+foreach(workers threads processes)
+  example_test(map_lines_${workers} map_lines "\n3000: 8 9" ${workers} "${lines_file}")
+endforeach()
+file(CONFIGURE OUTPUT trouble.txt CONTENT "one\nhang\ntwo\ncrash\nthree\n" @ONLY)
+example_test(
+  map_lines_trouble map_lines
+  "^1: 3 3\n2: timed out after 2s\n3: 3 3\n4: killed by signal 6 \\(SIGABRT\\)\n5: 5 4" processes
+  "${CMAKE_CURRENT_BINARY_DIR}/trouble.txt")
+
 example_test(worker_local worker_local
              "request 6 was number 3 of its connection\n\
 request 7 was number 1 of its connection\n7 requests, 3 connections")

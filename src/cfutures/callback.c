@@ -113,7 +113,8 @@ static void wake(cf_executor *executor) {
 }
 
 void cfi_callbacks_attend(cf_executor *executor) {
-    if (cfi_load_relaxed(&executor->callbacks.outstanding) == 0) {
+    if (cfi_load_relaxed(&executor->callbacks.outstanding) == 0 ||
+        cfi_worker_is_of(&executor->queue)) {
         return;
     }
     cfi_watch_reap(executor);

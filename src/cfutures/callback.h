@@ -37,7 +37,8 @@ void cfi_callbacks_collect(cf_executor *executor, cfi_slot *slot);
  * rang. */
 void cfi_callbacks_ring(cf_executor *executor);
 
-/* For an executor whose tasks run on their caller's thread: after each of them, no lock held. */
+/* For an executor whose tasks run on their caller's thread: after each of them, no lock held. Does
+ * nothing inside one: who runs the outermost task calls it again. */
 void cfi_callbacks_attend(cf_executor *executor);
 
 /* Returns when every callback has been called. Once, when all workers are gone; not on the thread

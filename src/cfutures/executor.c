@@ -3,6 +3,7 @@
 #include "cfutures/callback.h"
 #include "cfutures/completion.h"
 #include "cfutures/deadline.h"
+#include "cfutures/nested.h"
 #include "cfutures/times.h"
 #include "cfutures/watch.h"
 
@@ -62,7 +63,7 @@ static cf_status set_up(cf_executor *executor, const cf_pool_options *options, b
     executor->life = life_of(options);
     cfi_bell *bell = cfi_bell_of_process();
     size_t limit = options->arena_limit > 0 ? options->arena_limit : ARENA_LIMIT_DEFAULT;
-    if (executor->fork_mark == 0 || bell == NULL ||
+    if (executor->fork_mark == 0 || bell == NULL || !cfi_nested_prepare_for_fork() ||
         !cfi_arena_create(&executor->arena, CFI_FIXED_BYTES, limit, shared)) {
         return CF_ENOMEM;
     }
@@ -281,6 +282,7 @@ void cfi_executor_give_block(cf_executor *executor, uint64_t block, size_t arg_s
 }
 
 static const cf_submit_options default_submit_options;
+static const char no_arguments[1]; /* of no task */
 
 /* Copies a large argument before the lock is taken for it, so that nobody waits for that. */
 static cf_status stage(cf_executor *executor, cfi_submission *submission, size_t *size) {
@@ -387,9 +389,7 @@ cf_status cf_executor_submit_many(cf_executor *executor, const cf_task *task, co
     if (futures != NULL) {
         memset(futures, 0, count * sizeof *futures);
     }
-    cf_status status = count > 0          ? check_submission(executor, task, args, options)
-                       : executor != NULL ? CF_OK
-                                          : CF_EINVAL;
+    cf_status status = check_submission(executor, task, count > 0 ? args : no_arguments, options);
     if (status == CF_OK && options->timeout_ns > 0) {
         status = cfi_deadlines_start(executor);
     }

@@ -78,9 +78,10 @@ struct cf_executor {
     cfi_arena arena;
     cfi_slabs slabs;
     cfi_task_table tasks;
-    _Atomic unsigned started; /* workers */
-    cf_status refuses;        /* CF_OK while submit is open; else what it says */
-    cf_exception why_broken;
+    _Atomic unsigned started;  /* workers */
+    cf_status refuses;         /* CF_OK while submit is open; else what it says */
+    cf_exception why_broken;   /* never changes once `refuses` is CF_EBROKEN */
+    bool dead;                 /* broken, and all workers with it */
     cfi_worker_limits *limits; /* by worker; NULL before the first task with a limit */
     bool cancels;              /* pending tasks are cancelled, also those of workers that die yet */
     bool destroyed;            /* to be freed with the last slab in use */

@@ -1,5 +1,7 @@
 #include "cfutures/nested.h"
 
+#include "platform/thread.h"
+
 /* ---- running what is waited for -------------------------------------------------------------- */
 
 /* The scope in which the calling thread could run the slot. */
@@ -80,10 +82,13 @@ static bool worker_goes_on(const cfi_queue *queue, unsigned number) {
 
 static bool some_worker_goes_on(const cf_executor *executor) {
     unsigned hopeless = 0;
+    if (executor->ops->start_worker == NULL) { /* its submitter runs it, when no other task does */
+        return worker_goes_on(&executor->queue, 0);
+    }
     for (const cfi_blocked *b = list; b != NULL; b = b->next) {
         hopeless += b->hopeless && works_for(b, &executor->queue);
     }
-    return hopeless < cfi_load_relaxed(&executor->started) || executor->ops->start_worker == NULL;
+    return hopeless < cfi_load_relaxed(&executor->started);
 }
 
 static bool slot_goes_on(cfi_slot *slot) {
@@ -153,8 +158,16 @@ void cfi_nested_unblock(cfi_blocked *blocked) {
     cfi_lock_give(&list_lock);
 }
 
-void cfi_nested_forget(void) {
+static void forget_parent(void) {
     cfi_lock_init(&list_lock);
     list = NULL;
     cfi_worker_forget_scopes();
+}
+
+bool cfi_nested_prepare_for_fork(void) {
+    static _Atomic uint32_t prepared;
+    if (cfi_swap_seq_cst(&prepared, 1) == 0 && !cfi_at_fork_in_child(forget_parent)) {
+        cfi_store_relaxed(&prepared, 0);
+    }
+    return cfi_load_relaxed(&prepared) != 0;
 }

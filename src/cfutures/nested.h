@@ -48,7 +48,8 @@ typedef struct cfi_blocked {
 bool cfi_nested_block(cfi_blocked *blocked);
 void cfi_nested_unblock(cfi_blocked *blocked);
 
-/* In a forked child: what its parent's threads wait for is not its own. */
-void cfi_nested_forget(void);
+/* Before the first executor: in a forked child what its parent's threads wait for is not its own,
+ * and one of them may have held the lock. May be called again. False: no memory. */
+bool cfi_nested_prepare_for_fork(void);
 
 #endif

@@ -73,7 +73,7 @@ static void look_through_given(cfi_slabs *slabs) {
     }
 }
 
-/* ---- the forgotten ---------------------------------------------------------------------------- */
+/* ---- the forgotten --------------------------------------------------------------------------- */
 
 static void append_forgotten(cfi_slabs *slabs, cfi_slot *slot) {
     slot->next_forgotten = NULL;

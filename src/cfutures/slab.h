@@ -7,8 +7,8 @@
  * every task is settled; one that waits only for tasks nobody holds a future of is looked at again
  * when the next slab is needed. A future that is kept for long keeps its slab, 64 KiB.
  *
- * The block of a task goes back as soon as the task is settled and its slot given up. A slot that is
- * given up before, and has a block, is put on the list of the forgotten instead, which is looked
+ * The block of a task goes back as soon as the task is settled and its slot given up. A slot that
+ * is given up before, and has a block, is put on the list of the forgotten instead, which is looked
  * through a little with each new task, and wholly when there is no memory for one. */
 #ifndef CFUTURES_SLAB_H
 #define CFUTURES_SLAB_H

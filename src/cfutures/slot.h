@@ -76,6 +76,7 @@ typedef struct cf_future {
     };
 } cfi_slot;
 
+_Static_assert(CF_WORKERS_MAX <= 1024, "an owner has 10 bits");
 _Static_assert(sizeof(cfi_slot) == 64, "a slot is one cache line");
 _Static_assert(offsetof(cfi_slot, data) % 8 == 0, "arguments are aligned to 8 bytes");
 
@@ -92,7 +93,7 @@ typedef enum cfi_phase {
     CFI_CANCELLED,
 } cfi_phase;
 
-/* bits 0-2 phase, 3 to 7 flags, 8-23 attempts begun, 32-41 owner, 42-47 tick, 48-63 attempts
+/* bits 0-2 phase, 3 to 7 flags, 8-23 attempts begun, 24-33 owner, 34-47 tick, 48-63 attempts
  * allowed */
 #define CFI_PHASE_MASK UINT64_C(7)
 #define CFI_WAITED     UINT64_C(8)   /* a thread sleeps on the futex: the settler wakes it */
@@ -100,8 +101,10 @@ typedef enum cfi_phase {
 #define CFI_EXPIRED    UINT64_C(32)  /* the run was over its time: how it ended does not count */
 #define CFI_OCCUPIED   UINT64_C(64)  /* and its thread is still in it */
 #define CFI_BROKEN     UINT64_C(128) /* FINISHED without a run: the pool was broken */
-#define CFI_TICK       (UINT64_C(1) << 42)
-#define CFI_TICK_MASK  (UINT64_C(0x3f) << 42)
+#define CFI_OWNER      (UINT64_C(1) << 24)
+#define CFI_OWNER_MASK (UINT64_C(0x3ff) << 24)
+#define CFI_TICK       (UINT64_C(1) << 34)
+#define CFI_TICK_MASK  (UINT64_C(0x3fff) << 34)
 #define CFI_ATTEMPT    UINT64_C(0x100)
 
 static inline cfi_phase cfi_word_phase(uint64_t word) {
@@ -122,7 +125,7 @@ static inline unsigned cfi_word_attempts(uint64_t word) {
 }
 
 static inline unsigned cfi_word_owner(uint64_t word) {
-    return (unsigned)(word >> 32 & 0x3ff);
+    return (unsigned)((word & CFI_OWNER_MASK) / CFI_OWNER);
 }
 
 static inline unsigned cfi_word_allowed(uint64_t word) {
@@ -149,7 +152,7 @@ static inline bool cfi_slot_begin(cfi_slot *slot, unsigned worker, uint64_t *wor
     uint64_t seen = cfi_load_relaxed(&slot->word);
     while (cfi_word_phase(seen) == CFI_PENDING) {
         uint64_t next = cfi_word_with_phase(seen, CFI_RUNNING) + CFI_ATTEMPT;
-        next = (next & ~(UINT64_C(0xffff) << 32)) | (uint64_t)worker << 32;
+        next = (next & ~(CFI_OWNER_MASK | CFI_TICK_MASK)) | worker * CFI_OWNER;
         if (cfi_cas(&slot->word, &seen, next)) {
             *word = next;
             return true;

@@ -149,7 +149,9 @@ void cfi_worker_execute(const cfi_worker *worker, cfi_slot *slot, uint64_t word)
     }
     slot->detail = error != 0 ? error : (int32_t)ctx.result_size;
     slot->outcome = error == 0 ? CF_OK : CF_ETASK;
-    cfi_times_stamp_finish(queue, slot);
+    if (cfi_task_is_ours(&ctx)) { /* else it was done when it was declared over its time */
+        cfi_times_stamp_finish(queue, slot);
+    }
 
     count_task(record, error != 0, late);
     if (cfi_slot_settle(slot, worker->number, late, &word)) {
@@ -213,13 +215,13 @@ cfi_worker_end cfi_worker_run(cfi_queue *queue, unsigned number, const cfi_worke
                               const cfi_worker_hooks *hooks) {
     cfi_worker worker = {.queue = queue, .number = number, .life = life, .hooks = hooks};
     cfi_worker_scope scope;
-    if (!cfi_worker_begin(&worker)) {
-        return CFI_WORKER_UNFIT;
-    }
+    cfi_worker_end end = CFI_WORKER_UNFIT;
     cfi_worker_enter(&scope, &worker);
-    cfi_store_relaxed(&queue->records[number].awake_since_ns, cfi_now_ns());
-    cfi_worker_end end = work(&worker);
+    if (cfi_worker_begin(&worker)) {
+        cfi_store_relaxed(&queue->records[number].awake_since_ns, cfi_now_ns());
+        end = work(&worker);
+        cfi_worker_finish(&worker);
+    }
     cfi_worker_leave(&scope);
-    cfi_worker_finish(&worker);
     return end;
 }

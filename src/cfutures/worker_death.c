@@ -52,7 +52,7 @@ static void judge(cf_executor *executor, cfi_slot *slot, unsigned worker, int wa
         cfi_store_relaxed(&record->tasks, cfi_load_relaxed(&record->tasks_settled));
         cfi_store_relaxed(&record->task_errors, cfi_load_relaxed(&record->task_errors_settled));
         cfi_store_relaxed(&record->timed_out, cfi_load_relaxed(&record->timed_out_settled));
-        if (executor->refuses == CF_EBROKEN && executor->why_broken.worker < 0) {
+        if (executor->dead) {
             settle_as_lost(executor, slot, worker, CF_EBROKEN, 0);
         } else if ((word & CFI_EXPIRED) != 0) {
             cfi_add_relaxed(&executor->timed_out, 1);
@@ -120,8 +120,11 @@ static void break_pending(cf_executor *executor) {
 
 void cfi_executor_break(cf_executor *executor) {
     cfi_lock_take(&executor->lock);
-    executor->refuses = CF_EBROKEN;
-    executor->why_broken = (cf_exception){.status = CF_EBROKEN, .worker = -1};
+    if (executor->refuses != CF_EBROKEN) {
+        executor->why_broken = (cf_exception){.status = CF_EBROKEN, .worker = -1};
+        executor->refuses = CF_EBROKEN;
+    }
+    executor->dead = true;
     cfi_lock_give(&executor->lock);
     for (unsigned i = 0; i < cfi_load_relaxed(&executor->started); i++) {
         cfi_executor_worker_died(executor, i, 0);

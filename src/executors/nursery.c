@@ -1,8 +1,6 @@
 #define _GNU_SOURCE
 #include "executors/nursery.h"
 
-#include "cfutures/nested.h"
-
 #include "platform/futex.h"
 #include "platform/pidfd.h"
 #include "platform/thread_id.h"
@@ -61,6 +59,8 @@ static void let_signals_through(void) {
     signal(SIGPIPE, SIG_DFL);
     signal(SIGCHLD, SIG_DFL);
     signal(SIGTSTP, SIG_DFL);
+    signal(SIGTTIN, SIG_IGN); /* as a background group it would be stopped */
+    signal(SIGTTOU, SIG_IGN);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -85,7 +85,6 @@ static _Noreturn void worker_main(const nursery_state *state, unsigned worker) {
     setpgid(0, 0);
     cfi_store_relaxed(&record->id, getpid());
     cfi_thread_name_worker(links->life->name, worker);
-    cfi_nested_forget();
     close(links->host_pidfd);
     close(links->command_file);
     close(links->event_file);
@@ -221,9 +220,9 @@ static void on_signal(int number) { /* SIGCHLD only ends ppoll */
     stop_asked = stop_asked || number == SIGTSTP;
 }
 
-/* Ctrl-Z stops the workers too, which are not in the terminal's foreground. By SIGTSTP's own default
- * action, which the kernel leaves out where nobody could continue us: then nor does it stop the
- * caller. */
+/* Ctrl-Z stops the workers too, which are not in the terminal's foreground. By SIGTSTP's own
+ * default action, which the kernel leaves out where nobody could continue us: then nor does it stop
+ * the caller. */
 static void stop_for_a_while(const nursery_state *state) {
     sigset_t stop;
     sigemptyset(&stop);

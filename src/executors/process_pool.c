@@ -120,8 +120,8 @@ static void settle_deaths(process_pool *self) {
     }
 }
 
-/* Of a stopped pool. Without tasks nobody waits for a worker that is still to be forked, and perhaps
- * cannot be; it is killed if it comes after all. */
+/* Of a stopped pool. Without tasks nobody waits for a worker that is still to be forked, and
+ * perhaps cannot be; it is killed if it comes after all. */
 static bool all_gone(const process_pool *self) {
     bool idle = !cfi_queue_has_work(&self->base.queue);
     for (unsigned i = 0; i < workers_wanted(self); i++) {

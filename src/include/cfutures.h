@@ -107,8 +107,8 @@ typedef struct cf_task_context cf_task_context;
 /* The work. `arg` holds arg_size bytes and `result` has room for result_size; both lie where they
  * were copied to or will be read from, are aligned to 8 bytes, and NULL where the size is 0.
  * `result` starts zeroed. Returns 0, or an error number of the task's own, which the future then
- * reports as CF_ETASK. In a process pool the work runs in another process: see
- * cf_process_pool_create. */
+ * reports as CF_ETASK (and cf_exception_describe takes for an errno). In a process pool the work
+ * runs in another process: see cf_process_pool_create. */
 typedef int cf_task_fn(const void *arg, void *result, cf_task_context *ctx);
 
 /* What is to be done, as data. The same task may be submitted with other sizes each time: only
@@ -134,7 +134,9 @@ void cf_task_set_result_size(cf_task_context *ctx, size_t size);
 void *cf_task_local(const cf_task_context *ctx);
 
 /* True when nobody wants the task any more: its time has run out, or its executor was told to
- * terminate. A long task that may run on a thread asks now and then, and returns. */
+ * terminate. A long task that may run on a thread asks now and then, and returns: one that never
+ * does keeps its thread, and destroy waiting. May be asked everywhere, and costs about as much as
+ * reading a clock. */
 bool cf_task_cancelled(const cf_task_context *ctx);
 
 /* ---- executors ------------------------------------------------------------------------------- */
@@ -184,8 +186,9 @@ cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **ex
 /* Worker processes, one more started with each submit until there are max_workers.
  *
  * Workers are forked from a "nursery", itself forked from the caller inside this call. What a task
- * finds in its process is therefore a snapshot of this moment: globals, open descriptors and loaded
- * code (a function from a library loaded later is not there). What a task changes stays in its
+ * finds in its process is therefore a snapshot of this moment: globals, open descriptors (with
+ * their file offsets, which all share: use pread) and loaded code (a function from a library loaded
+ * later is not there). What a task changes stays in its
  * worker. Create process pools before threads and before the first OpenMP region: locks held by
  * another thread at the fork stay locked in the workers, and an OpenMP region begun after one hangs
  * there.
@@ -216,8 +219,10 @@ cf_status cf_executor_submit(cf_executor *executor, const cf_task *task, const v
                              cf_future **future);
 
 typedef struct cf_submit_options {
-    unsigned retries; /* how often the task is run again when its worker dies: at least once, then,
-                         is how often it runs. At most CF_RETRIES_MAX; default 0 */
+    unsigned
+        retries; /* how often the task is run again when its worker dies (not when it returns an
+                         error, nor when it is over its time): so it may run more than once. Where
+                         workers cannot die it has no effect. At most CF_RETRIES_MAX; default 0 */
     int64_t
         timeout_ns; /* how long one run may take, from its start; 0 or CF_FOREVER = as long as it
                            likes. A run over its time is not run again: its future reports
@@ -399,28 +404,40 @@ void cf_future_release(cf_future *future);
 /* ---- streams --------------------------------------------------------------------------------- */
 
 /* A map over what a source gives, one item after the other, with no more than a window of items
- * under way: a million or an endless number of items in the memory of a few. */
+ * under way: a million or an endless number of items in the memory of a few.
+ *
+ *     cf_stream_open(ex, &task, next_line, file, NULL, &stream);
+ *     while ((status = cf_stream_next(stream, CF_FOREVER, &item)) == CF_OK) { ... item.result ... }
+ *     cf_stream_close(stream);                        // status is CF_EEXHAUSTED if all went well
+ *
+ * All items of a stream have the task's arg_size: let that be the most that one may need, or give
+ * them the place of their data. A worker that dies costs one item, also inside a chunk, and so does
+ * an item over its time. A stream must be closed before its executor is destroyed. */
 typedef struct cf_stream cf_stream;
 
 /* Writes the next argument to `arg`, which has room for the task's arg_size bytes (NULL if that is
- * 0) and is zeroed, and returns true; or false when there are no more, after which it is not called
- * again. Called inside open and next alone, on their caller's thread, with no lock of the library's
- * held. It must not use the stream. */
+ * 0) and is zeroed, and returns true; or false when there are no more (or it cannot get at them:
+ * what went wrong it keeps in its context), after which it is not called again. Called inside open
+ * and next alone, on their caller's thread, with no lock of the library's held. It must not use the
+ * stream. */
 typedef bool cf_source_fn(void *context, void *arg);
 
 typedef struct cf_stream_options {
     bool as_completed;  /* hand items out as they are done, not in the source's order */
     size_t window;      /* most items taken from the source and not yet handed out; 0 = the library
                            chooses, 16 chunks a worker */
-    size_t chunk;       /* items that travel together, at most the window; 0 = the library chooses:
-                           1, or more where size_hint says that there will be many */
+    size_t chunk;       /* items that travel together, cut to the window: they are run one after the
+                           other by one worker, and handed out when all of them are done. For
+                           items of a microsecond some 100 or 1000, for long ones 1. 0 = the
+                           library chooses: 1 or, where size_hint says that there will be many
+                           (over 64 a worker), up to 1024 */
     uint64_t size_hint; /* how many items there will be; 0 = unknown. Need not be right */
     unsigned retries;   /* for each item, as in cf_submit_options */
     int64_t timeout_ns; /* for each item, as in cf_submit_options */
 } cf_stream_options;
 
-/* Submits a full window. CF_EINVAL, CF_ENOMEM, CF_EFORKED; and, if not one item could be submitted,
- * why not. */
+/* Submits a full window; CF_OK also for a source that has nothing. CF_EINVAL, CF_ENOMEM, CF_EAGAIN,
+ * CF_EFORKED; and, if not one item could be submitted, why not. */
 cf_status cf_stream_open(cf_executor *executor, const cf_task *task, cf_source_fn *source,
                          void *context, const cf_stream_options *options, cf_stream **stream);
 

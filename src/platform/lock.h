@@ -4,6 +4,7 @@
 #define PLATFORM_LOCK_H
 
 #include <pthread.h>
+#include <stdbool.h>
 
 typedef pthread_mutex_t cfi_lock;
 
@@ -28,6 +29,10 @@ static inline void cfi_lock_destroy(cfi_lock *lock) {
 
 static inline void cfi_lock_take(cfi_lock *lock) {
     pthread_mutex_lock(lock);
+}
+
+static inline bool cfi_lock_try(cfi_lock *lock) {
+    return pthread_mutex_trylock(lock) == 0;
 }
 
 static inline void cfi_lock_give(cfi_lock *lock) {

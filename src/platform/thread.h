@@ -17,6 +17,11 @@ static inline void cfi_signals_restore(const sigset_t *before) {
     pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
+/* Calls `run` in every child that is forked from now on. */
+static inline bool cfi_at_fork_in_child(void (*run)(void)) {
+    return pthread_atfork(NULL, NULL, run) == 0;
+}
+
 /* False: the system refuses one. */
 static inline bool cfi_thread_start(pthread_t *thread, void *(*run)(void *), void *context) {
     sigset_t before;

@@ -27,7 +27,8 @@ void command_line_parse(const struct argp *argp, unsigned flags, int argc, char 
 unsigned command_line_number(struct argp_state *state, const char *what, const char *text,
                              unsigned min, unsigned max);
 
-/* The seconds that the text is, "1.5" say, in nanoseconds; or a usage error that begins with `what`.
+/* The seconds that the text is, "1.5" say, in nanoseconds; or a usage error that begins with
+ * `what`.
  */
 int64_t command_line_seconds(struct argp_state *state, const char *what, const char *text);
 

@@ -30,7 +30,8 @@ typedef struct check_result {
     bool prime;
 } check_result;
 
-/* The same test, slice by slice, so that it stops when its time is over: a thread cannot be made to.
+/* The same test, slice by slice, so that it stops when its time is over: a thread cannot be made
+ * to.
  */
 static bool is_prime_in_time(const check_arg *check, const cf_task_context *context) {
     const prime_method *method = &PRIME_METHODS[check->method];

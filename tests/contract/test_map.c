@@ -273,3 +273,67 @@ Test(map, after_shutdown) {
     EXPECT(CF_ESHUTDOWN, cf_executor_map(ex, &square_task, &arg, 1, &result, NULL));
     cf_executor_destroy(ex);
 }
+
+/* Every 7th takes until it is asked to return. */
+static int run_some_hang(const void *arg, void *result, cf_task_context *ctx) {
+    uint64_t n = *(const uint64_t *)arg;
+    while (n % 7 == 2 && !cf_task_cancelled(ctx)) {}
+    *(uint64_t *)result = n + 1;
+    return 0;
+}
+
+static void map_with_overruns(cf_executor *ex, size_t chunk) {
+    enum {
+        N = 30
+    };
+    static const cf_task task = {
+        .run = run_some_hang, .arg_size = sizeof(uint64_t), .result_size = sizeof(uint64_t)};
+    uint64_t args[N], results[N];
+    cf_exception why[N];
+    memset(results, 0xFF, sizeof results);
+    for (uint64_t i = 0; i < N; i++) {
+        args[i] = i;
+    }
+    cf_map_options options = {
+        .chunk = chunk, .timeout_ns = 30 * MILLISECOND, .retries = 2, .exceptions = why};
+    EXPECT(CF_EDEADLINE, cf_executor_map(ex, &task, args, N, results, &options));
+    for (uint64_t i = 0; i < N; i++) {
+        if (why[i].status == CF_EDEADLINE) { /* others too, on a machine that is too busy */
+            EXPECT_EQ(why[i].timeout_ns, 30 * MILLISECOND);
+            EXPECT_EQ(results[i], 0);
+        } else {
+            cr_assert(i % 7 != 2, "item %llu was in time", (unsigned long long)i);
+            EXPECT_EQ(why[i].status, CF_OK);
+            EXPECT_EQ(results[i], i + 1);
+        }
+    }
+}
+
+Test(map, an_item_over_its_time_costs_itself_only) {
+    cf_executor *ex = create(2);
+    for (size_t chunk = 0; chunk <= 40; chunk += 10) {
+        map_with_overruns(ex, chunk);
+    }
+    cf_executor_destroy(ex);
+}
+
+Test(map, items_in_time) {
+    enum {
+        N = 3000
+    };
+    uint64_t args[N], results[N];
+    cf_executor *ex = create(2);
+    for (uint64_t i = 0; i < N; i++) {
+        args[i] = i;
+    }
+    static const int64_t limits[] = {LONG_WAIT, INT64_MAX, CF_FOREVER};
+    for (size_t k = 0; k < COUNT_OF(limits); k++) {
+        memset(results, 0, sizeof results);
+        cf_map_options options = {.timeout_ns = limits[k]};
+        EXPECT(CF_OK, cf_executor_map(ex, &square_task, args, N, results, &options));
+        for (uint64_t i = 0; i < N; i++) {
+            EXPECT_EQ(results[i], i * i);
+        }
+    }
+    cf_executor_destroy(ex);
+}
