@@ -2,6 +2,8 @@
 
 #include "cfutures/deadline.h"
 
+#include <string.h>
+
 /* False when the run was declared over its time, in this item or before it. */
 static bool run_item(const cfi_chunk_header *header, const void *arg, void *result,
                      cf_task_context *ctx, cfi_chunk_progress *progress, uint32_t number) {
@@ -13,6 +15,9 @@ static bool run_item(const cfi_chunk_header *header, const void *arg, void *resu
     cfi_store_release(&progress->begun, number + 1);
     ctx->result_size = ctx->room;
     cfi_chunk_ending *ending = &progress->endings[number];
+    if (result != NULL && header->unzeroed == 0) {
+        memset(result, 0, header->result_size);
+    }
     ending->error = header->run(arg, result, ctx);
     if (limited) {
         in_time = cfi_limit_end(ctx);

@@ -22,6 +22,7 @@ typedef struct cfi_chunk_header {
     int64_t timeout_ns; /* of each item; <= 0 = none */
     uint32_t count;
     uint32_t attempt; /* of the first item; the others are at their first */
+    uint64_t unzeroed;
 } cfi_chunk_header;
 
 typedef struct cfi_chunk_ending {

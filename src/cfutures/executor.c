@@ -164,21 +164,22 @@ static cf_status start_worker(cf_executor *executor) {
 
 /* Under the lock, which is given and taken again while it waits. Inside a task of its own it does
  * not wait: that task's worker might be the one that has to make room. */
-static cf_status await_room(cf_executor *executor, bool waits) {
+static cf_status await_room(cf_executor *executor, int64_t until_ns) {
     if (executor->max_pending == 0 || cfi_executor_pending(executor) < executor->max_pending) {
         return executor->refuses;
     }
-    if ((executor->refuse_when_full && !waits) || cfi_worker_is_of(&executor->queue)) {
-        return CF_EFULL;
-    }
+    bool in_time = until_ns != 0 && !cfi_worker_is_of(&executor->queue);
     for (;;) {
         uint32_t room = cfi_queue_room_listen(&executor->queue);
         if (executor->refuses != CF_OK || cfi_executor_pending(executor) < executor->max_pending) {
             return executor->refuses;
         }
+        if (!in_time) {
+            return CF_EFULL;
+        }
         cfi_lock_give(&executor->lock);
         cfi_queue_wake_one(&executor->queue); /* what the same batch has published before */
-        cfi_queue_room_sleep(&executor->queue, room);
+        in_time = cfi_queue_room_sleep(&executor->queue, room, until_ns);
         cfi_lock_take(&executor->lock);
     }
 }
@@ -211,7 +212,7 @@ static cf_status enqueue(cf_executor *executor, const cfi_submission *submission
         status = start_worker(executor);
     }
     if (status == CF_OK) {
-        status = await_room(executor, submission->waits);
+        status = await_room(executor, submission->until_ns);
     }
     if (status != CF_OK) {
         return status;
@@ -225,6 +226,7 @@ static cf_status enqueue(cf_executor *executor, const cfi_submission *submission
         return CF_ENOMEM;
     }
     taken->task = index & (CFI_TASKS_MAX - 1u);
+    taken->unzeroed = task->unzeroed;
     cfi_store_relaxed(&taken->announcement, CFI_NOT_ASKED);
     taken->watch = NULL;
     cfi_store_relaxed(&taken->refs, wanted ? 1 : 0);
@@ -340,6 +342,7 @@ cf_status cf_executor_submit_with(cf_executor *executor, const cf_task *task, co
         .arg = arg,
         .retries = options->retries,
         .timeout_ns = options->timeout_ns,
+        .until_ns = executor->refuse_when_full ? 0 : -1,
     };
     return stage_and_submit(executor, &submission, future);
 }
@@ -399,6 +402,7 @@ cf_status cf_executor_submit_many(cf_executor *executor, const cf_task *task, co
             .arg = (const char *)args + done * task->arg_size,
             .retries = options->retries,
             .timeout_ns = options->timeout_ns,
+            .until_ns = executor->refuse_when_full ? 0 : -1,
         };
         done += submit_batch(executor, submission, count - done,
                              futures != NULL ? futures + done : NULL, &status);

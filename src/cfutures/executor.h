@@ -123,7 +123,8 @@ typedef struct cfi_submission {
                            the task after CF_OK */
     unsigned retries;
     int64_t timeout_ns; /* of a run, <= 0 = none. Not with a block */
-    bool waits;         /* for room, also where the executor refuses when it is full */
+    int64_t until_ns;   /* waits until then for room, where there is a bound: -1 = for ever, 0 = not
+                           at all */
 } cfi_submission;
 
 cf_status cfi_executor_submit(cf_executor *executor, const cfi_submission *submission,

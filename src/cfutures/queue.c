@@ -174,8 +174,8 @@ uint32_t cfi_queue_room_listen(cfi_queue *queue) {
     return room;
 }
 
-void cfi_queue_room_sleep(cfi_queue *queue, uint32_t room) {
-    cfi_futex_wait(&queue->control->room, room, -1, queue->shared);
+bool cfi_queue_room_sleep(cfi_queue *queue, uint32_t room, int64_t deadline_ns) {
+    return cfi_futex_wait(&queue->control->room, room, deadline_ns, queue->shared);
 }
 
 void cfi_queue_room_ring(cfi_queue *queue) {

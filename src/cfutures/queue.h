@@ -170,7 +170,8 @@ void cfi_queue_pass_on(cfi_queue *queue);
  * pending counts first and calls room_made then, so that one of the two sees the other (light and
  * heavy barrier, as for need_wake). */
 uint32_t cfi_queue_room_listen(cfi_queue *queue);
-void cfi_queue_room_sleep(cfi_queue *queue, uint32_t room);
+/* False when the deadline has passed (negative = never). */
+bool cfi_queue_room_sleep(cfi_queue *queue, uint32_t room, int64_t deadline_ns);
 void cfi_queue_room_made(cfi_queue *queue);
 /* Also when nobody has asked: whoever was to be told first may have died on the way. */
 void cfi_queue_room_ring(cfi_queue *queue);

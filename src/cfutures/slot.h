@@ -63,6 +63,7 @@ typedef struct cf_future {
                            CF_EWORKER: the wait status of its dead worker */
     uint16_t task : 12;           /* index into the task table */
     uint16_t limited : 1;         /* the payload begins with the time that a run may take */
+    uint16_t unzeroed : 1;        /* the result is not cleared before a run */
     uint8_t outcome;              /* a cf_status, once FINISHED */
     _Atomic uint8_t announcement; /* a cfi_announcement; under the reap lock once it is open */
     _Atomic uint32_t refs;        /* the caller's handle, watches, the completion stack; CFI_SEEN */

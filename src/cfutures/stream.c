@@ -145,6 +145,7 @@ static void submit_piece(cf_stream *stream, cfi_piece *piece) {
         .timeout_ns = stream->options.timeout_ns,
         .count = piece->count,
         .attempt = piece->attempt,
+        .unzeroed = stream->task.unzeroed,
     };
     const cf_task task = {
         .name = stream->task.name,
@@ -152,8 +153,10 @@ static void submit_piece(cf_stream *stream, cfi_piece *piece) {
         .arg_size = cfi_chunk_arg_size(stream->task.arg_size, piece->layout),
         .result_size = cfi_chunk_result_size(stream->task.result_size, piece->layout),
         .result_type = stream->task.result_type,
+        .unzeroed = true, /* each item's is, when its turn comes */
     };
-    const cfi_submission submission = {.task = &task, .block = piece->block, .waits = true};
+    const cfi_submission submission = {
+        .task = &task, .block = piece->block, .until_ns = stream->until_ns};
     cf_future *future;
     cf_status status = cfi_executor_submit(stream->executor, &submission, &future);
     if (status == CF_OK) {
@@ -161,7 +164,8 @@ static void submit_piece(cf_stream *stream, cfi_piece *piece) {
         piece->layout = piece->count;
         stream->submitted = true;
         watch_future(stream, piece, future);
-    } else if (status == CF_ENOMEM) {
+    } else if (status == CF_ENOMEM || status == CF_EFULL) {
+        stream->lacking = status;
         enqueue(&stream->unsent, piece);
     } else {
         stream->refused = status;
@@ -174,6 +178,7 @@ static bool fill_from_origin(cf_stream *stream, cfi_piece *piece) {
     size_t step = cfi_chunk_step(stream->task.arg_size);
     piece->block = take_block(stream, piece->count);
     if (piece->block == 0) {
+        stream->lacking = CF_ENOMEM;
         return false;
     }
     cfi_chunk_header *lies_in = cfi_slot_arg(piece->origin, stream->executor->queue.base);
@@ -205,24 +210,32 @@ static void send_unsent(cf_stream *stream) {
     }
 }
 
-/* None is under way that could come back and make room, and none can be handed out. */
-static void give_up_unsent(cf_stream *stream) {
+/* None is under way that could come back and make room, and none can be handed out. Where only
+ * others' tasks are in the way it waits for them, as submit would; else the items fail. */
+static cf_status wait_for_others(cf_stream *stream, int64_t deadline_ns) {
     cfi_piece *piece;
-    stream->refused = CF_ENOMEM;
-    while ((piece = dequeue(&stream->unsent)) != NULL) {
-        fail_unsent(stream, piece, CF_ENOMEM);
+    if (stream->lacking == CF_EFULL && !cfi_worker_is_of(&stream->executor->queue)) {
+        stream->until_ns = deadline_ns;
+        send_unsent(stream);
+        stream->until_ns = 0;
+        return stream->unsent.first == NULL || stream->lacking != CF_EFULL ? CF_OK : CF_ETIMEDOUT;
     }
+    stream->refused = stream->lacking;
+    while ((piece = dequeue(&stream->unsent)) != NULL) {
+        fail_unsent(stream, piece, stream->lacking);
+    }
+    return CF_OK;
 }
 
-/* The next chunk out of the source. False when there is none, or no memory for it now. */
-static bool take_chunk(cf_stream *stream) {
-    uint64_t block = take_block(stream, stream->chunk);
-    cfi_piece *piece = block != 0 ? add_piece(stream, NULL, stream->taken, stream->chunk) : NULL;
+/* The next items out of the source. False when there are none, or no memory for them now. */
+static bool take_chunk(cf_stream *stream, size_t most) {
+    uint64_t block = take_block(stream, most);
+    cfi_piece *piece = block != 0 ? add_piece(stream, NULL, stream->taken, most) : NULL;
     if (piece == NULL) {
         if (block != 0) {
             cfi_executor_give_block(stream->executor, block,
-                                    cfi_chunk_arg_size(stream->task.arg_size, stream->chunk),
-                                    cfi_chunk_result_size(stream->task.result_size, stream->chunk));
+                                    cfi_chunk_arg_size(stream->task.arg_size, most),
+                                    cfi_chunk_result_size(stream->task.result_size, most));
         }
         if (stream->first == NULL) { /* nothing that could be given back */
             stream->refused = CF_ENOMEM;
@@ -230,9 +243,8 @@ static bool take_chunk(cf_stream *stream) {
         return false;
     }
     piece->block = block;
-    size_t count =
-        stream->fill(stream->context, cfi_chunk_args(header_in(stream, block)), stream->chunk);
-    stream->ended = count < stream->chunk;
+    size_t count = stream->fill(stream->context, cfi_chunk_args(header_in(stream, block)), most);
+    stream->ended = count < most;
     if (count == 0) {
         drop(stream, piece);
         return false;
@@ -243,11 +255,18 @@ static bool take_chunk(cf_stream *stream) {
     return true;
 }
 
+/* What may be taken now: a whole chunk; less only to fill the first window up. */
+static size_t room_in_window(const cf_stream *stream) {
+    uint64_t room = stream->options.window - (stream->taken - stream->handed_out);
+    bool filling = stream->handed_out == 0;
+    return room >= stream->chunk ? stream->chunk : filling ? (size_t)room : 0;
+}
+
 void cfi_stream_top_up(cf_stream *stream) {
+    size_t most;
     send_unsent(stream);
     while (!stream->ended && stream->refused == CF_OK && stream->unsent.first == NULL &&
-           stream->taken - stream->handed_out + stream->chunk <= stream->options.window &&
-           take_chunk(stream)) {}
+           (most = room_in_window(stream)) > 0 && take_chunk(stream, most)) {}
 }
 
 /* ---- collecting ------------------------------------------------------------------------------ */
@@ -348,19 +367,21 @@ cf_status cfi_stream_next_piece(cf_stream *stream, int64_t deadline_ns, cfi_piec
         if (*piece != NULL) {
             return CF_OK;
         }
-        if (stream->under_way == 0 && stream->unsent.first != NULL) {
-            give_up_unsent(stream);
-            continue;
+        cf_status status;
+        cfi_watch *watch = NULL;
+        if (stream->under_way > 0) {
+            status = cfi_watch_set_next(&stream->set, deadline_ns, &watch);
+        } else if (stream->unsent.first != NULL) {
+            status = wait_for_others(stream, deadline_ns);
+        } else {
+            status = stream->refused != CF_OK ? stream->refused : CF_EEXHAUSTED;
         }
-        if (stream->under_way == 0) {
-            return stream->refused != CF_OK ? stream->refused : CF_EEXHAUSTED;
-        }
-        cfi_watch *watch;
-        cf_status status = cfi_watch_set_next(&stream->set, deadline_ns, &watch);
         if (status != CF_OK) {
             return status;
         }
-        collect(stream, (cfi_piece *)watch);
+        if (watch != NULL) {
+            collect(stream, (cfi_piece *)watch);
+        }
     }
 }
 
@@ -448,14 +469,14 @@ static size_t choose_chunk(const cf_executor *executor, const cf_task *task,
                   sizeof(cfi_chunk_ending);
     size_t chunk = options->chunk;
     size_t most = (size_t)CFI_BLOCK_BYTES_MAX / 2 / item;
+    size_t window = options->window > 0 ? options->window : SIZE_MAX;
     if (chunk == 0) {
         uint64_t share = options->size_hint / executor->max_workers / TAIL;
         most = BYTES / item < ITEMS_MOST ? BYTES / item : ITEMS_MOST;
         chunk = share < most ? (size_t)share : most;
+        window /= 2 * (size_t)executor->max_workers; /* one for every worker, and one that waits */
     }
-    if (options->window > 0 && options->window < most) {
-        most = options->window;
-    }
+    most = window < most ? window : most;
     chunk = chunk < most ? chunk : most;
     return chunk > 0 ? chunk : 1;
 }
@@ -524,7 +545,7 @@ static size_t fill_from_source(void *context, unsigned char *args, size_t most) 
     size_t size = stream->task.arg_size;
     for (size_t i = 0; i < most; i++) {
         void *arg = size > 0 ? args + cfi_chunk_step(size) * i : NULL;
-        if (size > 0) {
+        if (size > 0 && !stream->task.unzeroed) {
             memset(arg, 0, cfi_chunk_step(size));
         }
         if (!stream->source(stream->source_context, arg)) {
@@ -555,10 +576,10 @@ cf_status cf_stream_open(cf_executor *executor, const cf_task *task, cf_source_f
     made->source_context = context;
     cfi_stream_top_up(made);
     if (!made->submitted && made->unsent.first != NULL) {
-        give_up_unsent(made);
+        wait_for_others(made, executor->refuse_when_full ? 0 : -1);
     }
-    if (made->refused != CF_OK && !made->submitted) {
-        status = made->refused;
+    if (!made->submitted && (made->refused != CF_OK || made->unsent.first != NULL)) {
+        status = made->refused != CF_OK ? made->refused : made->lacking;
         cf_stream_close(made);
         return status;
     }

@@ -66,6 +66,8 @@ struct cf_stream {
     uint64_t handed_out;
     bool ended;              /* the source */
     cf_status refused;       /* why no more can be submitted; CF_OK = more can */
+    cf_status lacking;       /* what the unsent pieces wait for: CF_ENOMEM or CF_EFULL */
+    int64_t until_ns;        /* waits until then for room among pending tasks; 0 = not at all */
     bool submitted;          /* at least one chunk */
     size_t under_way;        /* pieces */
     cfi_piece *first, *last; /* in the source's order */

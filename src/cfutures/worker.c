@@ -100,7 +100,9 @@ static int call_task(cf_task_context *ctx) {
     void *result = NULL;
     if (slot->result_size > 0) {
         result = cfi_slot_result(slot, queue->base);
-        memset(result, 0, slot->result_size); /* an earlier attempt may have left something */
+        if (!slot->unzeroed) {
+            memset(result, 0, slot->result_size); /* an earlier task may have left something */
+        }
     }
     return run(arg, result, ctx);
 }

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "executors/nursery.h"
 
+#include "platform/clock.h"
 #include "platform/futex.h"
 #include "platform/pidfd.h"
 #include "platform/thread_id.h"
@@ -16,14 +17,17 @@
 #include <sys/wait.h>
 
 enum {
-    FORK_RETRY_MS = 50 /* after a fork that failed */
+    LOOK_MS = 50 /* after a fork that failed, or while the caller may be stopped */
 };
+
+#define STOPPED_LOOK_NS (LOOK_MS * INT64_C(1000000))
 
 typedef struct nursery_state {
     const cfi_nursery *links;
     pid_t self;
     unsigned alive;
-    unsigned known; /* workers that were ever wanted */
+    unsigned known;     /* workers that were ever wanted */
+    int64_t stopped_ns; /* when the workers were stopped with the caller; 0 = they are not */
     pid_t pids[CF_WORKERS_MAX];
 } nursery_state;
 
@@ -220,28 +224,25 @@ static void on_signal(int number) { /* SIGCHLD only ends ppoll */
     stop_asked = stop_asked || number == SIGTSTP;
 }
 
-/* Ctrl-Z stops the workers too, which are not in the terminal's foreground. By SIGTSTP's own
- * default action, which the kernel leaves out where nobody could continue us: then nor does it stop
- * the caller. */
-static void stop_for_a_while(const nursery_state *state) {
-    sigset_t stop;
-    sigemptyset(&stop);
-    sigaddset(&stop, SIGTSTP);
-    signal_groups(state, SIGSTOP);
-    signal(SIGTSTP, SIG_DFL);
-    raise(SIGTSTP);
-    sigprocmask(SIG_UNBLOCK, &stop, NULL); /* here */
-    sigprocmask(SIG_BLOCK, &stop, NULL);
-    signal(SIGTSTP, on_signal);
-    signal_groups(state, SIGCONT);
+/* Ctrl-Z stops the workers too, which are not in the terminal's foreground; they go on when the
+ * caller does, or if it was not stopped at all. The nursery only looks: stopped itself, it would have
+ * to rely on somebody to continue it, and would not see the caller end. */
+static void follow_host(nursery_state *state) {
+    if (stop_asked) {
+        stop_asked = false;
+        signal_groups(state, SIGSTOP);
+        state->stopped_ns = cfi_now_ns();
+    } else if (state->stopped_ns != 0 && cfi_now_ns() - state->stopped_ns >= STOPPED_LOOK_NS &&
+               !cfi_process_is_stopped(state->links->host)) {
+        signal_groups(state, SIGCONT);
+        state->stopped_ns = 0;
+    }
 }
 
 /* Both stay blocked but while the nursery sleeps, so none is missed and no call is interrupted. */
 static void set_signals(void) {
     static const int ignored[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGPIPE};
     sigset_t handled;
-    struct sigaction stop;
-    sigaction(SIGTSTP, NULL, &stop);
     for (int number = 1; number < NSIG; number++) {
         signal(number, SIG_DFL); /* EINVAL for KILL, STOP and libc's own */
     }
@@ -249,7 +250,7 @@ static void set_signals(void) {
         signal(ignored[i], SIG_IGN);
     }
     signal(SIGCHLD, on_signal);
-    signal(SIGTSTP, stop.sa_handler == SIG_IGN ? SIG_IGN : on_signal);
+    signal(SIGTSTP, on_signal);
     sigemptyset(&handled);
     sigaddset(&handled, SIGCHLD);
     sigaddset(&handled, SIGTSTP);
@@ -270,10 +271,12 @@ static bool host_is_gone(const cfi_nursery *links) {
     return getppid() != links->host;
 }
 
-static void wait_for_events(const cfi_nursery *links, bool refused) {
+static void wait_for_events(const nursery_state *state, bool refused) {
+    const cfi_nursery *links = state->links;
     struct pollfd files[] = {{.fd = links->host_pidfd, .events = POLLIN},
                              {.fd = links->command_file, .events = POLLIN}};
-    int patience_ms = refused ? FORK_RETRY_MS : cfi_pidfd_poll_ms(links->host_pidfd);
+    bool looks = refused || state->stopped_ns != 0;
+    int patience_ms = looks ? LOOK_MS : cfi_pidfd_poll_ms(links->host_pidfd);
     struct timespec patience = {.tv_nsec = patience_ms * 1000000L};
     sigset_t none;
     sigemptyset(&none);
@@ -291,11 +294,8 @@ _Noreturn void cfi_nursery_run(const cfi_nursery *nursery) {
         int error = fill_vacancies(&state);
         tell_result(&state, error);
         send_signals(&state);
-        if (stop_asked) {
-            stop_asked = 0;
-            stop_for_a_while(&state);
-        }
-        wait_for_events(nursery, error != 0);
+        follow_host(&state);
+        wait_for_events(&state, error != 0);
     }
     end(&state);
 }

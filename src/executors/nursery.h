@@ -30,7 +30,7 @@
  *
  * Each worker leads a process group of its own, so that what a task has started can be killed with
  * it: at SIGKILL, and when it has died of a signal itself. The terminal's signals reach the nursery
- * alone; it stops and continues the workers when it is itself stopped by Ctrl-Z and continued. */
+ * alone; at Ctrl-Z it stops the workers, and continues them when the caller goes on. */
 #ifndef EXECUTORS_NURSERY_H
 #define EXECUTORS_NURSERY_H
 

@@ -106,9 +106,9 @@ typedef struct cf_task_context cf_task_context;
 
 /* The work. `arg` holds arg_size bytes and `result` has room for result_size; both lie where they
  * were copied to or will be read from, are aligned to 8 bytes, and NULL where the size is 0.
- * `result` starts zeroed. Returns 0, or an error number of the task's own, which the future then
- * reports as CF_ETASK (and cf_exception_describe takes for an errno). In a process pool the work
- * runs in another process: see cf_process_pool_create. */
+ * `result` starts zeroed, unless the task is `unzeroed`. Returns 0, or an error number of the
+ * task's own, which the future then reports as CF_ETASK (and cf_exception_describe takes for an
+ * errno). In a process pool the work runs in another process: see cf_process_pool_create. */
 typedef int cf_task_fn(const void *arg, void *result, cf_task_context *ctx);
 
 /* What is to be done, as data. The same task may be submitted with other sizes each time: only
@@ -119,6 +119,8 @@ typedef struct cf_task {
     size_t arg_size;         /* bytes, at most CF_PAYLOAD_MAX */
     size_t result_size;      /* bytes, at most CF_PAYLOAD_MAX: all that the result may need */
     const char *result_type; /* shown in descriptions; NULL = "bytes" */
+    bool unzeroed; /* `result` is not zeroed before a run, nor `arg` before a stream asks its
+                                source: for large ones that are written anyway */
 } cf_task;
 
 unsigned cf_task_worker(const cf_task_context *ctx);  /* index of the worker, from 0 */
@@ -201,10 +203,12 @@ cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **ex
  * process ends in any way (exec is no end: it goes on then, and so do they).
  *
  * Signals: nursery and workers start with every handler at its default and no signal blocked; both
- * ignore SIGINT, SIGQUIT and SIGHUP (the caller decides what a Ctrl-C means), the nursery SIGTERM
- * too. The caller gets a SIGCHLD when the nursery ends; SIGCHLD may be ignored, and a wait() of the
- * caller's own may reap the nursery, without harm. Standard input of a worker is /dev/null; what a
- * task prints on stdout is flushed when the task (in a map, its chunk) returns.
+ * ignore SIGINT, SIGQUIT and SIGHUP (the caller decides what a Ctrl-C means), the nursery SIGTERM,
+ * the workers SIGTTIN and SIGTTOU too. Each worker leads a process group of its own; what a task
+ * has started in it is killed with the worker. Ctrl-Z stops the workers as long as it stops the
+ * caller. The caller gets a SIGCHLD when the nursery ends; SIGCHLD may be ignored, and a wait() of
+ * the caller's own may reap the nursery, without harm. Standard input of a worker is /dev/null;
+ * what a task prints on stdout is flushed when the task (in a map, its chunk) returns.
  *
  * The shared memory is anonymous (a memfd) and taken from the system by submit, which returns
  * CF_ENOMEM where the kernel refuses it; a memory cgroup kills instead of refusing. It is no
@@ -416,10 +420,10 @@ void cf_future_release(cf_future *future);
 typedef struct cf_stream cf_stream;
 
 /* Writes the next argument to `arg`, which has room for the task's arg_size bytes (NULL if that is
- * 0) and is zeroed, and returns true; or false when there are no more (or it cannot get at them:
- * what went wrong it keeps in its context), after which it is not called again. Called inside open
- * and next alone, on their caller's thread, with no lock of the library's held. It must not use the
- * stream. */
+ * 0) and is zeroed unless the task is `unzeroed`, and returns true; or false when there are no more
+ * (or it cannot get at them: what went wrong it keeps in its context), after which it is not called
+ * again. Called inside open and next alone, on their caller's thread, with no lock of the library's
+ * held. It must not use the stream. */
 typedef bool cf_source_fn(void *context, void *arg);
 
 typedef struct cf_stream_options {

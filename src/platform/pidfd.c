@@ -2,8 +2,11 @@
 
 #include "platform/clock.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 
 static int milliseconds_until(int64_t deadline_ns) {
     int64_t left_ns = deadline_ns - cfi_now_ns();
@@ -22,4 +25,16 @@ void cfi_process_await_end(pid_t pid, int64_t deadline_ns) {
            milliseconds_until(deadline_ns) > 0) { /* a zombie's time runs out */
         poll(NULL, 0, 1);
     }
+}
+
+/* "PID (NAME) STATE ...", and the name may hold anything. */
+bool cfi_process_is_stopped(pid_t pid) {
+    char path[32], text[256];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = file >= 0 ? read(file, text, sizeof text - 1) : -1;
+    close(file);
+    text[length > 0 ? length : 0] = '\0';
+    const char *name_end = strrchr(text, ')');
+    return name_end != NULL && strncmp(name_end, ") T", 3) == 0;
 }

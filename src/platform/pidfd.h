@@ -6,6 +6,7 @@
 
 #include "platform/descriptor.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -30,5 +31,8 @@ static inline int cfi_pidfd_poll_ms(int pidfd) {
 /* Waits until a process that need not be a child of ours has ended, a zombie or not, but at most
  * until the deadline (CLOCK_MONOTONIC). */
 void cfi_process_await_end(pid_t pid, int64_t deadline_ns);
+
+/* By SIGSTOP, SIGTSTP and the like. False where /proc does not tell. */
+bool cfi_process_is_stopped(pid_t pid);
 
 #endif

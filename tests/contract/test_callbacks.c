@@ -731,6 +731,53 @@ Test(callbacks, run_on_a_thread_that_takes_no_signals) {
     scene_close(&s);
 }
 
+/* A callback that stays inside until its gate opens; serial's is called inside the call that adds
+ * it, and that is on a thread of its own therefore. */
+typedef struct stay {
+    pthread_t thread;
+    cf_future *future;
+    counter inside;
+    counter gate;
+    cf_status status;
+} stay;
+
+static void stay_inside(cf_future *future, void *context) {
+    (void)future;
+    stay *w = context;
+    counter_add(&w->inside, 1);
+    counter_wait(&w->gate, 1);
+}
+
+static void *add_stay(void *arg) {
+    stay *w = arg;
+    w->status = cf_future_add_done_callback(w->future, stay_inside, w);
+    return NULL;
+}
+
+Test(callbacks, wait_for_one_that_is_going_on) {
+    scene s = scene_open(2);
+    entry entries[2];
+    stay w = {.future = submit(s.ex, &square_task, &(uint64_t){2})};
+    EXPECT(CF_OK, cf_future_result(w.future, LONG_WAIT, NULL));
+    cr_assert_eq(pthread_create(&w.thread, NULL, add_stay, &w), 0);
+    cr_assert(counter_wait(&w.inside, 1));
+    cf_future *f = submit(s.ex, &square_task, &(uint64_t){3}); /* tasks do not wait, */
+    EXPECT(CF_OK, cf_future_result(f, LONG_WAIT, NULL));
+    add(&s, &entries[0], f, 0);
+    add(&s, &entries[1], w.future, 1); /* and neither does who adds one */
+    spin_for(20 * MILLISECOND);
+    EXPECT_EQ(counter_get(&s.journal->called), 0);
+    counter_add(&w.gate, 1);
+    expect_called(&s, 2);
+    expect_in_order_of_adding(s.journal, 2);
+    cr_assert_eq(pthread_join(w.thread, NULL), 0);
+    EXPECT(CF_OK, w.status);
+    cf_future_release(f);
+    cf_future_release(w.future);
+    scene_close(&s);
+    expect_once_each(entries, 2);
+}
+
 typedef struct iteration {
     pthread_t thread;
     cf_future **futures;

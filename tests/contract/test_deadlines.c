@@ -391,7 +391,7 @@ static int run_sleeper(const void *arg, void *result, cf_task_context *ctx) {
     shared *m = *(shared *const *)arg;
     pid_t child = fork();
     if (child == 0) {
-        execlp("sleep", "sleep", "1000", (char *)NULL);
+        execlp("sleep", "sleep", "60", (char *)NULL);
         _exit(127);
     }
     atomic_store(&m->grandchild, child);

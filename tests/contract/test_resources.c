@@ -58,6 +58,74 @@ Test(resources, two_hundred_lives_leave_nothing) {
     }
 }
 
+/* ---- life after life ------------------------------------------------------------------------- */
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ADDRESS_SANITIZER 1
+#endif
+#endif
+
+enum {
+#ifdef ADDRESS_SANITIZER /* forks slowly, and keeps what was freed for a while */
+    LIVES = 100,
+    BYTES_A_LIFE = 1 << 20
+#else
+    LIVES = 1000,
+    BYTES_A_LIFE = 1 << 10
+#endif
+};
+
+static void count_call(cf_future *future, void *context) {
+    (void)future;
+    counter_add(context, 1);
+}
+
+/* With all that makes an executor start a thread of its own. */
+static void live_with_attendants(void) {
+    counter called = {0};
+    cf_executor *ex = create(1);
+    cf_future *f = NULL;
+    const cf_submit_options options = {.timeout_ns = LONG_WAIT};
+    EXPECT(CF_OK, cf_executor_submit_with(ex, &square_task, &(uint64_t){8}, &options, &f));
+    EXPECT(CF_OK, cf_future_add_done_callback(f, count_call, &called));
+    EXPECT_EQ(take(f), 64);
+    cf_executor_destroy(ex);
+    EXPECT_EQ(counter_get(&called), 1);
+}
+
+static void live_with_one_task(void) {
+    cf_executor *ex = create(1);
+    EXPECT_EQ(take(submit(ex, &square_task, &(uint64_t){8})), 64);
+    cf_executor_destroy(ex);
+}
+
+static void expect_lives_to_leave_nothing(void (*live)(void), size_t lives) {
+    for (size_t i = 0; i < lives / 10; i++) {
+        live();
+    }
+    const footprint before = footprint_now();
+    const size_t resident = resident_bytes();
+    for (size_t i = 0; i < lives; i++) {
+        live();
+    }
+    const size_t now = resident_bytes(), grown = now > resident ? now - resident : 0;
+    footprint_check(before);
+    cr_assert(grown < lives * BYTES_A_LIFE, "%zu bytes a life", grown / lives);
+}
+
+Test(resources, a_thousand_lives_of_one_task) {
+    expect_lives_to_leave_nothing(live_with_one_task, LIVES);
+}
+
+Test(resources, hundreds_of_lives_with_callback_and_time_limit) {
+    expect_lives_to_leave_nothing(live_with_attendants, LIVES / 2);
+}
+
+/* ---- tasks and memory ------------------------------------------------------------------------ */
+
 static void wave(cf_executor *ex, cf_future **futures, size_t n) {
     for (uint64_t i = 0; i < n; i++) {
         futures[i] = submit(ex, &square_task, &i);

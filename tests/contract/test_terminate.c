@@ -247,7 +247,7 @@ static int run_sleeper(const void *arg, void *result, cf_task_context *ctx) {
     family *m = *(family *const *)arg;
     pid_t child = fork();
     if (child == 0) {
-        execlp("sleep", "sleep", "1000", (char *)NULL);
+        execlp("sleep", "sleep", "60", (char *)NULL);
         _exit(127);
     }
     atomic_store(&m->grandchild, child);

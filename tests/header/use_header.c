@@ -13,7 +13,7 @@ static int run_half(const void *arg, void *result, cf_task_context *ctx) {
 int main(void) {
     const int arg = 42;
     int result = 0;
-    cf_task half_task = {"half", run_half, sizeof arg, sizeof result, "int"};
+    cf_task half_task = {"half", run_half, sizeof arg, sizeof result, "int", false};
     cf_executor *executor = NULL;
     cf_future *future = NULL;
     cf_status status = cf_serial_create(NULL, &executor);

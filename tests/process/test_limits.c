@@ -96,12 +96,9 @@ Test(limits, small_files) {
     EXPECT_HOST_OK(host_run(host_with_small_files, NULL)); /* and not killed by SIGXFSZ */
 }
 
-/* A pool that works, then meets the limit as it grows. */
+/* A pool that works, then meets the limit as it grows with arguments of so many bytes. */
 static int host_whose_files_stop_growing(void *context) {
-    (void)context;
-    enum {
-        N = 20000
-    };
+    const size_t size = *(const size_t *)context, most = ((size_t)80 << 20) / size;
     cf_executor *pool = NULL;
     HOST_CHECK(cf_process_pool_create(&(cf_pool_options){.max_workers = 2}, &pool) == CF_OK);
     cf_future *f = NULL;
@@ -114,12 +111,13 @@ static int host_whose_files_stop_growing(void *context) {
     limit.rlim_cur = 0;
     HOST_CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
     cf_task big = square_task;
-    static const unsigned char arg[PAGE] = {3};
-    big.arg_size = PAGE;
-    cf_future **futures = malloc(N * sizeof(cf_future *));
+    unsigned char *arg = calloc(1, size);
+    arg[0] = 3;
+    big.arg_size = size;
+    cf_future **futures = malloc(most * sizeof(cf_future *));
     size_t n = 0;
     cf_status status = CF_OK;
-    while (n < N && (status = cf_executor_submit(pool, &big, arg, &futures[n])) == CF_OK) {
+    while (n < most && (status = cf_executor_submit(pool, &big, arg, &futures[n])) == CF_OK) {
         n++;
     }
     HOST_CHECK(status == CF_OK || is_refusal(status));
@@ -131,7 +129,8 @@ static int host_whose_files_stop_growing(void *context) {
     free(futures);
     limit.rlim_cur = before;
     HOST_CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
-    HOST_CHECK(cf_executor_submit(pool, &square_task, &(uint64_t){2}, &f) == CF_OK);
+    HOST_CHECK(cf_executor_submit(pool, &big, arg, &f) == CF_OK); /* refused before, perhaps */
+    free(arg);
     HOST_CHECK(cf_future_result(f, LONG_WAIT, NULL) == CF_OK);
     cf_future_release(f);
     cf_executor_destroy(pool);
@@ -139,7 +138,10 @@ static int host_whose_files_stop_growing(void *context) {
 }
 
 Test(limits, files_that_stop_growing) {
-    EXPECT_HOST_OK(host_run(host_whose_files_stop_growing, NULL));
+    static size_t sizes[] = {PAGE, 1 << 20, CF_PAYLOAD_MAX};
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        EXPECT_HOST_OK(host_run(host_whose_files_stop_growing, &sizes[i]));
+    }
 }
 
 /* Limits on processes do not bind root, who therefore becomes somebody else. */

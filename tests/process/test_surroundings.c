@@ -30,7 +30,7 @@ static int run_look_at_signals(const void *arg, void *result, cf_task_context *c
     for (int s = 1; s < 32; s++) {
         struct sigaction action;
         sigaction(s, NULL, &action);
-        bool ignored = s == SIGINT || s == SIGQUIT || s == SIGHUP;
+        bool ignored = s == SIGINT || s == SIGQUIT || s == SIGHUP || s == SIGTTIN || s == SIGTTOU;
         bool right = action.sa_handler == (ignored ? SIG_IGN : SIG_DFL);
         if (sigismember(&blocked, s) || !right) {
             *(int *)result = s;
