@@ -106,11 +106,16 @@ static _Noreturn void worker_main(const nursery_state *state, unsigned worker) {
 
 static bool fork_worker(nursery_state *state, unsigned worker) {
     cfi_record *record = &state->links->queue->records[worker];
+    uint32_t vacant = CFI_VACANT;
+    if (!cfi_cas(&record->life, &vacant, CFI_FORKING)) {
+        return true; /* it is not needed any more */
+    }
     pid_t pid = fork();
     if (pid == 0) {
         worker_main(state, worker);
     }
     if (pid < 0) {
+        cfi_store_release(&record->life, CFI_VACANT);
         return false;
     }
     setpgid(pid, pid); /* here too: it may be killed before it came to that */

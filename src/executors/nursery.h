@@ -9,10 +9,14 @@
  * The caller's process and the nursery talk through shared words; an eventfd each way says "look".
  * Every word is level, not edge: who misses an event sees the word at the next look.
  *
- *      record.life   VACANT ──nursery forks──▶ ALIVE ──nursery reaps──▶ DEAD (exit_state is set)
- *                       ▲                                                │
- *                       └──── supervisor: judged, to be replaced ────────┤
- *                             supervisor: judged, not to be replaced ────┴──▶ GONE
+ *      record.life   VACANT ──nursery: FORKING──▶ ALIVE ──nursery reaps──▶ DEAD (exit_state is set)
+ *                     │ ▲                                                   │
+ *                     │ └──── supervisor: judged, to be replaced ───────────┤
+ *                     │       supervisor: judged, not to be replaced ───────┴──▶ GONE
+ *                     └────── supervisor: the pool is stopped and idle ────────▶ GONE
+ *
+ * (Nursery and supervisor leave VACANT by a CAS: a worker that is not needed any more is not forked,
+ * and one that was forked lives its life to the end.)
  *
  *      word             written by   says
  *      workers_wanted   caller       records below it are to be kept filled
@@ -40,6 +44,7 @@
 
 enum cfi_life {
     CFI_VACANT,
+    CFI_FORKING,
     CFI_ALIVE,
     CFI_DEAD,
     CFI_GONE

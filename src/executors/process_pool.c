@@ -120,17 +120,19 @@ static void settle_deaths(process_pool *self) {
     }
 }
 
-/* Of a stopped pool. Without tasks nobody waits for a worker that is still to be forked, and
- * perhaps cannot be; it is killed if it comes after all. */
+/* Of a stopped pool. Without tasks nobody waits for a worker that is still to be forked, and perhaps
+ * cannot be. */
 static bool all_gone(const process_pool *self) {
     bool idle = !cfi_queue_has_work(&self->base.queue);
+    bool all = true;
     for (unsigned i = 0; i < workers_wanted(self); i++) {
-        uint32_t life = cfi_load_acquire(&self->base.queue.records[i].life);
-        if (life != CFI_GONE && !(idle && life == CFI_VACANT)) {
-            return false;
+        _Atomic uint32_t *life = &self->base.queue.records[i].life;
+        uint32_t seen = CFI_VACANT;
+        if (!idle || !cfi_cas(life, &seen, CFI_GONE)) {
+            all = all && cfi_load_acquire(life) == CFI_GONE;
         }
     }
-    return true;
+    return all;
 }
 
 static void quit(process_pool *self) {
@@ -225,7 +227,7 @@ static cf_status await_first_worker(process_pool *self) {
     const cfi_record *record = &self->base.queue.records[0];
     for (;;) {
         uint32_t rounds = cfi_load_acquire(&control->spawn_rounds);
-        if (cfi_load_acquire(&record->life) != CFI_VACANT) {
+        if (cfi_load_acquire(&record->life) > CFI_FORKING) {
             return CF_OK;
         }
         if (cfi_load_acquire(&control->spawn_error) != 0) {

@@ -8,7 +8,7 @@ import termios
 import time
 import unittest
 
-from harness import (FAST, MAX, MEDIUM, NUMBERS, POOLS, PROC_POOL, PROGRAMS, SLOW, CliTest, Running, marked,
+from harness import (FAST, MAX, MEDIUM, NUMBERS, POOLS, PROC_POOL, PROGRAMS, SLOW, CliTest, Running, kill, marked,
                      parse_json_lines, run, scaled, seeded_random, signal_mask, state, wait_for)
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -209,11 +209,16 @@ class Harmless(CliTest):
                     self.check_success(program, running.finish(), NUMBERS, 2)
 
     def test_stopped_and_continued(self):
+        """As Ctrl-Z does it (in this session of its own the kernel would not stop the program for that):
+        the nursery passes it on and itself goes on."""
         numbers = [*FAST, *MEDIUM]
         with Running("proc_pool", "2", "-n", self.write(numbers)) as running:
             running.workers(2)
-            running.signal_group(signal.SIGSTOP)
-            wait_for("all to stop", lambda: {state(pid) for pid in marked(running.mark)} == {"T"})
+            nursery = running.nursery()
+            running.signal(signal.SIGSTOP)
+            kill(nursery, signal.SIGTSTP)
+            wait_for("all to stop",
+                     lambda: {state(pid) for pid in marked(running.mark) if pid != nursery} == {"T"})
             running.signal_group(signal.SIGCONT)
             self.check_success(PROC_POOL, running.finish(), numbers, 2)
 
