@@ -35,9 +35,7 @@ typedef struct chronicle {
     counter tasks; /* as the finalizers count them */
 } chronicle;
 
-enum {
-    NOBODY = UINT32_MAX
-};
+#define NOBODY UINT32_MAX
 
 static chronicle *chronicle_new(manner how, int number, unsigned worker) {
     chronicle *c = shared_alloc(sizeof *c);
