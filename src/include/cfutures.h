@@ -161,21 +161,28 @@ typedef void cf_finalizer_fn(void *context, unsigned worker, void *local);
 typedef struct cf_pool_options {
     unsigned max_workers; /* 0 = cf_cpu_count(NULL); at most CF_WORKERS_MAX; serial: 0 or 1 */
     bool record_times;    /* keep each task's times for cf_future_info (about 0.1 us a task) */
-    size_t arena_limit;   /* bytes for tasks, arguments and results together, at least 1 MiB (less
-                             is CF_EINVAL) and at most 256 GiB; more than fits is CF_ENOMEM from
-                             submit. 0 = 64 GiB: addresses, of which memory is taken as needed */
-    size_t max_pending;   /* most tasks that may be pending; 0 = no bound. Beyond it submit waits */
-    bool refuse_when_full; /* ... or returns CF_EFULL, as it always does inside a task of the same
-                              executor, which might wait for ever */
-    unsigned
-        max_tasks_per_worker; /* after so many (a chunk of a map is one) a worker is replaced: a
-                                      process by another, a thread by a new life of the same thread.
-                                      0 = no bound */
+
+    /* Bytes for tasks, arguments and results together, at least 1 MiB (less is CF_EINVAL) and at
+     * most 256 GiB; more than fits is CF_ENOMEM from submit. 0 = 64 GiB: addresses, of which memory
+     * is taken as needed. */
+    size_t arena_limit;
+
+    /* Most tasks that may be pending; 0 = no bound. Beyond it submit waits or, if it is to refuse,
+     * returns CF_EFULL; so it always does inside a task of the same executor, which might wait for
+     * ever. map and streams wait all the same. */
+    size_t max_pending;
+    bool refuse_when_full;
+
+    /* After so many tasks (a chunk of a map is one) a worker is replaced: a process by another, a
+     * thread by a new life of the same thread. 0 = no bound. */
+    unsigned max_tasks_per_worker;
+
     cf_initializer_fn *initializer; /* NULL = none */
     cf_finalizer_fn *finalizer;     /* NULL = none */
     void *context;                  /* for both */
-    const char *name; /* of the workers in ps and gdb: "NAME-0", cut to 15 characters; copied;
-                         NULL = "cf-worker" */
+
+    /* Of the workers in ps and gdb: "NAME-0", cut to 15 characters; copied. NULL = "cf-worker". */
+    const char *name;
 } cf_pool_options;
 
 /* Runs each task inside submit, on the caller's thread. */
@@ -223,19 +230,19 @@ cf_status cf_executor_submit(cf_executor *executor, const cf_task *task, const v
                              cf_future **future);
 
 typedef struct cf_submit_options {
-    unsigned
-        retries; /* how often the task is run again when its worker dies (not when it returns an
-                         error, nor when it is over its time): so it may run more than once. Where
-                         workers cannot die it has no effect. At most CF_RETRIES_MAX; default 0 */
-    int64_t
-        timeout_ns; /* how long one run may take, from its start; 0 or CF_FOREVER = as long as it
-                           likes. A run over its time is not run again: its future reports
-                           CF_EDEADLINE.
-                           process_pool: at once, and the worker is killed with its process group,
-                           and replaced. thread_pool: at once, and the task's flag is set
-                           (cf_task_cancelled); the thread is free when the task returns, until when
-                           destroy waits. serial: when the task returns, its flag set meanwhile.
-                           A run that returns late is over its time everywhere. */
+    /* How often the task is run again when its worker dies (not when it returns an error, nor when
+     * it is over its time): so it may run more than once. Where workers cannot die it has no
+     * effect. At most CF_RETRIES_MAX. */
+    unsigned retries;
+
+    /* How long one run may take, from its start; 0 or CF_FOREVER = as long as it likes. A run over
+     * its time is not run again: its future reports CF_EDEADLINE.
+     *   process_pool  at once; the worker is killed with its process group, and replaced
+     *   thread_pool   at once, and the task's flag is set (cf_task_cancelled); the thread is free
+     *                 when the task returns, until when destroy waits
+     *   serial        when the task returns, its flag being set meanwhile
+     * A run that returns late is over its time everywhere. */
+    int64_t timeout_ns;
 } cf_submit_options;
 
 cf_status cf_executor_submit_with(cf_executor *executor, const cf_task *task, const void *arg,
