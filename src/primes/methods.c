@@ -5,6 +5,8 @@
 const prime_method PRIME_METHODS[] = {
     {.name = "trial", .is_prime = is_prime_trial, .refute = refute_trial},
     {.name = "wheel", .is_prime = is_prime_wheel, .refute = refute_wheel},
+    {.name = "vector", .is_prime = is_prime_vector, .refute = refute_vector},
+    {.name = "bpsw", .is_prime = is_prime_64, .refute = NULL},
 };
 const size_t PRIME_METHODS_COUNT = sizeof PRIME_METHODS / sizeof PRIME_METHODS[0];
 

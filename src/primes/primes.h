@@ -1,4 +1,4 @@
-/* Is a number prime? Every number from 0 to 2^64-1, by trial division.
+/* Is a number prime? Every number from 0 to 2^64-1.
  *
  * A method is a row of PRIME_METHODS. All functions are pure: any thread or process may call them.
  */
@@ -39,6 +39,14 @@ bool refute_trial(uint64_t n, uint64_t from, uint64_t to);
 /* `wheel`: 2, 3, 5, then only divisors that none of these divides: 8 of every 30 instead of 15. */
 bool is_prime_wheel(uint64_t n);
 bool refute_wheel(uint64_t n, uint64_t from, uint64_t to);
+
+/* `vector`: the wheel's divisors, 64 at a time, by the kernel that kernel.h chooses. */
+bool is_prime_vector(uint64_t n);
+bool refute_vector(uint64_t n, uint64_t from, uint64_t to);
+
+/* `bpsw`: Baillie and Wagstaff's test, certain below 2^64 (bpsw.h says why). Many numbers at once are
+ * is_prime_batch.h's. */
+bool is_prime_64(uint64_t n);
 
 /* The greatest r with r * r <= n. */
 uint64_t prime_isqrt(uint64_t n);

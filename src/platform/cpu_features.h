@@ -1,0 +1,16 @@
+/* Which vector instructions may be used here: the processor has them, and the operating system
+ * saves their registers when it switches between threads. */
+#ifndef PLATFORM_CPU_FEATURES_H
+#define PLATFORM_CPU_FEATURES_H
+
+#include <stdbool.h>
+
+struct cfi_cpu_features {
+    bool avx2;
+    bool avx512_ifma; /* with AVX-512 F, BW, DQ and VL */
+};
+
+/* Asks the processor each time; always all false where it is no x86. */
+struct cfi_cpu_features cfi_cpu_features_read(void);
+
+#endif
