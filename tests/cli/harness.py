@@ -64,6 +64,17 @@ def is_prime(n):
     return True
 
 
+# What PRIMEPOOL_KERNEL may name, and the processor's features that each needs.
+KERNELS = {"portable": set(), "avx2": {"avx2"},
+           "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512ifma"}}
+
+
+def machine_has_kernel(kernel):
+    with open("/proc/cpuinfo") as file:
+        features = {word for line in file if line.startswith("flags") for word in line.split()}
+    return KERNELS[kernel] <= features
+
+
 def seeded_random():
     """A generator whose seed is printed, and taken from CF_TEST_SEED."""
     seed = os.environ.get("CF_TEST_SEED") or str(random.SystemRandom().randrange(2**32))

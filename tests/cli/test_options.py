@@ -3,11 +3,13 @@
 import re
 import unittest
 
-from harness import (FAST, MAX, MEDIUM, NUMBERS, POOLS, PROGRAMS, SEQUENTIAL, CliTest, is_prime, parse_json_lines, run,
-                     scaled, seeded_random)
+from harness import (FAST, KERNELS, MAX, MEDIUM, NUMBERS, POOLS, PROGRAMS, SEQUENTIAL, SLOW, CliTest, is_prime,
+                     machine_has_kernel, parse_json_lines, run, scaled, seeded_random)
 
 OPTIONS = {"order": "o", "method": "m", "split": "s", "numbers": "n", "retries": "R", "timeout": "t", "stats": "S", "json": "j",
            "help": "?", "usage": "", "version": "V"}
+DIVIDING = ("trial", "wheel", "vector")  # the methods that look for divisors
+METHODS = (*DIVIDING, "bpsw")
 SPLITTABLE = [*FAST, 49, 121, 169, 961, 1000003**2, 999983 * 1000003, *MEDIUM[:2]]
 
 
@@ -54,7 +56,7 @@ class Help(CliTest):
                 self.assertEqual(set(re.findall(r"--([a-z][a-z-]*)", result.out)), set(OPTIONS))
                 for short in filter(None, OPTIONS.values()):
                     self.assertIn(f" -{short},", result.out)
-                for word in ("map", "completed", "trial", "wheel"):
+                for word in ("map", "completed", *METHODS):
                     self.assertIn(word, result.out)
                 self.assertEqual("WORKERS" in result.out, program is not SEQUENTIAL)
 
@@ -107,24 +109,46 @@ class Order(CliTest):
 
 
 class Method(CliTest):
-    def test_wheel_answers_as_trial(self):
+    def test_every_program_and_method(self):
         numbers = list(range(1000)) + SPLITTABLE
         file = self.write(numbers)
         for program in PROGRAMS:
-            for method in ("trial", "wheel"):
+            for method in METHODS:
                 with self.subTest(program=program.name, method=method):
                     result = run(program.name, "-m", method, "-n", file, *program.argv(2))
                     self.check_success(program, result, numbers, 2)
 
-    def test_wheel_on_the_20_numbers(self):
-        self.check_success(SEQUENTIAL, run("sequential", "-m", "wheel"), NUMBERS, 1)
+    def test_on_the_20_numbers(self):
+        for method in ("wheel", "vector", "bpsw"):
+            with self.subTest(method=method):
+                self.check_success(SEQUENTIAL, run("sequential", "-m", method), NUMBERS, 1)
+
+    def test_the_greatest_numbers(self):
+        """The fast methods, on both sides of 2^53, above which doubles do not hold every integer."""
+        near_2_to_the_53 = [2**53 - 111, 2**53 + 5, 94906249**2, 94906297**2, MAX]
+        for method, numbers in (("vector", near_2_to_the_53), ("bpsw", [*near_2_to_the_53, *SLOW])):
+            file = self.write(numbers)
+            with self.subTest(method=method):
+                result = run("threads", "-m", method, "-n", file, "2")
+                self.check_success(POOLS[0], result, numbers, 2)
+
+    def test_every_kernel(self):
+        numbers = [*FAST, *SPLITTABLE]
+        file = self.write(numbers)
+        for kernel in filter(machine_has_kernel, KERNELS):
+            for program in PROGRAMS:
+                for split in ([], ["--split"]):
+                    with self.subTest(kernel=kernel, program=program.name, split=split):
+                        result = run(program.name, "-mvector", *split, "-n", file, *program.argv(2),
+                                     env={"PRIMEPOOL_KERNEL": kernel})
+                        self.check_success(program, result, numbers, 2)
 
     def test_random_numbers(self):
         generator = seeded_random()
         numbers = [generator.randrange(2**generator.randrange(1, 41)) for _ in range(scaled(300))]
         file = self.write(numbers)
-        for method in ("trial", "wheel"):
-            for split in ([], ["--split"]):
+        for method in METHODS:
+            for split in ([], ["--split"]) if method in DIVIDING else ([],):
                 with self.subTest(method=method, split=split):
                     result = run("threads", "-m", method, *split, "-n", file, "3")
                     self.check_success(POOLS[0], result, numbers, 3)
@@ -135,7 +159,7 @@ class Split(CliTest):
         numbers = list(range(150)) + SPLITTABLE
         file = self.write(numbers)
         for program in PROGRAMS:
-            for method in ("trial", "wheel"):
+            for method in DIVIDING:
                 for workers in (1, 2, 7) if program is not SEQUENTIAL else (1,):
                     with self.subTest(program=program.name, method=method, workers=workers):
                         result = run(program.name, "-s", "-m", method, "-n", file, *program.argv(workers))
@@ -145,7 +169,7 @@ class Split(CliTest):
         """The square of a prime has but one divisor: lost between two parts, it would be missed."""
         squares = [n * n for n in range(3, 14000) if is_prime(n)]
         file = self.write(squares)
-        for method in ("trial", "wheel"):
+        for method in DIVIDING:
             for program in (SEQUENTIAL, POOLS[0]):
                 with self.subTest(program=program.name, method=method):
                     result = run(program.name, "-s", "-m", method, "-n", file, *program.argv(2))

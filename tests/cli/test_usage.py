@@ -3,7 +3,7 @@
 import re
 import unittest
 
-from harness import POOLS, PROGRAMS, SEQUENTIAL, CliTest, run
+from harness import KERNELS, POOLS, PROGRAMS, SEQUENTIAL, CliTest, machine_has_kernel, run
 
 BAD_WORKERS = ["0", "-1", "-5", "-12", "1025", "abc", "1.5", "", " 4", "4 ", "+4", "0x4", "4x", "99999999999999999999",
                "-99999999999999999999", "18446744073709551617", "2147483649"]
@@ -35,10 +35,10 @@ class Workers(CliTest):
 
 
 class Options(CliTest):
-    def check_each(self, argv, message):
+    def check_each(self, argv, message, env=None):
         for program in PROGRAMS:
-            with self.subTest(program=program.name, argv=argv):
-                self.check_failure(program, run(program.name, *argv), 2, message)
+            with self.subTest(program=program.name, argv=argv, env=env):
+                self.check_failure(program, run(program.name, *argv, env=env), 2, message)
 
     def test_unknown(self):
         for option in ("--nonsense", "-Z", "--split=yes", "--json=1"):
@@ -58,10 +58,26 @@ class Options(CliTest):
         self.check_each(["-o", "x"], ".*order.*map.*completed")
 
     def test_method(self):
-        for value in ("vector", "bpsw", "auto", "", "Trial", "tri", "trial "):
+        for value in ("auto", "", "Trial", "tri", "trial ", "vectors", "BPSW"):
             self.check_each([f"--method={value}"], rf".*method.*{re.escape(value)}")
-        self.check_each(["-m", "x"], ".*method.*trial.*wheel")
-        self.check_each(["--split", "--method=bpsw"], ".*(method|split)")
+        self.check_each(["-m", "x"], ".*method.*trial.*wheel.*vector.*bpsw")
+
+    def test_split_needs_divisors(self):
+        for argv in (["--split", "--method=bpsw"], ["--method=bpsw", "--split"], ["-mbpsw", "-s"]):
+            self.check_each(argv, ".*--split.*--method=bpsw")
+
+    def test_kernel(self):
+        for value in ("", "x", "AVX2", "avx", "avx512 ", "portable,avx2"):
+            for argv in ([], ["--method=vector"], ["--split"]):
+                self.check_each(argv, rf".*PRIMEPOOL_KERNEL.*'{re.escape(value)}'.*portable",
+                                env={"PRIMEPOOL_KERNEL": value})
+
+    def test_kernel_that_the_machine_lacks(self):
+        lacking = [kernel for kernel in KERNELS if not machine_has_kernel(kernel)]
+        for kernel in lacking:
+            self.check_each([], rf".*PRIMEPOOL_KERNEL.*'{kernel}'.*portable", env={"PRIMEPOOL_KERNEL": kernel})
+        if not lacking:
+            self.skipTest("this machine has every kernel")
 
     def test_retries(self):
         for value in BAD_RETRIES:
