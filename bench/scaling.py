@@ -29,7 +29,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 POOLS = ("thread_pool", "proc_pool")
 PROGRAMS = ("threads", "procs", *POOLS)
 LONG_REPEAT = 20
-SPLIT_METHODS = ("trial", "wheel")
+SPLIT_METHODS = ("trial", "wheel", "vector")
 
 GOAL_OF_BOUND = 0.98      # of what list scheduling allows, 20 numbers
 GOAL_LONG_SPEEDUP = 1.97  # of 2, the list 20 times over
@@ -78,8 +78,16 @@ def peer_plan(settings):
 
 def split_plan(settings):
     cases = [case for method in SPLIT_METHODS for program in POOLS
-             for case in (Case(program, 1, method), Case(program, 2, method, split=True))]
+             for case in split_cases(program, method)]
     return alternating(cases, settings["pairs"])
+
+
+def split_cases(program, method):
+    """1 worker without --split, 2 with. Once over, `vector` is through the list before the workers'
+    start has ceased to count."""
+    repeat = LONG_REPEAT if method == "vector" else 1
+    return (Case(program, 1, method, repeat=repeat),
+            Case(program, 2, method, split=True, repeat=repeat))
 
 
 PLANS = {"sweep": sweep_plan, "pairs": pairs_plan, "long": long_plan, "peer": peer_plan,
@@ -206,8 +214,7 @@ def peer_rows(journal):
 def split_rows(journal):
     for method in SPLIT_METHODS:
         for program in POOLS:
-            pairs = journal.pairs("split", Case(program, 1, method),
-                                  Case(program, 2, method, split=True))
+            pairs = journal.pairs("split", *split_cases(program, method))
             yield from ratio_row(f"{program} --split, {method}, 2 workers / even share",
                                  [two["wall"] * 2 / sum(one["elapsed"]) for one, two in pairs],
                                  f"<= {GOAL_SPLIT}", lambda ratio: ratio <= GOAL_SPLIT)

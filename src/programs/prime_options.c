@@ -2,6 +2,7 @@
 
 #include "primes/primes.h"
 #include "programs/command_line.h"
+#include "programs/kernel_variable.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,8 +16,13 @@ static const struct argp_option OPTIONS[] = {
      .key = 'o',
      .arg = "map|completed",
      .doc = "Print results in the order of submission, or as they are completed"},
-    {.name = "method", .key = 'm', .arg = "trial|wheel", .doc = "How a number is tested (trial)"},
-    {.name = "split", .key = 's', .doc = "Spread the divisors of each number over all workers"},
+    {.name = "method",
+     .key = 'm',
+     .arg = "trial|wheel|vector|bpsw",
+     .doc = "How a number is tested (trial)"},
+    {.name = "split",
+     .key = 's',
+     .doc = "Spread the divisors of each number over all workers; bpsw has none"},
     {.name = "numbers",
      .key = 'n',
      .arg = "FILE",
@@ -69,9 +75,22 @@ static bool parse_order(struct argp_state *state, const char *text) {
 static size_t parse_method(struct argp_state *state, const char *text) {
     size_t method = prime_method_find(text);
     if (method == PRIME_METHODS_COUNT) {
-        argp_error(state, "--method: method '%s' is not in this build, only trial and wheel", text);
+        argp_error(state,
+                   "--method: method '%s' is not in this build, only trial, wheel, vector and bpsw",
+                   text);
     }
     return method;
+}
+
+/* What no value shows to be wrong by itself. */
+static void check_together(struct argp_state *state) {
+    const prime_options *options = ((const parse_input *)state->input)->options;
+    const prime_method *method = &PRIME_METHODS[options->method];
+    if (options->split && method->refute == NULL) {
+        argp_error(state, "--split: --method=%s looks for no divisors that could be spread",
+                   method->name);
+    }
+    kernel_variable_check(state);
 }
 
 static error_t parse_option(int key, char *text, struct argp_state *state) {
@@ -106,6 +125,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state) {
         return 0;
     case ARGP_KEY_ARG:
         parse_workers(state, text);
+        return 0;
+    case ARGP_KEY_END:
+        check_together(state);
         return 0;
     default:
         if (!command_line_is_negative(key, text, word, sizeof word)) {
