@@ -17,7 +17,8 @@ typedef struct map_call {
 } map_call;
 
 /* Where an argument is a multiple of 8 bytes, a chunk's lie as the array's do. */
-static size_t fill_from_array(void *context, unsigned char *args, size_t most) {
+static cf_source_answer fill_from_array(void *context, unsigned char *args, size_t most,
+                                        size_t *filled) {
     map_call *map = context;
     size_t size = map->task->arg_size;
     size_t left = map->count - map->sent;
@@ -28,7 +29,8 @@ static size_t fill_from_array(void *context, unsigned char *args, size_t most) {
                size * together);
     }
     map->sent += count;
-    return count;
+    *filled = count;
+    return count < most ? CF_SOURCE_END : CF_SOURCE_ITEM;
 }
 
 static void note(map_call *map, size_t item, const cf_exception *exception) {

@@ -227,7 +227,7 @@ static cf_status wait_for_others(cf_stream *stream, int64_t deadline_ns) {
     return CF_OK;
 }
 
-/* The next items out of the source. False when there are none, or no memory for them now. */
+/* The next items out of the source. False when there are no more of them now, or no memory. */
 static bool take_chunk(cf_stream *stream, size_t most) {
     uint64_t block = take_block(stream, most);
     cfi_piece *piece = block != 0 ? add_piece(stream, NULL, stream->taken, most) : NULL;
@@ -243,8 +243,11 @@ static bool take_chunk(cf_stream *stream, size_t most) {
         return false;
     }
     piece->block = block;
-    size_t count = stream->fill(stream->context, cfi_chunk_args(header_in(stream, block)), most);
-    stream->ended = count < most;
+    size_t count = 0;
+    cf_source_answer answer =
+        stream->fill(stream->context, cfi_chunk_args(header_in(stream, block)), most, &count);
+    stream->ended = answer == CF_SOURCE_END;
+    stream->later = answer == CF_SOURCE_LATER;
     if (count == 0) {
         drop(stream, piece);
         return false;
@@ -252,7 +255,7 @@ static bool take_chunk(cf_stream *stream, size_t most) {
     piece->count = (uint32_t)count;
     stream->taken += count;
     submit_piece(stream, piece);
-    return true;
+    return answer == CF_SOURCE_ITEM;
 }
 
 /* What may be taken now: a whole chunk; less only to fill the first window up. */
@@ -373,8 +376,10 @@ cf_status cfi_stream_next_piece(cf_stream *stream, int64_t deadline_ns, cfi_piec
             status = cfi_watch_set_next(&stream->set, deadline_ns, &watch);
         } else if (stream->unsent.first != NULL) {
             status = wait_for_others(stream, deadline_ns);
+        } else if (stream->refused != CF_OK) {
+            status = stream->refused;
         } else {
-            status = stream->refused != CF_OK ? stream->refused : CF_EEXHAUSTED;
+            status = stream->later ? CF_ELATER : CF_EEXHAUSTED;
         }
         if (status != CF_OK) {
             return status;
@@ -540,19 +545,21 @@ void cf_stream_close(cf_stream *stream) {
 
 /* ---- the public stream, item by item --------------------------------------------------------- */
 
-static size_t fill_from_source(void *context, unsigned char *args, size_t most) {
+static cf_source_answer fill_from_source(void *context, unsigned char *args, size_t most,
+                                         size_t *count) {
     cf_stream *stream = context;
     size_t size = stream->task.arg_size;
-    for (size_t i = 0; i < most; i++) {
-        void *arg = size > 0 ? args + cfi_chunk_step(size) * i : NULL;
+    for (; *count < most; ++*count) {
+        void *arg = size > 0 ? args + cfi_chunk_step(size) * *count : NULL;
         if (size > 0 && !stream->task.unzeroed) {
             memset(arg, 0, cfi_chunk_step(size));
         }
-        if (!stream->source(stream->source_context, arg)) {
-            return i;
+        cf_source_answer answer = stream->source(stream->source_context, arg);
+        if (answer != CF_SOURCE_ITEM) {
+            return answer;
         }
     }
-    return most;
+    return CF_SOURCE_ITEM;
 }
 
 cf_status cf_stream_open(cf_executor *executor, const cf_task *task, cf_source_fn *source,

@@ -25,9 +25,11 @@
 #include "cfutures/chunk.h"
 #include "cfutures/watch.h"
 
-/* Writes the arguments of up to `most` items to `args`, in steps of 8 bytes; returns how many:
- * fewer only at the end. */
-typedef size_t cfi_fill_fn(void *context, unsigned char *args, size_t most);
+/* Writes the arguments of up to `most` items to `args`, in steps of 8 bytes; sets *count to how many.
+ * Fewer if there are no more (CF_SOURCE_END) or none right now (CF_SOURCE_LATER); else
+ * CF_SOURCE_ITEM. */
+typedef cf_source_answer cfi_fill_fn(void *context, unsigned char *args, size_t most,
+                                     size_t *count);
 
 typedef struct cfi_piece {
     cfi_watch watch;  /* its slot: of the chunk under way, or of the results; NULL = no results */
@@ -65,6 +67,7 @@ struct cf_stream {
     uint64_t taken; /* items, from the source */
     uint64_t handed_out;
     bool ended;              /* the source */
+    bool later;              /* the source had nothing when it was last asked */
     cf_status refused;       /* why no more can be submitted; CF_OK = more can */
     cf_status lacking;       /* what the unsent pieces wait for: CF_ENOMEM or CF_EFULL */
     int64_t until_ns;        /* waits until then for room among pending tasks; 0 = not at all */
@@ -87,7 +90,7 @@ cf_status cfi_stream_create(cf_executor *executor, const cf_task *task, cfi_fill
 void cfi_stream_top_up(cf_stream *stream);
 
 /* Waits for the next piece whose items are ready to be read, in the stream's order. CF_OK,
- * CF_ETIMEDOUT, CF_EDEADLOCK, CF_EEXHAUSTED or why it ended before its source. */
+ * CF_ETIMEDOUT, CF_ELATER, CF_EDEADLOCK, CF_EEXHAUSTED or why it ended before its source. */
 cf_status cfi_stream_next_piece(cf_stream *stream, int64_t deadline_ns, cfi_piece **piece);
 
 /* All items of the piece have been read: makes room for others. */

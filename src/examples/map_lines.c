@@ -56,17 +56,17 @@ static int count_line(const void *arg, void *result, cf_task_context *ctx) {
     return 0;
 }
 
-static bool next_line(void *context, void *arg) {
+static cf_source_answer next_line(void *context, void *arg) {
     reader *r = context;
     errno = 0;
     ssize_t n = getline(&r->line, &r->room, r->file);
     if (n < 0) {
         r->error = feof(r->file) ? 0 : errno ? errno : EIO;
-        return false;
+        return CF_SOURCE_END;
     }
     *(place *)arg = (place){r->at, (size_t)n - (r->line[n - 1] == '\n')};
     r->at += n;
-    return true;
+    return CF_SOURCE_ITEM;
 }
 
 int main(int argc, char **argv) {

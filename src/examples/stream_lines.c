@@ -33,8 +33,8 @@ static const cf_task COUNT_WORDS = {
 };
 
 /* The source: called in this thread, whenever there is room for one more line. */
-static bool read_line(void *context, void *arg) {
-    return fgets(arg, sizeof(line), context) != NULL;
+static cf_source_answer read_line(void *context, void *arg) {
+    return fgets(arg, sizeof(line), context) != NULL ? CF_SOURCE_ITEM : CF_SOURCE_END;
 }
 
 static void must(cf_status status, const char *what) {

@@ -88,7 +88,8 @@ extern "C" {
     X(CF_EFULL, "as many tasks are pending as may be")                                             \
     X(CF_EUNSUPPORTED, "this executor cannot do that")                                             \
     X(CF_EFORKED, "made by another process, before a fork")                                        \
-    X(CF_EEXHAUSTED, "nothing is left")
+    X(CF_EEXHAUSTED, "nothing is left")                                                            \
+    X(CF_ELATER, "there is nothing yet")
 
 typedef enum cf_status {
 #define CF_STATUS_ENUM(name, message) name,
@@ -426,12 +427,18 @@ void cf_future_release(cf_future *future);
  * an item over its time. A stream must be closed before its executor is destroyed. */
 typedef struct cf_stream cf_stream;
 
+typedef enum cf_source_answer {
+    CF_SOURCE_END,  /* there are no more, or it cannot get at them: what went wrong it keeps in its
+                       context. It is not called again */
+    CF_SOURCE_ITEM, /* `arg` is the next argument */
+    CF_SOURCE_LATER /* none right now: it is asked again at the next call of next. For what comes in
+                       through a pipe: to wait for it here would keep back what is already done */
+} cf_source_answer;
+
 /* Writes the next argument to `arg`, which has room for the task's arg_size bytes (NULL if that is
- * 0) and is zeroed unless the task is `unzeroed`, and returns true; or false when there are no more
- * (or it cannot get at them: what went wrong it keeps in its context), after which it is not called
- * again. Called inside open and next alone, on their caller's thread, with no lock of the library's
- * held. It must not use the stream. */
-typedef bool cf_source_fn(void *context, void *arg);
+ * 0) and is zeroed unless the task is `unzeroed`. Called inside open and next alone, on their
+ * caller's thread, with no lock of the library's held. It must not use the stream. */
+typedef cf_source_answer cf_source_fn(void *context, void *arg);
 
 typedef struct cf_stream_options {
     bool as_completed;  /* hand items out as they are done, not in the source's order */
@@ -462,7 +469,8 @@ typedef struct cf_stream_item {
 } cf_stream_item;
 
 /* Waits for the next item, and tops the window up. CF_OK: an item was handed out, whatever became
- * of it. CF_ETIMEDOUT. CF_EEXHAUSTED: there are no more. CF_ESHUTDOWN, CF_EBROKEN and the like: no
+ * of it. CF_ETIMEDOUT. CF_ELATER, at once: none is under way, and the source has none right now.
+ * CF_EEXHAUSTED: there are no more. CF_ESHUTDOWN, CF_EBROKEN and the like: no
  * more could be submitted, and all that were have been handed out. CF_EDEADLOCK, CF_EFORKED. */
 cf_status cf_stream_next(cf_stream *stream, int64_t timeout_ns, cf_stream_item *item);
 

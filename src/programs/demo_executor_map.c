@@ -37,13 +37,13 @@ typedef struct range {
     unsigned end;
 } range;
 
-static bool give_number(void *context, void *arg) {
+static cf_source_answer give_number(void *context, void *arg) {
     range *numbers = context;
     if (numbers->next == numbers->end) {
-        return false;
+        return CF_SOURCE_END;
     }
     *(unsigned *)arg = numbers->next++;
-    return true;
+    return CF_SOURCE_ITEM;
 }
 
 int main(int argc, char **argv) {

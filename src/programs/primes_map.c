@@ -32,13 +32,13 @@ static const cf_task IS_PRIME = {
 };
 
 /* One number for each call. */
-static bool give_number(void *context, void *arg) {
+static cf_source_answer give_number(void *context, void *arg) {
     size_t *given = context;
     if (*given == COUNT) {
-        return false;
+        return CF_SOURCE_END;
     }
     *(uint64_t *)arg = PRIMES[(*given)++];
-    return true;
+    return CF_SOURCE_ITEM;
 }
 
 int main(int argc, char **argv) {

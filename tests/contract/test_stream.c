@@ -17,17 +17,17 @@ typedef struct numbers {
     uint64_t window;     /* 0 = do not check */
 } numbers;
 
-static bool next_number(void *context, void *arg) {
+static cf_source_answer next_number(void *context, void *arg) {
     numbers *n = context;
     cr_assert(n->window == 0 || n->given - n->handed_out < n->window,
               "%llu given, %llu handed out, window %llu", (unsigned long long)n->given,
               (unsigned long long)n->handed_out, (unsigned long long)n->window);
     cr_assert(*(uint64_t *)arg == 0, "the argument is not zeroed");
     if (n->given == n->end) {
-        return false;
+        return CF_SOURCE_END;
     }
     *(uint64_t *)arg = n->given++;
-    return true;
+    return CF_SOURCE_ITEM;
 }
 
 static uint64_t mixed(uint64_t n) {
@@ -125,9 +125,9 @@ static int run_nothing(const void *arg, void *result, cf_task_context *ctx) {
     return arg != NULL || result != NULL;
 }
 
-static bool ten_times(void *context, void *arg) {
+static cf_source_answer ten_times(void *context, void *arg) {
     cr_assert(arg == NULL);
-    return (*(int *)context)++ < 10;
+    return (*(int *)context)++ < 10 ? CF_SOURCE_ITEM : CF_SOURCE_END;
 }
 
 Test(stream, neither_arguments_nor_results) {
@@ -190,10 +190,10 @@ typedef struct deadly {
 
 static unsigned deadly_times;
 
-static bool next_deadly(void *context, void *arg) {
+static cf_source_answer next_deadly(void *context, void *arg) {
     numbers *n = context;
     *(deadly *)arg = (deadly){.n = n->given, .times = deadly_times};
-    return n->given++ < n->end;
+    return n->given++ < n->end ? CF_SOURCE_ITEM : CF_SOURCE_END;
 }
 
 static int run_deadly(const void *arg, void *result, cf_task_context *ctx) {
@@ -286,9 +286,9 @@ Test(stream, an_item_over_its_time_costs_no_other) {
 
 /* ---- ending early ----------------------------------------------------------------------------- */
 
-static bool next_blocker(void *context, void *arg) {
+static cf_source_answer next_blocker(void *context, void *arg) {
     *(blocker *)arg = *(const blocker *)context;
-    return true;
+    return CF_SOURCE_ITEM;
 }
 
 Test(stream, closing_cancels_what_has_not_begun) {
@@ -395,14 +395,14 @@ Test(stream, an_arena_too_small_for_the_window_only_makes_it_wait) {
 
 static cf_executor *source_executor;
 
-static bool computed_number(void *context, void *arg) {
+static cf_source_answer computed_number(void *context, void *arg) {
     numbers *n = context;
     if (n->given == n->end) {
-        return false;
+        return CF_SOURCE_END;
     }
     uint64_t value = n->given++;
     *(uint64_t *)arg = take(submit(source_executor, &square_task, &value));
-    return true;
+    return CF_SOURCE_ITEM;
 }
 
 Test(stream, the_source_may_use_the_same_executor) {

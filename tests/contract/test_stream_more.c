@@ -15,14 +15,14 @@ typedef struct numbers {
     uint64_t window;     /* 0 = do not check */
 } numbers;
 
-static bool next_number(void *context, void *arg) {
+static cf_source_answer next_number(void *context, void *arg) {
     numbers *n = context;
     cr_assert(n->window == 0 || n->given - n->handed_out < n->window);
     if (n->given == n->end) {
-        return false;
+        return CF_SOURCE_END;
     }
     *(uint64_t *)arg = n->given++;
-    return true;
+    return CF_SOURCE_ITEM;
 }
 
 static cf_stream *open_stream(cf_executor *ex, const cf_task *task, cf_source_fn *source,
@@ -154,12 +154,12 @@ Test(stream_more, an_item_that_never_returns_costs_no_other) {
 
 /* ---- waiting ---------------------------------------------------------------------------------- */
 
-static bool next_blocker(void *context, void *arg) {
+static cf_source_answer next_blocker(void *context, void *arg) {
     numbers *n = ((void **)context)[0];
     blocker *b = arg;
     *b = *(const blocker *)((void **)context)[1];
     b->value = n->given;
-    return n->given++ < n->end;
+    return n->given++ < n->end ? CF_SOURCE_ITEM : CF_SOURCE_END;
 }
 
 /* A wait that ran out has lost nothing. */
@@ -263,6 +263,90 @@ Test(stream_more, big_results_in_the_least_arena) {
         cf_stream_close(stream);
     }
     cf_executor_destroy(ex);
+}
+
+/* ---- a source that has nothing right now ------------------------------------------------------ */
+
+/* Gives what has come so far: `source.end` grows. */
+static cf_source_answer next_that_has_come(void *context, void *arg) {
+    numbers *n = context;
+    if (n->given == n->end) {
+        return n->window == n->end ? CF_SOURCE_END : CF_SOURCE_LATER;
+    }
+    *(uint64_t *)arg = n->given++;
+    return CF_SOURCE_ITEM;
+}
+
+static int run_add_one(const void *arg, void *result, cf_task_context *ctx) {
+    (void)ctx;
+    *(uint64_t *)result = *(const uint64_t *)arg + 1;
+    return 0;
+}
+
+static const cf_task add_one_task = {
+    .run = run_add_one, .arg_size = sizeof(uint64_t), .result_size = sizeof(uint64_t)};
+
+/* All that has come is handed out, however it fits into chunks; then the wait, though for ever, ends
+ * at once; and the stream goes on when more has come. */
+Test(stream_more, a_source_may_have_nothing_yet) {
+    enum {
+        N = 60
+    };
+    cf_executor *ex = create(2);
+    for (size_t chunk = 1; chunk <= 4; chunk += 3) {
+        for (int completed = 0; completed < 2; completed++) {
+            numbers source = {.window = N};
+            bool seen[N] = {false};
+            cf_stream *stream = open_stream(
+                ex, &add_one_task, next_that_has_come, &source,
+                (cf_stream_options){.window = 8, .chunk = chunk, .as_completed = completed != 0});
+            cf_stream_item item;
+            for (uint64_t more = 1; source.end < N; more++) {
+                EXPECT(CF_ELATER, cf_stream_next(stream, CF_FOREVER, &item));
+                EXPECT(CF_ELATER, cf_stream_next(stream, 0, &item));
+                const uint64_t handed_out = source.end;
+                source.end = source.end + more < N ? source.end + more : N;
+                for (uint64_t i = handed_out; i < source.end; i++) {
+                    EXPECT(CF_OK, cf_stream_next(stream, LONG_WAIT, &item));
+                    EXPECT_EQ(*(const uint64_t *)item.result, item.index + 1);
+                    cr_assert(item.index < source.end && !seen[item.index]);
+                    cr_assert(completed || item.index == i);
+                    seen[item.index] = true;
+                }
+            }
+            EXPECT(CF_EEXHAUSTED, cf_stream_next(stream, CF_FOREVER, &item));
+            cf_stream_close(stream);
+        }
+    }
+    cf_executor_destroy(ex);
+}
+
+static cf_source_answer next_blocker_then_later(void *context, void *arg) {
+    const cf_source_answer answer = next_blocker(context, arg);
+    return answer == CF_SOURCE_END ? CF_SOURCE_LATER : answer;
+}
+
+/* What is under way is waited for, whatever the source says meanwhile. */
+Test(stream_more, a_source_without_an_item_ends_no_wait) {
+    NEEDS(runs_beside_caller);
+    counter *counters = shared_alloc(3 * sizeof *counters);
+    cf_executor *ex = create(2);
+    blocker b = {.begun = &counters[0], .gate = &counters[1], .ran = &counters[2]};
+    numbers source = {.end = 1};
+    void *context[] = {&source, &b};
+    cf_stream *stream = open_stream(ex, &blocker_task, next_blocker_then_later, context,
+                                    (cf_stream_options){.window = 6, .chunk = 1});
+    cf_stream_item item;
+    for (int i = 0; i < 100; i++) {
+        EXPECT(CF_ETIMEDOUT, cf_stream_next(stream, 0, &item));
+    }
+    counter_add(&counters[1], 1);
+    EXPECT(CF_OK, cf_stream_next(stream, CF_FOREVER, &item));
+    EXPECT_EQ(item.index, 0);
+    EXPECT(CF_ELATER, cf_stream_next(stream, CF_FOREVER, &item));
+    cf_stream_close(stream);
+    cf_executor_destroy(ex);
+    shared_free(counters, 3 * sizeof *counters);
 }
 
 /* ---- what is left ----------------------------------------------------------------------------- */

@@ -36,10 +36,10 @@ typedef struct numbers {
     uint64_t next, end;
 } numbers;
 
-static bool next_number(void *context, void *arg) {
+static cf_source_answer next_number(void *context, void *arg) {
     numbers *n = context;
     *(uint64_t *)arg = n->next;
-    return n->next++ < n->end;
+    return n->next++ < n->end ? CF_SOURCE_ITEM : CF_SOURCE_END;
 }
 
 static uint64_t mixed(uint64_t n) {

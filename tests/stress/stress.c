@@ -332,13 +332,13 @@ static void play_nested(player *p) {
     cf_future_release(f);
 }
 
-static bool next_number(void *context, void *arg) {
+static cf_source_answer next_number(void *context, void *arg) {
     uint64_t *next = context;
     if (*next == BATCH) {
-        return false;
+        return CF_SOURCE_END;
     }
     *(uint64_t *)arg = (*next)++;
-    return true;
+    return CF_SOURCE_ITEM;
 }
 
 static void play_stream(player *p) {
