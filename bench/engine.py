@@ -111,10 +111,12 @@ class Journal:
         """Runs the plan (a list); `run` takes a case (a dataclass), returns a dict of figures."""
         for position, (number, case) in enumerate(plan):
             show_progress(f"{part}: run {position + 1} of {len(plan)}: {case}")
-            figures = run(case)
-            self.samples.append({"part": part, "round": number,
-                                 "case": dataclasses.asdict(case), **figures})
+            self.add(part, number, case, run(case))
         show_progress("")
+
+    def add(self, part, number, case, figures):
+        self.samples.append({"part": part, "round": number, "case": dataclasses.asdict(case),
+                             **figures})
 
     def of(self, part, case):
         """The samples of one case, by round."""

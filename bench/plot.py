@@ -1,12 +1,14 @@
-"""Draws panels of curves with gnuplot, as PNG and as SVG."""
+"""Draws panels of curves, or clusters of bars, with gnuplot, as PNG and as SVG."""
 
 import dataclasses
+import math
 import subprocess
 
 from engine import BenchError
 
 # Okabe and Ito's palette: told apart by colour-blind readers too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+BAR_COLOURS = ("#999999", *COLOURS)
 POINT_TYPES = range(4, 4 + len(COLOURS))
 GREYS = ("#888888", "#000000", "#888888")
 
@@ -32,12 +34,31 @@ class Panel:
     curves: list
 
 
+@dataclasses.dataclass(frozen=True)
+class Bars:
+    y_label: str
+    clusters: list  # their names, from left to right
+    series: dict    # title: a value for each cluster, None where there is none
+
+
 def draw(title, panels, stem):
     """Writes stem.png and stem.svg; returns their paths."""
+    return write(panels_script(title, panels), stem)
+
+
+def draw_bars(title, bars, stem):
+    """The same for bars, with a logarithmic axis: a bar's length tells less than its number."""
+    return write(bars_script(title, bars), stem)
+
+
+def write(body, stem):
     paths = []
     for ending, terminal in TERMINALS.items():
         path = stem.with_suffix("." + ending)
-        run_gnuplot(script(title, panels, terminal, path))
+        run_gnuplot("\n".join([f"set terminal {terminal}", f"set output {quoted(path)}",
+                               "set grid ytics lc rgb '#dddddd'", "set border 3",
+                               "set tics nomirror out", "set key below Left reverse samplen 3",
+                               *body, ""]))
         paths.append(path)
     return paths
 
@@ -51,11 +72,8 @@ def run_gnuplot(text):
         raise BenchError(f"no picture: gnuplot: {done.stderr.strip()}")
 
 
-def script(title, panels, terminal, path):
-    lines = [f"set terminal {terminal}", f"set output {quoted(path)}",
-             "set yrange [0:*]", "set offsets graph 0, 0, graph 0.05, 0",
-             "set grid ytics lc rgb '#dddddd'", "set border 3", "set tics nomirror out",
-             "set key below Left reverse samplen 3", "set bmargin 8",
+def panels_script(title, panels):
+    lines = ["set yrange [0:*]", "set offsets graph 0, 0, graph 0.05, 0", "set bmargin 8",
              f"set multiplot layout 1,{len(panels)} title {quoted(title)} font ',14'"]
     measured = {curve.title: None for panel in panels for curve in panel.curves
                 if curve.style == "measured"}
@@ -63,7 +81,7 @@ def script(title, panels, terminal, path):
              for title, colour, point_type in zip(measured, COLOURS, POINT_TYPES)}
     for number, panel in enumerate(panels):
         lines += panel_script(panel, f"$panel{number}_", marks)
-    return "\n".join([*lines, "unset multiplot", ""])
+    return [*lines, "unset multiplot"]
 
 
 def panel_script(panel, prefix, marks):
@@ -89,6 +107,40 @@ def line_style(curve, point_type):
     return {"measured": f"with linespoints pt {point_type} ps 0.8",
             "level": "with lines",
             "bound": "with lines dt 3"}[curve.style]
+
+
+def bars_script(title, bars):
+    width = 0.86 / len(bars.series)
+    lines, plots = [], []
+    for number, (name, values) in enumerate(bars.series.items()):
+        left = (number - (len(bars.series) - 1) / 2) * width
+        rows = [f"{cluster + left:.4f} {value:.6f} {three_digits(value)}"
+                for cluster, value in enumerate(values) if value is not None]
+        lines += [f"$bars{number} << EOD", *rows, "EOD"]
+        plots += [f"$bars{number} using 1:2 with boxes fc rgb '{BAR_COLOURS[number]}' "
+                  f"title {quoted(name)}",
+                  f"$bars{number} using 1:2:3 with labels rotate left offset 0,0.4 font ',10' "
+                  "notitle"]
+    names = ", ".join(f"{quoted(name)} {place}" for place, name in enumerate(bars.clusters))
+    return [*lines, f"set title {quoted(title)} font ',14'", f"set ylabel {quoted(bars.y_label)}",
+            f"set boxwidth {width:.4f}", "set style fill solid 1 noborder", "set logscale y",
+            f"set yrange [{log_range(bars)}]",
+            f"set xrange [-0.5:{len(bars.clusters) - 0.5}]", f"set xtics ({names})",
+            "plot " + ", ".join(plots)]
+
+
+def log_range(bars):
+    """From the power of ten below the least value, with room for a number above the greatest."""
+    values = [value for row in bars.series.values() for value in row if value is not None]
+    return f"{10 ** math.floor(math.log10(min(values)))}:{max(values) * 3}"
+
+
+def three_digits(value):
+    """
+    >>> [three_digits(value) for value in (4162.6, 85.89, 3.864)]
+    ['4163', '85.9', '3.86']
+    """
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def quoted(text):

@@ -12,20 +12,18 @@ Every figure is a median; every ratio is taken round by round, then its median. 
 met is said and is no failure; a program that fails or answers wrongly is.
 """
 
-import argparse
-import os
-import pathlib
 import random
 import sys
 import time
 
+import command_line
 import plot
-from engine import (BenchError, Journal, Disturbance, alternating, machine_facts, shuffled,
-                    show_progress, spread)
+from command_line import at_least
+from engine import Journal, Disturbance, alternating, machine_facts, shuffled, spread
 from prime_programs import DESCENDING, PEER_KINDS, Case, PrimePrograms
+from report import print_machine, print_ratios, print_table, ratio_row
 from schedule import makespan, speedup_bound
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 POOLS = ("thread_pool", "proc_pool")
 PROGRAMS = ("threads", "procs", *POOLS)
 LONG_REPEAT = 20
@@ -36,8 +34,6 @@ GOAL_LONG_SPEEDUP = 1.97  # of 2, the list 20 times over
 GOAL_ALIKE = 0.02         # threads and processes differ by no more
 GOAL_PEER = 8.0           # times as fast as CPython's process pool
 GOAL_SPLIT = 1.05         # times an even share of the work
-
-NOISY = 0.03  # of the machine's time taken by others: more than the goals' margins
 
 
 # ---- what is measured --------------------------------------------------------------------------
@@ -94,7 +90,8 @@ PLANS = {"sweep": sweep_plan, "pairs": pairs_plan, "long": long_plan, "peer": pe
          "split": split_plan}
 
 
-def measure(journal, programs, settings):
+def measure(journal, programs):
+    settings = journal.document["settings"]
     disturbance = Disturbance()
     for part in settings["parts"]:
         plan = list(PLANS[part](settings))
@@ -115,30 +112,13 @@ def measure(journal, programs, settings):
 
 
 def report(journal):
-    report_machine(journal)
-    report_sweep(journal)
-    rows = [*pair_rows(journal), *alike_rows(journal), *long_rows(journal), *peer_rows(journal),
-            *split_rows(journal)]
-    if rows:
-        print_table("Ratios, round by round",
-                    ["what", "rounds", "median", "quartiles", "goal", ""], rows)
-    report_schedules(journal)
-
-
-def report_machine(journal):
-    machine, settings = journal.document["machine"], journal.document["settings"]
-    print(f"{machine['cpu']}, {machine['cores']:g} usable cores, kernel {machine['kernel']}, "
-          f"{machine['system']}")
-    print(f"compiler {machine['compiler']}, CPython {machine['python']}, seed {settings['seed']}")
-    stolen, others = machine.get("stolen_share", 0), machine.get("others_share", 0)
-    print(f"load at the start {machine['load_at_start']}; meanwhile other programs used {others:.1%} "
-          f"of this machine, its hypervisor took {stolen:.1%}")
-    if stolen + others > NOISY:
-        print("That is too much: do not judge by these figures.")
-    if machine["cores"] < 2:
+    print_machine(journal)
+    if journal.document["machine"]["cores"] < 2:
         print("Fewer than 2 cores: no speed-up can be had here, and its goals cannot be met.")
-    if not journal.document["complete"]:
-        print("The run did not end: these are the figures until then.")
+    report_sweep(journal)
+    print_ratios([*pair_rows(journal), *alike_rows(journal), *long_rows(journal),
+                  *peer_rows(journal), *split_rows(journal)])
+    report_schedules(journal)
 
 
 def median_wall(journal, part, case):
@@ -220,16 +200,6 @@ def split_rows(journal):
                                  f"<= {GOAL_SPLIT}", lambda ratio: ratio <= GOAL_SPLIT)
 
 
-def ratio_row(what, ratios, goal="", is_met=None, form="{:.3f}"):
-    """The table's row, or none where nothing was measured."""
-    if not ratios:
-        return
-    figures = spread(ratios)
-    verdict = "" if is_met is None else "met" if is_met(figures.median) else "not met"
-    quartiles = f"{form.format(figures.first_quartile)} .. {form.format(figures.third_quartile)}"
-    yield [what, str(figures.count), form.format(figures.median), quartiles, goal, verdict]
-
-
 def report_schedules(journal):
     """Tells a slow executor from a slow machine.
 
@@ -251,15 +221,6 @@ def report_schedules(journal):
     if rows:
         print_table("Where the rest goes, 2 workers (medians)",
                     ["what", "rounds", "lost by the executor", "numbers slower than with 1"], rows)
-
-
-def print_table(title, header, rows):
-    widths = [max(map(len, column)) for column in zip(header, *rows)]
-    print(f"\n{title}")
-    for row in [header, *rows]:
-        first, *others = [(cell, width) for cell, width in zip(row, widths)]
-        cells = [first[0].ljust(first[1])] + [cell.rjust(width) for cell, width in others]
-        print("  " + "  ".join(cells).rstrip())
 
 
 # ---- the picture -------------------------------------------------------------------------------
@@ -323,26 +284,15 @@ QUICK = {"rounds": 1, "peer_rounds": 1, "peer_workers": [1, 2], "pairs": 4, "lon
 QUICK_WORKERS = (1, 2, 3, 4, 8, 12, 16, 20)
 
 
-def at_least(least):
-    def count(text):
-        value = int(text)
-        if value < least:
-            raise ValueError
-        return value
-    return count
-
-
 def count_list(text):
     return sorted({at_least(1)(item) for item in text.split(",")})
 
 
 def parse_arguments(arguments):
-    parser = argparse.ArgumentParser(prog="scaling", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line.parser("scaling", __doc__,
+                                 "less of everything: some 3 minutes instead of 25")
+    command_line.add_parts(parser, PLANS)
     add = parser.add_argument
-    add("--quick", action="store_true", help="less of everything: some 3 minutes instead of 25")
-    add("--only", action="append", choices=PLANS, metavar="PART",
-        help=f"only this part ({', '.join(PLANS)}); may be given again")
     add("--rounds", type=at_least(1), metavar="N", help="rounds of the sweep (5; quick: 1)")
     add("--max-workers", type=at_least(1), default=20, metavar="N",
         help="workers in the sweep go up to N (20)")
@@ -353,13 +303,6 @@ def parse_arguments(arguments):
         help="rounds of CPython in the sweep (2; 1)")
     add("--peer-workers", type=count_list, metavar="LIST",
         help="CPython's workers in the sweep (1,2,4; 1,2)")
-    add("--seed", type=int, help="for the sweep's order (default: a new one, which is printed)")
-    add("--bin", type=pathlib.Path, default=ROOT / "build" / "release" / "bin", metavar="DIR",
-        help="where the programs are (build/release/bin)")
-    add("--output", type=pathlib.Path, default=ROOT / "bench" / "results", metavar="DIR",
-        help="where scaling.json, .png and .svg go (bench/results)")
-    add("--from", dest="journal", type=pathlib.Path, metavar="FILE",
-        help="measure nothing: report and draw the JSON of an earlier run")
     return parser.parse_args(arguments)
 
 
@@ -370,53 +313,19 @@ def settings_of(options):
     settings["workers"] = [count for count in sweep if count <= options.max_workers]
     settings["peer_workers"] = [count for count in settings["peer_workers"]
                                 if count <= options.max_workers]
-    settings["seed"] = random.randrange(10**6) if options.seed is None else options.seed
-    settings["parts"] = [part for part in PLANS if part in (options.only or PLANS)]
+    settings["seed"] = command_line.seed_of(options)
+    settings["parts"] = command_line.parts_of(options, PLANS)
     return settings
 
 
-def measured_journal(options):
-    """A journal and what stopped it early, if anything did: what was measured till then is kept."""
-    settings = settings_of(options)
+def begin(options):
     programs = PrimePrograms(options.bin)
-    journal = Journal.begin("scaling", settings, machine_facts(programs.path("proc_pool")))
+    journal = Journal.begin("scaling", settings_of(options),
+                            machine_facts(programs.path("proc_pool")))
     journal.document["numbers"] = list(programs.verdicts)
-    try:
-        measure(journal, programs, settings)
-    except (BenchError, KeyboardInterrupt) as problem:
-        show_progress("")
-        return journal, problem
-    return journal, None
-
-
-def run(options):
-    problem = None
-    options.output.mkdir(parents=True, exist_ok=True)
-    stem = options.output / "scaling"
-    if options.journal:
-        journal = Journal.load(options.journal)
-    else:
-        journal, problem = measured_journal(options)
-        if journal.samples:
-            journal.save(stem.with_suffix(".json"))
-    report(journal)
-    for path in draw(journal, stem):
-        print(f"picture: {os.path.relpath(path)}", file=sys.stderr)
-    if problem:
-        raise problem
-
-
-def main():
-    try:
-        run(parse_arguments(sys.argv[1:]))
-    except (BenchError, OSError) as error:
-        print(f"scaling: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("scaling: interrupted", file=sys.stderr)
-        return 130
-    return 0
+    return journal, programs
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command_line.main("scaling", parse_arguments(sys.argv[1:]), begin, measure, report,
+                               draw))

@@ -85,6 +85,7 @@ provide() {
     missing=
     "$1"
     [ -z "$missing" ] || fail "installed, and still not usable (is CC right?):$missing"
+    installed=yes
 }
 
 # ---- configure and build -------------------------------------------------------------------------
@@ -100,7 +101,7 @@ is_configured() {
         grep -sqxF "CMAKE_HOME_DIRECTORY:INTERNAL=$root" "$1/CMakeCache.txt"
 }
 
-# build PRESET TARGET...
+# build PRESET TARGET...: where something was installed it looks again for what it did not find before.
 build() {
     preset=$1
     directory=$root/build/$preset
@@ -109,6 +110,8 @@ build() {
         cmake_is_new_enough || fail "needs CMake 3.25 or newer, and this is $version"
         say "configuring build/$preset"
         logged cmake --fresh --preset "$preset"
+    elif [ -n "${installed-}" ]; then
+        logged cmake --preset "$preset"
     fi
     # A dry run leaves out what CMake generates, unless it is asked for by name.
     case $(ninja -C "$directory" -n build.ninja "$@" 2>&1) in

@@ -1,0 +1,44 @@
+"""What every bench of this folder reports alike: the machine, tables, goals and their verdicts."""
+
+from engine import spread
+
+NOISY = 0.03  # of the machine's time taken by others: more than the goals' margins
+
+
+def print_machine(journal):
+    machine, settings = journal.document["machine"], journal.document["settings"]
+    print(f"{machine['cpu']}, {machine['cores']:g} usable cores, kernel {machine['kernel']}, "
+          f"{machine['system']}")
+    print(f"compiler {machine['compiler']}, CPython {machine['python']}, seed {settings['seed']}")
+    stolen, others = machine.get("stolen_share", 0), machine.get("others_share", 0)
+    print(f"load at the start {machine['load_at_start']}; meanwhile other programs used "
+          f"{others:.1%} of this machine, its hypervisor took {stolen:.1%}")
+    if stolen + others > NOISY:
+        print("That is too much: do not judge by these figures.")
+    if not journal.document["complete"]:
+        print("The run did not end: these are the figures until then.")
+
+
+def print_ratios(rows):
+    if rows:
+        print_table("Ratios, round by round",
+                    ["what", "rounds", "median", "quartiles", "goal", ""], rows)
+
+
+def ratio_row(what, ratios, goal="", is_met=None, form="{:.3f}"):
+    """The row for print_ratios, or none where nothing was measured."""
+    if not ratios:
+        return
+    figures = spread(ratios)
+    verdict = "" if is_met is None else "met" if is_met(figures.median) else "not met"
+    quartiles = f"{form.format(figures.first_quartile)} .. {form.format(figures.third_quartile)}"
+    yield [what, str(figures.count), form.format(figures.median), quartiles, goal, verdict]
+
+
+def print_table(title, header, rows):
+    widths = [max(map(len, column)) for column in zip(header, *rows)]
+    print(f"\n{title}")
+    for row in [header, *rows]:
+        first, *others = [(cell, width) for cell, width in zip(row, widths)]
+        cells = [first[0].ljust(first[1])] + [cell.rjust(width) for cell, width in others]
+        print("  " + "  ".join(cells).rstrip())
