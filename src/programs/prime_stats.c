@@ -45,10 +45,12 @@ static cf_worker_stats *read_workers(cf_executor *executor, unsigned count) {
 void prime_stats_end(prime_stats *stats, cf_executor *executor, int64_t work_ns) {
     stats->wall_ns += monotonic_ns();
     stats->work_ns = work_ns;
-    stats->executor = cf_executor_kind(executor);
-    cf_executor_stats(executor, &stats->tasks);
-    stats->workers = read_workers(executor, stats->tasks.workers);
-    cf_executor_destroy(executor);
+    if (executor != NULL) {
+        stats->executor = cf_executor_kind(executor);
+        cf_executor_stats(executor, &stats->tasks);
+        stats->workers = read_workers(executor, stats->tasks.workers);
+        cf_executor_destroy(executor);
+    }
     stats->cpu_ns += measure_cpu(&stats->peak_rss_kb);
 }
 

@@ -20,7 +20,8 @@ typedef struct prime_stats {
 void prime_stats_begin(prime_stats *stats);
 
 /* Takes an executor that has been shut down, and destroys it: the processor time of worker
- * processes is known only then. */
+ * processes is known only then. NULL: there was none, and the caller says who worked (`executor`,
+ * tasks.max_workers). */
 void prime_stats_end(prime_stats *stats, cf_executor *executor, int64_t work_ns);
 void prime_stats_free(prime_stats *stats);
 

@@ -3,7 +3,8 @@
 #   cmake -DROOT=<checkout> -P check_layout.cmake
 #
 # Each folder of src may include what its row names: folders of src, the public header, and of the
-# system's headers those of the C standard ("c") or all ("os"). A bare name is a file beside the
+# system's headers those of the C standard ("c"), these and the number libraries ("numbers"), or all
+# ("os"). A bare name is a file beside the
 # includer. Every violation is listed; one is enough to fail.
 cmake_minimum_required(VERSION 3.25)
 
@@ -13,7 +14,7 @@ set(rules
   "platform  | platform                   | yes    | os"
   "cfutures  | cfutures platform          | yes    | c "
   "executors | executors cfutures platform| yes    | os"
-  "primes    | primes platform            | no     | c "
+  "primes    | primes platform            | no     | numbers"
   "download  | download platform          | yes    | os"
   "programs  | programs primes download   | yes    | os"
   "examples  |                            | yes    | os")
@@ -21,6 +22,8 @@ set(rules
 set(c_headers assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal
   stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time
   uchar wchar wctype)
+
+set(numbers_headers gmp flint/fmpz primesieve)
 
 set(top_level CHANGELOG.md CMakeLists.txt CMakePresets.json LICENSE README.md bench data src tests)
 set(top_level_dotted .ci .clang-format .clang-tidy .editorconfig .github .gitignore)
@@ -43,7 +46,8 @@ function(check_include file folder allowed public system header)
       if(NOT public STREQUAL "yes")
         complain("${fault}")
       endif()
-    elseif(system STREQUAL "c" AND NOT stem IN_LIST c_headers)
+    elseif(NOT system STREQUAL "os" AND NOT stem IN_LIST c_headers
+           AND NOT (system STREQUAL "numbers" AND stem IN_LIST numbers_headers))
       complain("${fault}")
     endif()
   elseif(name MATCHES "\\.\\.")

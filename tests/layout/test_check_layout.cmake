@@ -19,7 +19,7 @@ function(make_tree)
        "#include <cfutures.h>\n#include <string.h>\n")
   file(WRITE "${tree}/src/executors/serial.c"
        "#include \"executors/x.h\"\n#include \"cfutures/queue.h\"\n#include <pthread.h>\n")
-  file(WRITE "${tree}/src/primes/trial.c" "#include \"primes/primes.h\"\n#include <math.h>\n")
+  file(WRITE "${tree}/src/primes/trial.c" "#include \"primes/primes.h\"\n#include <math.h>\n#include <gmp.h>\n")
   file(WRITE "${tree}/src/programs/procs.c"
        "#include \"primes/primes.h\"\n#include \"programs/x.h\"\n#include \"beside.h\"\n"
        "#include <cfutures.h>\n#include <argp.h>\n")
@@ -55,6 +55,8 @@ foreach(bad
     "cfutures|  #  include <linux/futex.h>"
     "cfutures|#include \"../executors/serial.h\""
     "cfutures|#include \"missing.h\""
+    "cfutures|#include <gmp.h>"
+    "primes|#include <unistd.h>"
     "platform|#include \"cfutures/queue.h\""
     "platform|#include \"executors/serial.h\""
     "executors|#include \"primes/primes.h\""

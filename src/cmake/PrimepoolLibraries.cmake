@@ -1,0 +1,37 @@
+# Libraries that do what is theirs to do. Each is optional: where it is missing, or switched off by
+# PRIMEPOOL_<NAME>=OFF, the build leaves out what needs it, and a program that is asked for that says so.
+#
+#   gmp          numbers from 2^64 on; probable primes
+#   flint        proofs of primality; what tests and benches compare with
+#   primesieve   all primes of an interval
+#
+# Makes a target of that name for each that is there.
+include_guard(GLOBAL)
+
+# primepool_library(NAME HEADER)
+function(primepool_library name header)
+  string(TOUPPER ${name} upper)
+  option(PRIMEPOOL_${upper} "Use ${name} where it is installed" ON)
+  if(PRIMEPOOL_${upper})
+    find_path(${upper}_INCLUDE_DIR ${header})
+    find_library(${upper}_LIBRARY ${name})
+    mark_as_advanced(${upper}_INCLUDE_DIR ${upper}_LIBRARY)
+    if(${upper}_INCLUDE_DIR AND ${upper}_LIBRARY)
+      add_library(${name} UNKNOWN IMPORTED GLOBAL)
+      set_target_properties(
+        ${name} PROPERTIES IMPORTED_LOCATION "${${upper}_LIBRARY}" INTERFACE_INCLUDE_DIRECTORIES
+                                                                   "${${upper}_INCLUDE_DIR}")
+      return()
+    endif()
+  endif()
+  message(STATUS "Without ${name}")
+endfunction()
+
+primepool_library(gmp gmp.h)
+primepool_library(primesieve primesieve.h)
+if(TARGET gmp)
+  primepool_library(flint flint/ulong_extras.h)
+  if(TARGET flint)
+    set_target_properties(flint PROPERTIES INTERFACE_LINK_LIBRARIES gmp)
+  endif()
+endif()

@@ -1,0 +1,345 @@
+#include "programs/check_block.h"
+
+#include "primes/is_prime_batch.h"
+#include "primes/is_prime_big.h"
+#include "primes/primes.h"
+#include "programs/monotonic.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- what a worker has ------------------------------------------------------------------------ */
+
+#define BATCH 16384 /* numbers that are tested together: the batch test likes thousands */
+
+typedef struct scratch {
+    const check_settings *settings;
+    size_t count;
+    uint64_t n[BATCH];
+    uint32_t start[BATCH], length[BATCH];
+    uint8_t verdict[BATCH]; /* check_verdict */
+    size_t big_count;
+    uint32_t big[BATCH]; /* which of them are from 2^64 on */
+    size_t invalid_count;
+    uint32_t invalid[]; /* of the whole block: where they start */
+} scratch;
+
+static size_t most_tokens(const check_settings *settings) {
+    return settings->block_limit / 2 + 1;
+}
+
+int check_worker_begin(void *settings, unsigned worker, void **local) {
+    (void)worker;
+    scratch *s = malloc(sizeof *s + most_tokens(settings) * sizeof s->invalid[0]);
+    if (s == NULL) {
+        return ENOMEM;
+    }
+    s->settings = settings;
+    *local = s;
+    return 0;
+}
+
+void check_worker_end(void *settings, unsigned worker, void *local) {
+    (void)settings;
+    (void)worker;
+    is_prime_big_forget();
+    free(local);
+}
+
+/* ---- parsing ---------------------------------------------------------------------------------- */
+
+size_t check_most_token(size_t max_digits) {
+    return max_digits + sizeof "+0x" - 1;
+}
+
+size_t check_next_token(const number_block *block, size_t *at) {
+    size_t start = *at;
+    while (start < block->length && token_is_blank(block->text[start])) {
+        start++;
+    }
+    size_t end = start;
+    while (end < block->length && !token_is_blank(block->text[end])) {
+        end++;
+    }
+    *at = start;
+    return end - start;
+}
+
+static void take(scratch *s, size_t start, size_t end, uint64_t value) {
+    s->start[s->count] = (uint32_t)start;
+    s->length[s->count] = (uint32_t)(end - start);
+    s->n[s->count++] = value;
+}
+
+/* What the fast way does not understand. */
+static size_t take_token(scratch *s, const number_block *block, size_t at) {
+    const size_t length = check_next_token(block, &at);
+    const number_token t = token_read(block->text + at, length, s->settings->max_digits);
+    switch (t.kind) {
+    case TOKEN_SMALL:
+        take(s, at, at + length, t.value);
+        break;
+    case TOKEN_BIG:
+        s->big[s->big_count++] = (uint32_t)s->count;
+        take(s, at, at + length, 0);
+        break;
+    case TOKEN_INVALID:
+    case TOKEN_LONG:
+        s->invalid[s->invalid_count++] = (uint32_t)at;
+        break;
+    }
+    return at + length;
+}
+
+/* The next numbers from `at` on, as many as fit into a batch; returns where it stopped. */
+static size_t parse(scratch *s, const number_block *block, size_t at) {
+    s->count = s->big_count = 0;
+    while (at < block->length && s->count < BATCH) {
+        const char *text = block->text + at;
+        if (token_is_blank(*text)) {
+            at++;
+            continue;
+        }
+        uint64_t value;
+        const char *end = token_read_plain(text, &value);
+        if (end == NULL) {
+            at = take_token(s, block, at);
+        } else {
+            const size_t next = at + (size_t)(end - text);
+            take(s, at, next, value);
+            at = next + 1;
+        }
+    }
+    return at;
+}
+
+/* ---- testing ---------------------------------------------------------------------------------- */
+
+static const char *why_not_big(const check_settings *settings) {
+    return settings->method != CHECK_BY_BATCH ? "error: this method ends at 2^64-1"
+           : settings->prove
+               ? "error: a proof above 2^64-1 needs FLINT and GMP, which this build lacks"
+               : "error: above 2^64-1 needs GMP, which this build lacks";
+}
+
+static bool can_test_big(const check_settings *settings) {
+    return settings->method == CHECK_BY_BATCH && is_prime_big_available(settings->prove);
+}
+
+static check_verdict test_big(const scratch *s, const char *text, size_t length) {
+    static const check_verdict MEANS[] = {[PRIME_COMPOSITE] = CHECK_COMPOSITE,
+                                          [PRIME_PRIME] = CHECK_PRIME,
+                                          [PRIME_PROBABLE] = CHECK_PROBABLE_PRIME};
+    if (!can_test_big(s->settings)) {
+        return CHECK_FAILED;
+    }
+    const number_token t = token_read(text, length, s->settings->max_digits);
+    return MEANS[is_prime_big(t.digits, t.length, t.base, s->settings->prove)];
+}
+
+static void test(scratch *s, const number_block *block) {
+    if (s->settings->method == CHECK_BY_BATCH) {
+        is_prime_batch(s->n, s->count, s->verdict);
+    } else {
+        const prime_method *method = &PRIME_METHODS[s->settings->method];
+        for (size_t i = 0; i < s->count; i++) {
+            s->verdict[i] = method->is_prime(s->n[i]) ? CHECK_PRIME : CHECK_COMPOSITE;
+        }
+    }
+    for (size_t b = 0; b < s->big_count; b++) {
+        const uint32_t i = s->big[b];
+        s->verdict[i] = (uint8_t)test_big(s, block->text + s->start[i], s->length[i]);
+    }
+}
+
+/* ---- formatting ------------------------------------------------------------------------------- */
+
+typedef struct ending {
+    char text[16];
+    size_t length;
+} ending;
+
+#define ENDING(words)                                                                              \
+    { .text = words, .length = sizeof words - 1 }
+
+static const ending VERDICT_ENDINGS[] = {
+    [CHECK_COMPOSITE] = ENDING(" composite\n"),
+    [CHECK_PRIME] = ENDING(" prime\n"),
+    [CHECK_PROBABLE_PRIME] = {" probable-prime\n", 16},
+};
+
+#define SHORT 32 /* bytes that are copied whatever a token's length, which is faster than to ask */
+
+/* More is written than counts, within the slack. */
+static char *put_token(char *to, const char *token, size_t length) {
+    memcpy(to, token, SHORT);
+    if (length > SHORT) {
+        memcpy(to, token, length);
+    }
+    return to + length;
+}
+
+static char *put_failure(char *to, const scratch *s, const char *token, size_t length,
+                         const cf_task_context *context) {
+    return to + check_failure_line(s->settings->format, token, length, why_not_big(s->settings),
+                                   (int)cf_task_worker(context), cf_task_attempt(context), to);
+}
+
+static char *format_verdicts(char *to, const scratch *s, const number_block *block,
+                             const cf_task_context *context) {
+    for (size_t i = 0; i < s->count; i++) {
+        const char *token = block->text + s->start[i];
+        if (s->verdict[i] == CHECK_FAILED) {
+            to = put_failure(to, s, token, s->length[i], context);
+            continue;
+        }
+        const ending *end = &VERDICT_ENDINGS[s->verdict[i]];
+        to = put_token(to, token, s->length[i]);
+        memcpy(to, end->text, sizeof end->text);
+        to += end->length;
+    }
+    return to;
+}
+
+static char *format_numbers(char *to, const scratch *s, const number_block *block,
+                            const cf_task_context *context) {
+    for (size_t i = 0; i < s->count; i++) {
+        const char *token = block->text + s->start[i];
+        if (!(s->settings->shown >> s->verdict[i] & 1)) {
+            continue;
+        }
+        if (s->verdict[i] == CHECK_FAILED) {
+            to = put_failure(to, s, token, s->length[i], context);
+            continue;
+        }
+        to = put_token(to, token, s->length[i]);
+        *to++ = '\n';
+    }
+    return to;
+}
+
+static char *put(char *to, const char *text) {
+    const size_t length = strlen(text);
+    memcpy(to, text, length);
+    return to + length;
+}
+
+/* elapsed: each number's share of the time that its batch took. */
+static char *format_json(char *to, const scratch *s, const number_block *block,
+                         const cf_task_context *context, int64_t batch_ns) {
+    char end[128];
+    snprintf(end, sizeof end, ",\"elapsed\":%.9f,\"worker\":%u,\"attempts\":%u}\n",
+             (double)batch_ns / 1e9 / (double)s->count, cf_task_worker(context),
+             cf_task_attempt(context));
+    for (size_t i = 0; i < s->count; i++) {
+        static const char *const PRIME[] = {
+            [CHECK_COMPOSITE] = "\",\"prime\":false",
+            [CHECK_PRIME] = "\",\"prime\":true",
+            [CHECK_PROBABLE_PRIME] = "\",\"prime\":true,\"probable\":true",
+        };
+        const char *token = block->text + s->start[i];
+        if (!(s->settings->shown >> s->verdict[i] & 1)) {
+            continue;
+        }
+        if (s->verdict[i] == CHECK_FAILED) {
+            to = put_failure(to, s, token, s->length[i], context);
+            continue;
+        }
+        to = put_token(put(to, "{\"n\":\""), token, s->length[i]);
+        to = put(put(to, PRIME[s->verdict[i]]), end);
+    }
+    return to;
+}
+
+size_t check_failure_line(check_format format, const char *number, size_t length,
+                          const char *reason, int worker, unsigned attempts, char *line) {
+    char *to = line;
+    if (format != CHECK_JSON_LINES) {
+        memcpy(to, number, length);
+        return length + (size_t)sprintf(to + length, " ! %.200s\n", reason);
+    }
+    to = put(to, "{\"n\":\"");
+    memcpy(to, number, length);
+    to += length;
+    to += sprintf(to, "\",\"error\":\"%.120s\",\"worker\":", reason);
+    to = worker < 0 ? put(to, "null") : to + sprintf(to, "%d", worker);
+    to += sprintf(to, ",\"attempts\":%u}\n", attempts);
+    return (size_t)(to - line);
+}
+
+/* ---- the task --------------------------------------------------------------------------------- */
+
+/* The most that a token and the blank behind it, 2 bytes at least, can become: "7 composite\n", or a
+ * line of JSON, of which all but the token is less than 128 bytes. Failures, of tokens of 17 bytes at
+ * least, stay below that. */
+static size_t most_text(const check_settings *settings) {
+    static const size_t PER_BYTE[] = {[CHECK_VERDICT_LINES] = 7,
+                                      [CHECK_NUMBER_LINES] = 7,
+                                      [CHECK_JSON_LINES] = 66,
+                                      [CHECK_COUNTS] = 0};
+    return (settings->block_limit + 1) * PER_BYTE[settings->format] + 512;
+}
+
+static uint32_t *invalid_in(check_result *result) {
+    return (uint32_t *)(void *)(result->text + (result->text_length + 7) / 8 * 8);
+}
+
+const uint32_t *check_result_invalid(const check_result *result) {
+    return (const uint32_t *)(const void *)(result->text + (result->text_length + 7) / 8 * 8);
+}
+
+static char *format(char *to, const scratch *s, const number_block *block,
+                    const cf_task_context *context, int64_t batch_ns) {
+    switch (s->settings->format) {
+    case CHECK_VERDICT_LINES:
+        return format_verdicts(to, s, block, context);
+    case CHECK_NUMBER_LINES:
+        return format_numbers(to, s, block, context);
+    case CHECK_JSON_LINES:
+        return format_json(to, s, block, context, batch_ns);
+    case CHECK_COUNTS:
+        break;
+    }
+    return to;
+}
+
+static int run_check_block(const void *arg, void *to_result, cf_task_context *context) {
+    const number_block *block = arg;
+    check_result *result = to_result;
+    scratch *s = cf_task_local(context);
+    const int64_t begun_ns = monotonic_ns();
+    int64_t now_ns = begun_ns;
+    char *end = result->text;
+
+    memset(result->counts, 0, sizeof result->counts);
+    s->invalid_count = 0;
+    for (size_t at = 0; at < block->length;) {
+        const int64_t batch_ns = now_ns;
+        at = parse(s, block, at);
+        test(s, block);
+        for (size_t i = 0; i < s->count; i++) {
+            result->counts[s->verdict[i]]++;
+        }
+        now_ns = monotonic_ns();
+        end = format(end, s, block, context, now_ns - batch_ns);
+    }
+    result->counts[CHECK_INVALID] = s->invalid_count;
+    result->elapsed_ns = now_ns - begun_ns;
+    result->text_length = (uint64_t)(end - result->text);
+    memcpy(invalid_in(result), s->invalid, s->invalid_count * sizeof s->invalid[0]);
+    cf_task_set_result_size(
+        context, (size_t)((char *)(invalid_in(result) + s->invalid_count) - (char *)result));
+    return 0;
+}
+
+cf_task check_block_task(const check_settings *settings) {
+    return (cf_task){
+        .name = "check_block",
+        .run = run_check_block,
+        .arg_size = sizeof(number_block) + settings->block_limit + NUMBER_BLOCK_SLACK,
+        .result_size = sizeof(check_result) + most_text(settings) + 8 +
+                       most_tokens(settings) * sizeof(uint32_t),
+        .unzeroed = true,
+    };
+}

@@ -1,0 +1,80 @@
+/* The task of primecheck: a block's text in, the lines to print out.
+ *
+ *     text ──parse──▶ n[] ──is_prime_batch──▶ prime[] ──format──▶ the tokens as written, each with its
+ *                                                                 verdict
+ */
+#ifndef PROGRAMS_CHECK_BLOCK_H
+#define PROGRAMS_CHECK_BLOCK_H
+
+#include "programs/number_block.h"
+#include "programs/number_token.h"
+
+#include <cfutures.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum check_verdict {
+    CHECK_COMPOSITE,
+    CHECK_PRIME,
+    CHECK_PROBABLE_PRIME,
+    CHECK_FAILED,  /* nobody can tell, or its worker died */
+    CHECK_INVALID, /* no number */
+    CHECK_VERDICTS
+} check_verdict;
+
+/* Which of the numbers are shown, as bits of verdicts. */
+#define CHECK_BIT(verdict) (1u << (verdict))
+#define CHECK_SHOW_PRIMES                                                                          \
+    (CHECK_BIT(CHECK_PRIME) | CHECK_BIT(CHECK_PROBABLE_PRIME) | CHECK_BIT(CHECK_FAILED))
+#define CHECK_SHOW_COMPOSITES (CHECK_BIT(CHECK_COMPOSITE) | CHECK_BIT(CHECK_FAILED))
+#define CHECK_SHOW_ALL        (CHECK_SHOW_PRIMES | CHECK_SHOW_COMPOSITES)
+
+typedef enum check_format {
+    CHECK_VERDICT_LINES, /* "7 prime" */
+    CHECK_NUMBER_LINES,  /* "7" */
+    CHECK_JSON_LINES,
+    CHECK_COUNTS, /* none at all */
+} check_format;
+
+#define CHECK_BY_BATCH SIZE_MAX /* as a method: is_prime_batch */
+
+typedef struct check_settings {
+    size_t method; /* index into PRIME_METHODS, or CHECK_BY_BATCH */
+    bool prove;
+    unsigned shown;
+    check_format format;
+    size_t max_digits;
+    size_t block_limit; /* most bytes of a block's text */
+} check_settings;
+
+typedef struct check_result {
+    uint64_t counts[CHECK_VERDICTS];
+    int64_t elapsed_ns;
+    uint64_t text_length;
+    char text[]; /* to be printed; behind it, at a multiple of 8, where in the block those are that
+                    are no numbers: counts[CHECK_INVALID] times a uint32_t */
+} check_result;
+
+/* Tokens of so many bytes are the longest that can be numbers. */
+size_t check_most_token(size_t max_digits);
+
+/* The task's sizes depend on the settings, which its workers must have been made with: as
+ * cf_pool_options.context of check_worker_begin and check_worker_end. The settings must stay. */
+cf_task check_block_task(const check_settings *settings);
+int check_worker_begin(void *settings, unsigned worker, void **local);
+void check_worker_end(void *settings, unsigned worker, void *local);
+
+const uint32_t *check_result_invalid(const check_result *result);
+
+/* For those who come after a worker that died, and for messages: the next token at or behind *at, whose
+ * length is returned, 0 when there is none. */
+size_t check_next_token(const number_block *block, size_t *at);
+
+/* The line for a number of which nothing is known but why, in a buffer of its length and 256 bytes more;
+ * returns the line's length. worker: -1 = unknown */
+size_t check_failure_line(check_format format, const char *number, size_t length,
+                          const char *reason, int worker, unsigned attempts, char *line);
+
+#endif

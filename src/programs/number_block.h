@@ -1,0 +1,16 @@
+/* A piece of the input, whole tokens only: what a worker gets. */
+#ifndef PROGRAMS_NUMBER_BLOCK_H
+#define PROGRAMS_NUMBER_BLOCK_H
+
+#include <stdint.h>
+
+/* Bytes behind the text that may be read; the first is a newline. */
+#define NUMBER_BLOCK_SLACK 40
+
+typedef struct number_block {
+    uint64_t line;   /* of the input, from 1, on which the text begins */
+    uint64_t length; /* of the text */
+    char text[];
+} number_block;
+
+#endif
