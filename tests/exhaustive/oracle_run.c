@@ -2,6 +2,7 @@
  * in a build without FLINT, oracle_is_prime of unit/prime_oracle.h.
  *
  *     oracle_run COUNT [SEED]      SEED: else CF_TEST_SEED, else a new one
+ *     oracle_run_bases             the same, always without FLINT
  *
  * The seed is printed first. The numbers depend on it alone, COUNT says how many of them: they are
  * made in blocks, each from a seed of its own.
