@@ -7,28 +7,24 @@
 
 /* ---- the strong test to base 2 --------------------------------------------------------------- */
 
-/* The power to begin with is that of the exponent's leading bits, which is a power of 2 less than n
- * and costs one division. */
-static int first_bits(uint64_t n) {
-    return n >> 63 ? 6 : n >> 31 ? 5 : 3;
-}
+/* The power to begin with is that of the exponent's first bits, and costs one division. */
+#define FIRST_BITS 5
 
-static bool strong_base_2_64(uint64_t n) {
-    const uint64_t inverse = montgomery_inverse(n);
-    const uint64_t one = -n % n;
+static inline bool strong_base_2_full(const montgomery *m) {
+    const uint64_t n = m->n, one = m->one;
     const int s = __builtin_ctzll(n - 1);
     const uint64_t d = (n - 1) >> s;
     const int bits = 64 - __builtin_clzll(d);
-    int left = bits > first_bits(n) ? bits - first_bits(n) : 0;
-    uint64_t x = (uint64_t)(((prime_uint128)1 << (64 + (d >> left))) % n);
+    int left = bits > FIRST_BITS ? bits - FIRST_BITS : 0;
+    uint64_t x = montgomery_power_of_2(d >> left, m);
     while (left-- > 0) {
-        x = montgomery_square(x, d >> left & 1, n, inverse);
+        x = montgomery_square(x, d >> left & 1, n, m->inverse);
     }
     if (x == one || x == n - one) {
         return true;
     }
     for (int r = 1; r < s; r++) {
-        x = montgomery_square(x, 0, n, inverse);
+        x = montgomery_square(x, 0, n, m->inverse);
         if (x == n - one) {
             return true;
         }
@@ -36,31 +32,35 @@ static bool strong_base_2_64(uint64_t n) {
     return false;
 }
 
-static bool strong_base_2_32(uint64_t n) {
-    const uint64_t inverse = montgomery_inverse(n);
-    const uint64_t one = -n % n;
+static inline bool strong_base_2_loose(const montgomery *m) {
+    const uint64_t n = m->n, one = m->one;
     const int s = __builtin_ctzll(n - 1);
     const uint64_t d = (n - 1) >> s;
     const int bits = 64 - __builtin_clzll(d);
-    int left = bits > 5 ? bits - 5 : 0;
-    uint64_t x = (one << (d >> left)) % n;
+    int left = bits > FIRST_BITS ? bits - FIRST_BITS : 0;
+    uint64_t x = montgomery_power_of_2(d >> left, m);
     while (left-- > 0) {
-        x = montgomery_square_32(x, d >> left & 1, n, inverse);
+        x = montgomery_square_loose(x, d >> left & 1, n, m->inverse);
     }
-    if (congruent_32(x, one, n) || congruent_32(x, n - one, n)) {
+    if (congruent_loose(x, one, n) || congruent_loose(x, n - one, n)) {
         return true;
     }
     for (int r = 1; r < s; r++) {
-        x = montgomery_square_32(x, 0, n, inverse);
-        if (congruent_32(x, n - one, n)) {
+        x = montgomery_square_loose(x, 0, n, m->inverse);
+        if (congruent_loose(x, n - one, n)) {
             return true;
         }
     }
     return false;
 }
 
+static inline bool strong_base_2(const montgomery *m) {
+    return m->n < MONTGOMERY_LOOSE_END ? strong_base_2_loose(m) : strong_base_2_full(m);
+}
+
 bool bpsw_strong_base_2(uint64_t n) {
-    return n <= UINT32_MAX ? strong_base_2_32(n) : strong_base_2_64(n);
+    const montgomery m = montgomery_of(n);
+    return strong_base_2(&m);
 }
 
 /* ---- the Lucas test -------------------------------------------------------------------------- */
@@ -99,49 +99,96 @@ static uint32_t search_lucas_parameter(uint64_t n, uint32_t p) {
 }
 
 /* The first values of P^2 - 4 are squares times 5, 3, 21 and 2, whose symbols reciprocity gives from n
- * modulo 840: 15 of 16 numbers need no search. */
+ * modulo 840: 15 of 16 numbers need no search, and no jump that would be guessed wrong. */
 uint32_t bpsw_lucas_parameter(uint64_t n) {
     const unsigned m = (unsigned)(n % 840);
-    const bool minus_5 = (0x0cu >> m % 5) & 1;    /* 2, 3 */
-    const bool minus_3 = (0x0a0u >> m % 12) & 1;  /* 5, 7 */
-    const bool minus_n_3 = m % 3 == 2;            /* (n | 3) */
-    const bool minus_n_7 = (0x68u >> m % 7) & 1;  /* (n | 7): 3, 5, 6 */
-    const bool minus_2 = (0x28u >> m % 8) & 1;    /* 3, 5 */
-    const bool minus_21 = minus_n_3 != minus_n_7; /* 21 = 1 (mod 4) */
-    const uint32_t p = minus_5 ? 3 : minus_3 ? 4 : minus_21 ? 5 : minus_2 ? 6 : 0;
-    return p ? p : search_lucas_parameter(n, 9); /* 7 and 8: 5 and 15, which are settled too */
+    const unsigned minus_5 = (0x0cu >> m % 5) & 1;   /* 2, 3 */
+    const unsigned minus_3 = (0x0a0u >> m % 12) & 1; /* 5, 7 */
+    const unsigned minus_n_3 = m % 3 == 2;           /* (n | 3) */
+    const unsigned minus_n_7 = (0x68u >> m % 7) & 1; /* (n | 7): 3, 5, 6 */
+    const unsigned minus_21 = minus_n_3 ^ minus_n_7; /* 21 = 1 (mod 4) */
+    const unsigned minus_2 = (0x28u >> m % 8) & 1;   /* 3, 5 */
+    const unsigned minus = minus_5 | minus_3 << 1 | minus_21 << 2 | minus_2 << 3;
+    if (minus == 0) {
+        return search_lucas_parameter(n, 9); /* 7 and 8: 5 and 15, which are settled too */
+    }
+    return 3 + (uint32_t)__builtin_ctz(minus);
+}
+
+/* A bit of d leads from V_k and V_(k+1) to V_2k and V_(2k+1), or V_(2k+1) and V_(2k+2): one of the new
+ * values is the product of the old ones less P, the other one's square less 2. `squared` is the one that
+ * came of a square. If the bit that comes next is the same as the one before, it is squared again; else
+ * the other one is. */
+typedef struct lucas_pair {
+    uint64_t squared, product;
+} lucas_pair;
+
+/* With turns = d ^ (d << 1): the value to square next, when the bits below `left` are still to come; in
+ * the end, as if 0 came next, V_d. Which of them is no guess of a jump's. */
+static inline uint64_t lucas_next(lucas_pair v, uint64_t turns, int left) {
+    return turns >> left & 1 ? v.product : v.squared;
+}
+
+/* The first steps go in plain numbers: after them k < 16, and with P < 16 V_(k+1) < P^16 < 2^64. */
+#define LUCAS_PLAIN_STEPS 3
+#define LUCAS_PLAIN_END   16
+
+typedef struct lucas_test {
+    lucas_pair v;
+    uint64_t two, p;
+    uint64_t turns;
+    int left, s;
+} lucas_test;
+
+static inline lucas_test lucas_begin(const montgomery *m, uint32_t parameter) {
+    /* n + 1 fits, as 2^64 - 1 is a multiple of 3. */
+    const int s = __builtin_ctzll(m->n + 1);
+    const uint64_t d = (m->n + 1) >> s, turns = d ^ (d << 1);
+    int left = 63 - __builtin_clzll(d);
+    lucas_pair v = {.squared = (uint64_t)parameter * parameter - 2, .product = parameter};
+    if (parameter < LUCAS_PLAIN_END && left >= LUCAS_PLAIN_STEPS) {
+        for (int step = 0; step < LUCAS_PLAIN_STEPS; step++, left--) {
+            const uint64_t next = lucas_next(v, turns, left);
+            v = (lucas_pair){next * next - 2, v.squared * v.product - parameter};
+        }
+    }
+    const uint64_t to = montgomery_factor(m);
+    return (lucas_test){
+        .v = {montgomery_product(v.squared, to, 0, m->n, m->inverse),
+              montgomery_product(v.product, to, 0, m->n, m->inverse)},
+        .two = add_modulo(m->one, m->one, m->n),
+        .p = montgomery_product(parameter, to, 0, m->n, m->inverse),
+        .turns = turns,
+        .left = left,
+        .s = s,
+    };
+}
+
+static bool lucas_end(const montgomery *m, const lucas_test *t) {
+    const uint64_t n = m->n, two = t->two, p = t->p, turns = t->turns;
+    lucas_pair v = t->v;
+    for (int left = t->left; left > 0; left--) {
+        const uint64_t next = lucas_next(v, turns, left);
+        v = (lucas_pair){montgomery_product(next, next, two, n, m->inverse),
+                         montgomery_product(v.squared, v.product, p, n, m->inverse)};
+    }
+    uint64_t last = lucas_next(v, turns, 0);
+    if (last == two || last == n - two) {
+        return true;
+    }
+    for (int r = 0; r < t->s - 1; r++) {
+        if (last == 0) {
+            return true;
+        }
+        last = montgomery_product(last, last, two, n, m->inverse);
+    }
+    return false;
 }
 
 bool bpsw_lucas(uint64_t n, uint32_t parameter) {
-    const uint64_t inverse = montgomery_inverse(n);
-    const uint64_t one = -n % n;
-    const uint64_t two = add_modulo(one, one, n);
-    const uint64_t p = (uint64_t)((prime_uint128)one * parameter % n);
-    /* n + 1 fits, as 2^64 - 1 is a multiple of 3. */
-    const int s = __builtin_ctzll(n + 1);
-    const uint64_t d = (n + 1) >> s;
-    /* v = V_k and w = V_(k+1), which of them is squared next comes first: that is w for a bit that is
-     * 1. In the end it is v, as beyond the last bit there is no 1. */
-    const uint64_t turns = d ^ (d << 1);
-    uint64_t first = p, second = two;
-    for (int bit = 63 - __builtin_clzll(d); bit >= 0; bit--) {
-        const uint64_t twice = montgomery_product(first, first, two, n, inverse);
-        const uint64_t sum = montgomery_product(first, second, p, n, inverse);
-        const bool turn = turns >> bit & 1;
-        first = turn ? sum : twice;
-        second = turn ? twice : sum;
-    }
-    uint64_t v = first;
-    if (v == two || v == n - two) {
-        return true;
-    }
-    for (int r = 0; r < s - 1; r++) {
-        if (v == 0) {
-            return true;
-        }
-        v = montgomery_product(v, v, two, n, inverse);
-    }
-    return false;
+    const montgomery m = montgomery_of(n);
+    const lucas_test t = lucas_begin(&m, parameter);
+    return lucas_end(&m, &t);
 }
 
 /* ---- what the strong test lets pass below 2^32 ------------------------------------------------ */
@@ -177,6 +224,19 @@ static bool has_small_divisor(uint64_t n) {
             IS_MULTIPLE(n, 83) | IS_MULTIPLE(n, 89) | IS_MULTIPLE(n, 97));
 }
 
+/* For n > 157: where the tests take longer it pays to go further, from 2^32 on further still. */
+static bool has_larger_divisor(uint64_t n) {
+    return (IS_MULTIPLE(n, 101) | IS_MULTIPLE(n, 103) | IS_MULTIPLE(n, 107) |
+            IS_MULTIPLE(n, 109) | IS_MULTIPLE(n, 113) | IS_MULTIPLE(n, 127) |
+            IS_MULTIPLE(n, 131) | IS_MULTIPLE(n, 137) | IS_MULTIPLE(n, 139) |
+            IS_MULTIPLE(n, 149) | IS_MULTIPLE(n, 151) | IS_MULTIPLE(n, 157)) ||
+           (n > UINT32_MAX &&
+            (IS_MULTIPLE(n, 163) | IS_MULTIPLE(n, 167) | IS_MULTIPLE(n, 173) |
+             IS_MULTIPLE(n, 179) | IS_MULTIPLE(n, 181) | IS_MULTIPLE(n, 191) |
+             IS_MULTIPLE(n, 193) | IS_MULTIPLE(n, 197) | IS_MULTIPLE(n, 199) |
+             IS_MULTIPLE(n, 211) | IS_MULTIPLE(n, 223) | IS_MULTIPLE(n, 227)));
+}
+
 /* Below the square of the first prime that is not tried there (101). */
 static bool is_prime_small(uint64_t n) {
     for (uint64_t divisor = 3; divisor * divisor <= n; divisor += 2) {
@@ -194,15 +254,17 @@ bool is_prime_64(uint64_t n) {
     if (n < 101 * 101) {
         return is_prime_small(n);
     }
-    if (has_small_divisor(n)) {
+    if (has_small_divisor(n) || has_larger_divisor(n)) {
+        return false;
+    }
+    const montgomery m = montgomery_of(n);
+    if (!strong_base_2(&m)) {
         return false;
     }
     if (n <= UINT32_MAX) {
-        return strong_base_2_32(n) && !bpsw_listed_pseudoprime((uint32_t)n);
-    }
-    if (!strong_base_2_64(n)) {
-        return false;
+        return !bpsw_listed_pseudoprime((uint32_t)n);
     }
     const uint32_t parameter = bpsw_lucas_parameter(n);
-    return parameter && bpsw_lucas(n, parameter);
+    const lucas_test t = lucas_begin(&m, parameter);
+    return parameter && lucas_end(&m, &t);
 }

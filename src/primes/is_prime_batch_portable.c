@@ -134,11 +134,11 @@ static void strong_narrow_group(const uint64_t *n, uint8_t *pass) {
     }
     while (t.left-- > 0) {
         for (int i = 0; i < LANES; i++) {
-            t.x[i] = montgomery_square_32(t.x[i], t.h[i] >> t.left & 1, t.n[i], t.inverse[i]);
+            t.x[i] = montgomery_square_loose(t.x[i], t.h[i] >> t.left & 1, t.n[i], t.inverse[i]);
         }
         for (int i = 0; i < LANES && t.left <= t.checked; i++) {
-            pass[i] |= strong_passes(&t, i, congruent_32(t.x[i], t.one[i], t.n[i]),
-                                     congruent_32(t.x[i], t.n[i] - t.one[i], t.n[i]));
+            pass[i] |= strong_passes(&t, i, congruent_loose(t.x[i], t.one[i], t.n[i]),
+                                     congruent_loose(t.x[i], t.n[i] - t.one[i], t.n[i]));
         }
     }
 }

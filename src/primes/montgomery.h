@@ -20,6 +20,36 @@ static inline uint64_t montgomery_inverse(uint64_t n) {
     return inverse;
 }
 
+typedef struct montgomery {
+    uint64_t n, inverse;
+    uint64_t one; /* 2^64 mod n */
+} montgomery;
+
+static inline montgomery montgomery_of(uint64_t n) {
+    return (montgomery){n, montgomery_inverse(n), -n % n};
+}
+
+/* (high * 2^64 + low) mod n, high < n: so the quotient fits, which C has no way to say. */
+static inline uint64_t modulo_128(uint64_t high, uint64_t low, uint64_t n) {
+#ifdef __x86_64__
+    uint64_t quotient = low, rest = high;
+    __asm__("divq %2" : "+a"(quotient), "+d"(rest) : "r"(n) : "cc");
+    return rest;
+#else
+    return (uint64_t)(((prime_uint128)high << 64 | low) % n);
+#endif
+}
+
+/* 2^64 times what the number `one` stands for: what stands for a is a * this / 2^64. */
+static inline uint64_t montgomery_factor(const montgomery *m) {
+    return modulo_128(m->one, 0, m->n);
+}
+
+/* What stands for 2^e, e < 32. */
+static inline uint64_t montgomery_power_of_2(uint64_t e, const montgomery *m) {
+    return m->n <= UINT32_MAX ? (m->one << e) % m->n : modulo_128(UINT64_C(1) << e, 0, m->n);
+}
+
 static inline uint64_t high_half(uint64_t a, uint64_t b) {
     return (uint64_t)(((prime_uint128)a * b) >> 64);
 }
@@ -54,17 +84,19 @@ static inline uint64_t montgomery_square(uint64_t a, uint64_t doubled, uint64_t 
     return subtract_modulo(doubled ? twice : high, taken, n);
 }
 
-/* The same for n below 2^32, with residues that are 1 to n + 2. Their squares, doubled or not, are less
- * than 3 * 2^64, so no step needs a correction. */
-static inline uint64_t montgomery_square_32(uint64_t a, uint64_t doubled, uint64_t n,
-                                            uint64_t inverse) {
+/* The same for n below 2^61, with residues from 1 to 2n. Their squares, doubled or not, are at most
+ * 8 n^2 <= n * 2^64, so the result is one again, and no step needs a correction. */
+#define MONTGOMERY_LOOSE_END (UINT64_C(1) << 61)
+
+static inline uint64_t montgomery_square_loose(uint64_t a, uint64_t doubled, uint64_t n,
+                                               uint64_t inverse) {
     const prime_uint128 square = (prime_uint128)a * a;
     const uint64_t high = (uint64_t)(square << doubled >> 64);
     return n + high - high_half((uint64_t)square * (inverse << doubled), n);
 }
 
 /* Whether such a residue is that of b, 0 < b < n. */
-static inline bool congruent_32(uint64_t a, uint64_t b, uint64_t n) {
+static inline bool congruent_loose(uint64_t a, uint64_t b, uint64_t n) {
     return a == b || a == b + n;
 }
 

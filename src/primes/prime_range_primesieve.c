@@ -17,14 +17,14 @@ bool prime_range_count(uint64_t from, uint64_t to, unsigned threads, uint64_t *c
 bool prime_range_each(uint64_t from, uint64_t to,
                       void (*each)(void *context, const uint64_t *primes, size_t count),
                       void *context) {
-    uint64_t primes[AT_ONCE];
-    size_t count = 0;
-    primesieve_iterator iterator;
-    primesieve_init(&iterator);
-    primesieve_jump_to(&iterator, from, to);
     /* The last prime below 2^64 has no next one: there the iterator ends with an error. */
     const uint64_t last = UINT64_C(18446744073709551557);
-    uint64_t prime = 0;
+    uint64_t primes[AT_ONCE];
+    size_t count = 0;
+    uint64_t prime = from <= last ? 0 : last;
+    primesieve_iterator iterator;
+    primesieve_init(&iterator);
+    primesieve_jump_to(&iterator, prime == 0 ? from : last, to);
     while (prime < last && (prime = primesieve_next_prime(&iterator)) <= to && !iterator.is_error) {
         primes[count++] = prime;
         if (count == AT_ONCE) {
