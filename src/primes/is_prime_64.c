@@ -5,6 +5,8 @@
 #include "primes/pseudoprimes.h"
 #include "primes/small_primes.h"
 
+#include <assert.h>
+
 /* ---- the strong test to base 2 --------------------------------------------------------------- */
 
 /* The power to begin with is that of the exponent's first bits, and costs one division. */
@@ -85,12 +87,43 @@ static int jacobi(uint64_t a, uint64_t n) {
     return n == 1 ? sign : 0;
 }
 
-static uint32_t search_lucas_parameter(uint64_t n, uint32_t p) {
+/* P^2 - 4 is a square times 5, 3, 21 and 2 for P = 3, 4, 5 and 6, and 7 and 8 have 5 and 15 again.
+ * Reciprocity gives the symbols from n modulo 840. Here for each odd n the first P whose symbol is -1, 0
+ * where none of them is: for 1 number of 16. A table, as jumps would be guessed wrong. */
+#define MINUS_5(n)  ((n) % 5 == 2 || (n) % 5 == 3)
+#define MINUS_3(n)  ((n) % 12 == 5 || (n) % 12 == 7)
+#define MINUS_21(n) (((n) % 3 == 2) != ((n) % 7 == 3 || (n) % 7 == 5 || (n) % 7 == 6))
+#define MINUS_2(n)  ((n) % 8 == 3 || (n) % 8 == 5)
+#define FIRST_P(n)  (MINUS_5(n) ? 3 : MINUS_3(n) ? 4 : MINUS_21(n) ? 5 : MINUS_2(n) ? 6 : 0)
+
+#define FIRST_PS_2(n) FIRST_P(n), FIRST_P((n) + 2)
+#define FIRST_PS_10(n)                                                                             \
+    FIRST_PS_2(n), FIRST_PS_2((n) + 4), FIRST_PS_2((n) + 8), FIRST_PS_2((n) + 12),                 \
+        FIRST_PS_2((n) + 16)
+#define FIRST_PS_60(n)                                                                             \
+    FIRST_PS_10(n), FIRST_PS_10((n) + 20), FIRST_PS_10((n) + 40), FIRST_PS_10((n) + 60),           \
+        FIRST_PS_10((n) + 80), FIRST_PS_10((n) + 100)
+
+static const uint8_t FIRST_PS[] = {FIRST_PS_60(1),   FIRST_PS_60(121), FIRST_PS_60(241),
+                                   FIRST_PS_60(361), FIRST_PS_60(481), FIRST_PS_60(601),
+                                   FIRST_PS_60(721)};
+static_assert(sizeof FIRST_PS == 840 / 2, "one for each odd number");
+
+/* The next P whose symbol is not known by then, up to 26: that of P^2 - 4 is that of this prime. */
+static const struct {
+    uint8_t p, prime;
+    uint32_t squares; /* modulo the prime, by bit */
+} NEXT_PS[] = {
+    {9, 11, 0x23a}, {11, 13, 0x161a}, {15, 17, 0x1a316}, {17, 19, 0x30af2}, {21, 23, 0x5335e},
+};
+#define FAR_P 27
+
+static uint32_t search_far_parameter(uint64_t n) {
     const uint64_t root = prime_isqrt(n);
     if (root * root == n) { /* then no symbol is -1 */
         return 0;
     }
-    for (;; p++) {
+    for (uint32_t p = FAR_P;; p++) {
         const int symbol = jacobi((uint64_t)p * p - 4, n);
         if (symbol <= 0) {
             return symbol < 0 ? p : 0;
@@ -98,21 +131,24 @@ static uint32_t search_lucas_parameter(uint64_t n, uint32_t p) {
     }
 }
 
-/* The first values of P^2 - 4 are squares times 5, 3, 21 and 2, whose symbols reciprocity gives from n
- * modulo 840: 15 of 16 numbers need no search, and no jump that would be guessed wrong. */
-uint32_t bpsw_lucas_parameter(uint64_t n) {
-    const unsigned m = (unsigned)(n % 840);
-    const unsigned minus_5 = (0x0cu >> m % 5) & 1;   /* 2, 3 */
-    const unsigned minus_3 = (0x0a0u >> m % 12) & 1; /* 5, 7 */
-    const unsigned minus_n_3 = m % 3 == 2;           /* (n | 3) */
-    const unsigned minus_n_7 = (0x68u >> m % 7) & 1; /* (n | 7): 3, 5, 6 */
-    const unsigned minus_21 = minus_n_3 ^ minus_n_7; /* 21 = 1 (mod 4) */
-    const unsigned minus_2 = (0x28u >> m % 8) & 1;   /* 3, 5 */
-    const unsigned minus = minus_5 | minus_3 << 1 | minus_21 << 2 | minus_2 << 3;
-    if (minus == 0) {
-        return search_lucas_parameter(n, 9); /* 7 and 8: 5 and 15, which are settled too */
+static uint32_t search_lucas_parameter(uint64_t n) {
+    for (size_t i = 0; i < sizeof NEXT_PS / sizeof NEXT_PS[0]; i++) {
+        const unsigned prime = NEXT_PS[i].prime, rest = (unsigned)(n % prime);
+        const bool square = NEXT_PS[i].squares >> rest & 1;
+        const bool turned = prime % 4 == 3 && n % 4 == 3; /* (prime | n) is -(n | prime) */
+        if (rest == 0) {
+            return 0;
+        }
+        if (square == turned) {
+            return NEXT_PS[i].p;
+        }
     }
-    return 3 + (uint32_t)__builtin_ctz(minus);
+    return search_far_parameter(n);
+}
+
+uint32_t bpsw_lucas_parameter(uint64_t n) {
+    const uint32_t p = FIRST_PS[n % 840 / 2];
+    return p != 0 ? p : search_lucas_parameter(n);
 }
 
 /* A bit of d leads from V_k and V_(k+1) to V_2k and V_(2k+1), or V_(2k+1) and V_(2k+2): one of the new
@@ -226,15 +262,14 @@ static bool has_small_divisor(uint64_t n) {
 
 /* For n > 157: where the tests take longer it pays to go further, from 2^32 on further still. */
 static bool has_larger_divisor(uint64_t n) {
-    return (IS_MULTIPLE(n, 101) | IS_MULTIPLE(n, 103) | IS_MULTIPLE(n, 107) |
-            IS_MULTIPLE(n, 109) | IS_MULTIPLE(n, 113) | IS_MULTIPLE(n, 127) |
-            IS_MULTIPLE(n, 131) | IS_MULTIPLE(n, 137) | IS_MULTIPLE(n, 139) |
-            IS_MULTIPLE(n, 149) | IS_MULTIPLE(n, 151) | IS_MULTIPLE(n, 157)) ||
-           (n > UINT32_MAX &&
-            (IS_MULTIPLE(n, 163) | IS_MULTIPLE(n, 167) | IS_MULTIPLE(n, 173) |
-             IS_MULTIPLE(n, 179) | IS_MULTIPLE(n, 181) | IS_MULTIPLE(n, 191) |
-             IS_MULTIPLE(n, 193) | IS_MULTIPLE(n, 197) | IS_MULTIPLE(n, 199) |
-             IS_MULTIPLE(n, 211) | IS_MULTIPLE(n, 223) | IS_MULTIPLE(n, 227)));
+    return (IS_MULTIPLE(n, 101) | IS_MULTIPLE(n, 103) | IS_MULTIPLE(n, 107) | IS_MULTIPLE(n, 109) |
+            IS_MULTIPLE(n, 113) | IS_MULTIPLE(n, 127) | IS_MULTIPLE(n, 131) | IS_MULTIPLE(n, 137) |
+            IS_MULTIPLE(n, 139) | IS_MULTIPLE(n, 149) | IS_MULTIPLE(n, 151) |
+            IS_MULTIPLE(n, 157)) ||
+           (n > UINT32_MAX && (IS_MULTIPLE(n, 163) | IS_MULTIPLE(n, 167) | IS_MULTIPLE(n, 173) |
+                               IS_MULTIPLE(n, 179) | IS_MULTIPLE(n, 181) | IS_MULTIPLE(n, 191) |
+                               IS_MULTIPLE(n, 193) | IS_MULTIPLE(n, 197) | IS_MULTIPLE(n, 199) |
+                               IS_MULTIPLE(n, 211) | IS_MULTIPLE(n, 223) | IS_MULTIPLE(n, 227)));
 }
 
 /* Below the square of the first prime that is not tried there (101). */

@@ -196,27 +196,27 @@ static inline modulus modulus_of(vec n) {
 }
 
 /* A product: its digits 0 and 1, of which only the low 32 bits count, and its upper half. */
-typedef struct product {
+typedef struct four_digits {
     vec digit0, digit1, upper;
-} product;
+} four_digits;
 
-static inline product square(vec a) {
+static inline four_digits square(vec a) {
     const vec a1 = high(a), p0 = mul(a, a), p1 = mul(a, a1);
     const vec sum = add(high(p0), p1);
     const vec digit1 = add(low(sum), p1);
-    return (product){p0, digit1, add(add(mul(a1, a1), high(sum)), high(digit1))};
+    return (four_digits){p0, digit1, add(add(mul(a1, a1), high(sum)), high(digit1))};
 }
 
-static inline product multiply(vec a, vec b) {
+static inline four_digits multiply(vec a, vec b) {
     const vec a1 = high(a), b1 = high(b), p0 = mul(a, b);
     const vec sum = add(high(p0), mul(a, b1));
     const vec digit1 = add(low(sum), mul(a1, b));
-    return (product){p0, digit1, add(add(mul(a1, b1), high(sum)), high(digit1))};
+    return (four_digits){p0, digit1, add(add(mul(a1, b1), high(sum)), high(digit1))};
 }
 
 /* p / 2^64 modulo n, less than n, of a p less than n * 2^64: the multiple of n that has the same lower
  * half is subtracted. */
-static inline vec reduce(product p, const modulus *m) {
+static inline vec reduce(four_digits p, const modulus *m) {
     const vec q0 = mul(p.digit0, m->inverse);
     const vec taken1 = add(high(mul(q0, m->n)), mul(q0, m->n_high));
     const vec q1 = mul(sub(p.digit1, taken1), m->inverse);
@@ -264,9 +264,10 @@ static void strong_wide_group(const uint64_t *from, uint8_t *pass) {
 
 #define WIDE_LUCAS_VECTORS 2
 
-/* first and second are V_k and V_(k+1) of k = h >> left, before a bit that is 1 the other way round:
- * what is squared next comes first. They change places where a bit differs from the one after it, and
- * where only zeros are to come V_k comes first. */
+/* `squared` and `product` are V_k and V_(k+1) of k = h >> left, in the order that a bit leads to: one
+ * comes of a square and the other one of a product. A step needs their product, and the square of `next`:
+ * of `squared` again, unless the bit that comes is not the same as the one before. Where only zeros are
+ * to come that is V_k. */
 
 static inline vec parameter_residues(const uint64_t *n, const uint64_t *p, vec one) {
     uint64_t lanes[LANES];
@@ -282,7 +283,7 @@ static void lucas_wide_group(const uint64_t *from, const uint64_t *parameters, u
         V = WIDE_LUCAS_VECTORS
     };
     modulus m[V];
-    vec h[V], turns[V], first[V], second[V], two[V], p[V], passed[V];
+    vec h[V], turns[V], squared[V], product[V], next[V], two[V], p[V], passed[V];
     for (int i = 0; i < V; i++) {
         const uint64_t *n = from + i * LANES;
         const vec one = ones(n, 64);
@@ -295,22 +296,21 @@ static void lucas_wide_group(const uint64_t *from, const uint64_t *parameters, u
     }
     progress at = begin(h, V);
     for (int i = 0; i < V; i++) {
-        const vec odd = next_bit(h[i], at.left);
-        first[i] = choose(odd, two[i], p[i]);
-        second[i] = choose(odd, p[i], two[i]);
+        squared[i] = two[i]; /* k = 0 */
+        product[i] = p[i];
+        next[i] = choose(next_bit(h[i], at.left), two[i], p[i]);
     }
     while (at.left > 0) {
         for (int i = 0; i < V; i++) {
             const vec n = m[i].n, turn = next_bit(turns[i], at.left);
-            const vec twice = subtract(reduce(square(first[i]), &m[i]), two[i], n);
-            const vec sum = subtract(reduce(multiply(first[i], second[i]), &m[i]), p[i], n);
-            first[i] = choose(turn, twice, sum);
-            second[i] = choose(turn, sum, twice);
+            product[i] = subtract(reduce(multiply(squared[i], product[i]), &m[i]), p[i], n);
+            squared[i] = subtract(reduce(square(next[i]), &m[i]), two[i], n);
+            next[i] = choose(turn, squared[i], product[i]);
         }
         at.left--;
         for (int i = 0; i < V && at.left <= at.checked; i++) {
-            const vec is_two = or (equal(first[i], two[i]), equal(first[i], sub(m[i].n, two[i])));
-            const vec is_zero = at.left > 0 ? equal(first[i], _mm256_setzero_si256()) : set1(0);
+            const vec is_two = or (equal(next[i], two[i]), equal(next[i], sub(m[i].n, two[i])));
+            const vec is_zero = at.left > 0 ? equal(next[i], _mm256_setzero_si256()) : set1(0);
             passed[i] = or (passed[i], or (and(is_two, at_odd_part(h[i], at.left)),
                                            and(is_zero, nothing_to_come(h[i], at.left))));
         }

@@ -61,54 +61,62 @@ static inline vec lower(vec a, vec n) {
 
 /* The primes are tried in groups. A number is first made smaller than 2^52 without a change modulo the
  * product M of a group: n = top * 2^48 + rest becomes top * (2^48 mod M) + rest, for which M must be
- * less than 6.4e10. */
-static inline vec fold(vec n, uint64_t product) {
-    const uint64_t weight = (UINT64_C(1) << 48) % product;
+ * less than 6.4e10. Then p divides it if and only if n * inverse mod 2^52 is less than 2^52 / p. */
+typedef struct divisor {
+    uint64_t inverse;
+    uint64_t minus_beyond; /* the least value that no multiple has, below 0 */
+} divisor;
+
+#define DIVISORS_MOST 9
+
+typedef struct divisor_group {
+    uint64_t weight; /* 2^48 mod M */
+    divisor divisors[DIVISORS_MOST];
+} divisor_group;
+
+#define DIVISOR(p)                                                                                 \
+    { INVERSE_64(p) & LIMB_MASK, 0 - (LIMB_MASK / (p) + 1) }
+#define WEIGHT(product) ((UINT64_C(1) << 48) % (product))
+
+#define COARSE_DIVISORS 9
+#define FINE_GROUPS     5
+#define FINE_DIVISORS   5
+
+static const divisor_group COARSE = {WEIGHT(3 * UINT64_C(5) * 7 * 11 * 13 * 17 * 19 * 23 * 29),
+                                     {DIVISOR(3), DIVISOR(5), DIVISOR(7), DIVISOR(11), DIVISOR(13),
+                                      DIVISOR(17), DIVISOR(19), DIVISOR(23), DIVISOR(29)}};
+
+static const divisor_group FINE[FINE_GROUPS] = {
+    {WEIGHT(31 * UINT64_C(37) * 41 * 43 * 47),
+     {DIVISOR(31), DIVISOR(37), DIVISOR(41), DIVISOR(43), DIVISOR(47)}},
+    {WEIGHT(53 * UINT64_C(59) * 61 * 67 * 71),
+     {DIVISOR(53), DIVISOR(59), DIVISOR(61), DIVISOR(67), DIVISOR(71)}},
+    {WEIGHT(73 * UINT64_C(79) * 83 * 89 * 97),
+     {DIVISOR(73), DIVISOR(79), DIVISOR(83), DIVISOR(89), DIVISOR(97)}},
+    {WEIGHT(101 * UINT64_C(103) * 107 * 109 * 113),
+     {DIVISOR(101), DIVISOR(103), DIVISOR(107), DIVISOR(109), DIVISOR(113)}},
+    {WEIGHT(127 * UINT64_C(131) * 137 * 139 * 149),
+     {DIVISOR(127), DIVISOR(131), DIVISOR(137), DIVISOR(139), DIVISOR(149)}},
+};
+
+/* The compiler would put the constants together anew for each vector, by three instructions each, if it
+ * knew them; like this it reads them. */
+INLINE const divisor_group *read_from(const divisor_group *group) {
+    __asm__("" : "+r"(group));
+    return group;
+}
+
+/* Negative in the lanes that one of the group's first `count` primes divides. */
+INLINE vec multiples(vec n, const divisor_group *group, int count) {
     const vec rest = _mm512_and_si512(n, set1((UINT64_C(1) << 48) - 1));
-    return add_low(rest, _mm512_srli_epi64(n, 48), set1(weight));
-}
-
-/* Negative if p divides: n * inverse mod 2^52 minus the first value that no multiple has. */
-#define SIGN(folded, p)                                                                            \
-    add_low(set1(0 - (LIMB_MASK / (p) + 1)), (folded), set1(INVERSE_64(p) & LIMB_MASK))
-
-static inline vec or3(vec a, vec b, vec c) {
-    return _mm512_ternarylogic_epi64(a, b, c, 0xfe);
-}
-
-/* The numbers with one of the first primes as a divisor. */
-static inline __mmask8 multiples_coarse(vec n) {
-    const vec a = fold(n, UINT64_C(3) * 5 * 7 * 11 * 13 * 17 * 19 * 23 * 29);
-    const vec sign =
-        or3(or3(SIGN(a, 3), SIGN(a, 5), SIGN(a, 7)), or3(SIGN(a, 11), SIGN(a, 13), SIGN(a, 17)),
-            or3(SIGN(a, 19), SIGN(a, 23), SIGN(a, 29)));
-    return _mm512_movepi64_mask(sign);
-}
-
-/* The numbers with one of the next as a divisor. */
-static inline __mmask8 multiples_fine(vec n) {
+    const vec folded = add_low(rest, _mm512_srli_epi64(n, 48), set1(group->weight));
     vec sign = zero();
-    const vec a = fold(n, UINT64_C(31) * 37 * 41 * 43 * 47 * 53);
-    sign = or3(sign, SIGN(a, 31), SIGN(a, 37));
-    sign = or3(sign, SIGN(a, 41), SIGN(a, 43));
-    sign = or3(sign, SIGN(a, 47), SIGN(a, 53));
-    const vec b = fold(n, UINT64_C(59) * 61 * 67 * 71 * 73);
-    sign = _mm512_or_si512(sign, SIGN(b, 59));
-    sign = or3(sign, SIGN(b, 61), SIGN(b, 67));
-    sign = or3(sign, SIGN(b, 71), SIGN(b, 73));
-    const vec c = fold(n, UINT64_C(79) * 83 * 89 * 97 * 101);
-    sign = _mm512_or_si512(sign, SIGN(c, 79));
-    sign = or3(sign, SIGN(c, 83), SIGN(c, 89));
-    sign = or3(sign, SIGN(c, 97), SIGN(c, 101));
-    const vec d = fold(n, UINT64_C(103) * 107 * 109 * 113 * 127);
-    sign = _mm512_or_si512(sign, SIGN(d, 103));
-    sign = or3(sign, SIGN(d, 107), SIGN(d, 109));
-    sign = or3(sign, SIGN(d, 113), SIGN(d, 127));
-    const vec e = fold(n, UINT64_C(131) * 137 * 139 * 149 * 151);
-    sign = _mm512_or_si512(sign, SIGN(e, 131));
-    sign = or3(sign, SIGN(e, 137), SIGN(e, 139));
-    sign = or3(sign, SIGN(e, 149), SIGN(e, 151));
-    return _mm512_movepi64_mask(sign);
+#pragma GCC unroll 9
+    for (int i = 0; i < count; i++) {
+        const divisor *d = &group->divisors[i];
+        sign = _mm512_or_si512(sign, add_low(set1(d->minus_beyond), folded, set1(d->inverse)));
+    }
+    return sign;
 }
 
 /* Into a register and then to memory: some processors write a compressed vector very slowly. */
@@ -122,10 +130,52 @@ static inline __mmask8 first_lanes(size_t count) {
     return (__mmask8)lanes;
 }
 
+/* Numbers on their way through the filter, and where they stand in the batch. */
+typedef struct candidates {
+    size_t count;
+    uint64_t n[BATCH_BLOCK + LANES], index[BATCH_BLOCK + LANES];
+} candidates;
+
+INLINE void keep(candidates *to, __mmask8 kept, vec n, vec index) {
+    append(to->index, to->count, kept, index);
+    to->count = append(to->n, to->count, kept, n);
+}
+
 static void settle_small(__mmask8 small, const uint64_t *n, uint8_t *prime) {
     for (unsigned left = small; left != 0; left &= left - 1) {
         const int lane = __builtin_ctz(left);
         prime[lane] = is_prime_64(n[lane]);
+    }
+}
+
+INLINE void keep_coarse(candidates *to, __mmask8 there, vec n, vec index) {
+    const vec divided = multiples(n, read_from(&COARSE), COARSE_DIVISORS);
+    keep(to, there & (__mmask8)~_mm512_movepi64_mask(divided), n, index);
+}
+
+/* Where some numbers of a vector are even the odd ones wait until there are enough for a vector. */
+static void filter_coarse(const uint64_t *n, size_t count, size_t index, uint8_t *prime,
+                          candidates *left) {
+    candidates odd;
+    odd.count = left->count = 0;
+    vec place = add(set1(index), _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0));
+    for (size_t i = 0; i < count; i += LANES, place = add(place, set1(LANES))) {
+        const __mmask8 there = first_lanes(count - i);
+        const vec v = _mm512_maskz_loadu_epi64(there, n + i);
+        const __mmask8 small = _mm512_mask_cmplt_epu64_mask(there, v, set1(SMALL_END));
+        if (small) {
+            settle_small(small, n + i, prime + i);
+        }
+        const __mmask8 wanted = _mm512_mask_test_epi64_mask(there & (__mmask8)~small, v, set1(1));
+        if (wanted == 0xff) {
+            keep_coarse(left, wanted, v, place);
+        } else {
+            keep(&odd, wanted, v, place);
+        }
+    }
+    for (size_t i = 0; i < odd.count; i += LANES) {
+        keep_coarse(left, first_lanes(odd.count - i), _mm512_loadu_si512(odd.n + i),
+                    _mm512_loadu_si512(odd.index + i));
     }
 }
 
@@ -136,31 +186,24 @@ static void queue(batch_queue *to, __mmask8 kept, vec n, vec index) {
 
 static void filter(const uint64_t *n, size_t count, size_t index, batch_queue *narrow,
                    batch_queue *wide, uint8_t *prime) {
-    uint64_t left[BATCH_BLOCK + LANES], left_index[BATCH_BLOCK + LANES];
-    size_t end = 0;
-    vec place = add(set1(index), _mm512_set_epi64(7, 6, 5, 4, 3, 2, 1, 0));
-    for (size_t i = 0; i < count; i += LANES, place = add(place, set1(LANES))) {
-        const __mmask8 there = first_lanes(count - i);
-        const vec v = _mm512_maskz_loadu_epi64(there, n + i);
-        const __mmask8 small = _mm512_mask_cmplt_epu64_mask(there, v, set1(SMALL_END));
-        if (small) {
-            settle_small(small, n + i, prime + i);
+    candidates left;
+    filter_coarse(n, count, index, prime, &left);
+    for (size_t i = 0; i < left.count; i += LANES) {
+        const vec v = _mm512_loadu_si512(left.n + i);
+        const vec place = _mm512_loadu_si512(left.index + i);
+        vec divided = zero();
+        for (int group = 0; group < FINE_GROUPS; group++) {
+            divided =
+                _mm512_or_si512(divided, multiples(v, read_from(&FINE[group]), FINE_DIVISORS));
         }
-        const __mmask8 odd = _mm512_mask_test_epi64_mask(there & (__mmask8)~small, v, set1(1));
-        const __mmask8 kept = odd & (__mmask8)~multiples_coarse(v);
-        append(left_index, end, kept, place);
-        end = append(left, end, kept, v);
-    }
-    for (size_t i = 0; i < end; i += LANES) {
-        const vec v = _mm512_loadu_si512(left + i);
-        const vec v_index = _mm512_loadu_si512(left_index + i);
-        const __mmask8 kept = first_lanes(end - i) & (__mmask8)~multiples_fine(v);
+        const __mmask8 kept =
+            first_lanes(left.count - i) & (__mmask8)~_mm512_movepi64_mask(divided);
         const __mmask8 is_narrow = _mm512_mask_cmple_epu64_mask(kept, v, set1(LIMB_MASK));
         if (is_narrow) {
-            queue(narrow, is_narrow, v, v_index);
+            queue(narrow, is_narrow, v, place);
         }
         if (is_narrow != kept) {
-            queue(wide, kept & (__mmask8)~is_narrow, v, v_index);
+            queue(wide, kept & (__mmask8)~is_narrow, v, place);
         }
     }
 }
@@ -283,9 +326,10 @@ static inline vec small_residue_narrow(vec a, vec one, vec n) {
     return lower(lift(sub(product, _mm512_mullo_epi64(q, n)), n), n);
 }
 
-/* In both Lucas tests first and second are V_k and V_(k+1) of k = h >> left, before a bit that is 1 the
- * other way round: what is squared next comes first. They change places where a bit differs from the
- * one after it, and where only zeros are to come V_k comes first. */
+/* In both Lucas tests `squared` and `product` are V_k and V_(k+1) of k = h >> left, in the order that a bit
+ * leads to: one comes of a square and the other one of a product. A step needs their product, and the
+ * square of `next`: of `squared` again, unless the bit that comes is not the same as the one before.
+ * Where only zeros are to come that is V_k. */
 static inline vec turns_of(vec h) {
     return _mm512_xor_si512(h, add(h, h));
 }
@@ -294,7 +338,7 @@ static void lucas_narrow_group(const uint64_t *from, const uint64_t *parameters,
     enum {
         V = NARROW_LUCAS_VECTORS
     };
-    vec n[V], inv[V], h[V], turns[V], first[V], second[V], two[V], p[V];
+    vec n[V], inv[V], h[V], turns[V], squared[V], product[V], next[V], two[V], p[V];
     __mmask8 passed[V];
     for (int i = 0; i < V; i++) {
         n[i] = _mm512_loadu_si512(from + i * LANES);
@@ -308,27 +352,25 @@ static void lucas_narrow_group(const uint64_t *from, const uint64_t *parameters,
     }
     progress at = begin(h, V);
     for (int i = 0; i < V; i++) {
-        const __mmask8 odd = next_bit(h[i], at.left);
-        first[i] = _mm512_mask_mov_epi64(two[i], odd, p[i]);
-        second[i] = _mm512_mask_mov_epi64(p[i], odd, two[i]);
+        squared[i] = two[i]; /* k = 0 */
+        product[i] = p[i];
+        next[i] = _mm512_mask_mov_epi64(two[i], next_bit(h[i], at.left), p[i]);
     }
     while (at.left > 0) {
         for (int i = 0; i < V; i++) {
             const __mmask8 turn = next_bit(turns[i], at.left);
-            const vec twice = lower(
-                lift(reduce_narrow(sub(n[i], two[i]), first[i], first[i], n[i], inv[i]), n[i]),
+            product[i] = lower(
+                lift(reduce_narrow(sub(n[i], p[i]), squared[i], product[i], n[i], inv[i]), n[i]),
                 n[i]);
-            const vec sum =
-                lower(lift(reduce_narrow(sub(n[i], p[i]), first[i], second[i], n[i], inv[i]), n[i]),
-                      n[i]);
-            first[i] = _mm512_mask_mov_epi64(twice, turn, sum);
-            second[i] = _mm512_mask_mov_epi64(sum, turn, twice);
+            squared[i] = lower(
+                lift(reduce_narrow(sub(n[i], two[i]), next[i], next[i], n[i], inv[i]), n[i]), n[i]);
+            next[i] = _mm512_mask_mov_epi64(squared[i], turn, product[i]);
         }
         at.left--;
         for (int i = 0; i < V && at.left <= at.checked; i++) {
-            const __mmask8 is_two = _mm512_cmpeq_epi64_mask(first[i], two[i]) |
-                                    _mm512_cmpeq_epi64_mask(first[i], sub(n[i], two[i]));
-            const __mmask8 is_zero = at.left > 0 ? _mm512_testn_epi64_mask(first[i], first[i]) : 0;
+            const __mmask8 is_two = _mm512_cmpeq_epi64_mask(next[i], two[i]) |
+                                    _mm512_cmpeq_epi64_mask(next[i], sub(n[i], two[i]));
+            const __mmask8 is_zero = at.left > 0 ? _mm512_testn_epi64_mask(next[i], next[i]) : 0;
             passed[i] |= (__mmask8)((is_two & at_odd_part(h[i], at.left)) |
                                     (is_zero & nothing_to_come(h[i], at.left)));
         }
@@ -569,8 +611,9 @@ static void lucas_wide_group(const uint64_t *from, const uint64_t *parameters, u
         V = WIDE_LUCAS_VECTORS
     };
     modulus m[V];
-    wide first[V], second[V], one[V], two[V], p[V], minus_two[V], minus_p[V], nothing[V];
-    wide twice[V], sum[V];
+    wide squared[V], product[V], next[V], one[V], two[V], p[V], minus_two[V], minus_p[V],
+        nothing[V];
+    wide plain[V];
     vec h[V], turns[V], joined_two[V];
     __mmask8 passed[V];
     for (int i = 0; i < V; i++) {
@@ -592,23 +635,25 @@ static void lucas_wide_group(const uint64_t *from, const uint64_t *parameters, u
     progress at = begin(h, V);
     for (int i = 0; i < V; i++) {
         const __mmask8 odd = next_bit(h[i], at.left);
-        first[i] = choose(odd, two[i], p[i]);
-        second[i] = choose(odd, p[i], two[i]);
+        squared[i] = two[i]; /* k = 0 */
+        product[i] = p[i];
+        next[i] = choose(odd, two[i], p[i]);
     }
     while (at.left > 0) {
-        square_wide(twice, first, minus_two, m, V);
-        multiply_wide(sum, first, second, minus_p, m, V);
+        multiply_wide(product, squared, product, minus_p, m, V);
+        square_wide(squared, next, minus_two, m, V);
         for (int i = 0; i < V; i++) {
             const __mmask8 turn = next_bit(turns[i], at.left);
-            first[i] = carry(choose(turn, twice[i], sum[i]));
-            second[i] = carry(choose(turn, sum[i], twice[i]));
+            squared[i] = carry(squared[i]);
+            product[i] = carry(product[i]);
+            next[i] = choose(turn, squared[i], product[i]);
         }
         if (--at.left > at.checked) {
             continue;
         }
-        multiply_wide(sum, first, one, nothing, m, V);
+        multiply_wide(plain, next, one, nothing, m, V);
         for (int i = 0; i < V; i++) {
-            const vec residue = join(lower_wide(carry(sum[i]), &m[i]));
+            const vec residue = join(lower_wide(carry(plain[i]), &m[i]));
             const __mmask8 is_two = _mm512_cmpeq_epi64_mask(residue, joined_two[i]) |
                                     _mm512_cmpeq_epi64_mask(residue, sub(m[i].n, joined_two[i]));
             const __mmask8 is_zero = at.left > 0 ? _mm512_testn_epi64_mask(residue, residue) : 0;

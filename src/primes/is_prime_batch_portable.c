@@ -157,11 +157,13 @@ static void strong_narrow(const uint64_t *n, size_t count, uint8_t *pass) {
 
 /* ---- the Lucas test -------------------------------------------------------------------------- */
 
-/* With h = (n + 1) / 2 and k = h >> left, `first` and `second` are V_k and V_(k+1), before a bit that is
- * 1 the other way round: what is squared next comes first. They change places where a bit differs from
- * the one after it. */
+/* With h = (n + 1) / 2 and k = h >> left, `squared` and `product` are V_k and V_(k+1), in the order that a
+ * bit leads to: one comes of a square and the other one of a product. A step needs their product, and the
+ * square of `squared` again, unless the bit that comes is not the same as the one before (turns): then
+ * that of `product`. */
 typedef struct lucas {
-    uint64_t n[LANES], inverse[LANES], two[LANES], p[LANES], first[LANES], second[LANES];
+    uint64_t n[LANES], inverse[LANES], two[LANES], p[LANES];
+    uint64_t squared[LANES], product[LANES];
     uint64_t turns[LANES];
     int s[LANES];
     int left, checked;
@@ -177,30 +179,28 @@ static void lucas_begin(lucas *t, const uint64_t *n, const uint64_t *p) {
         t->two[i] = add_modulo(one, one, n[i]);
         t->p[i] = (uint64_t)((prime_uint128)one * p[i] % n[i]);
         t->turns[i] = h ^ (h << 1);
+        t->squared[i] = t->two[i]; /* k = 0 */
+        t->product[i] = t->p[i];
         t->s[i] = __builtin_ctzll(n[i] + 1);
         t->checked = t->s[i] - 1 > t->checked ? t->s[i] - 1 : t->checked;
         all |= h;
     }
     t->left = bits_of(all);
-    for (int i = 0; i < LANES; i++) {
-        const bool odd = (n[i] + 1) / 2 >> (t->left - 1) & 1;
-        t->first[i] = odd ? t->p[i] : t->two[i];
-        t->second[i] = odd ? t->two[i] : t->p[i];
-    }
+}
+
+static uint64_t lucas_next(const lucas *t, int i) {
+    return t->turns[i] >> t->left & 1 ? t->product[i] : t->squared[i];
 }
 
 static void lucas_step(lucas *t, int i) {
-    const uint64_t n = t->n[i], inverse = t->inverse[i], first = t->first[i];
-    const uint64_t twice = montgomery_product(first, first, t->two[i], n, inverse);
-    const uint64_t sum = montgomery_product(first, t->second[i], t->p[i], n, inverse);
-    const bool turn = t->turns[i] >> t->left & 1;
-    t->first[i] = turn ? sum : twice;
-    t->second[i] = turn ? twice : sum;
+    const uint64_t n = t->n[i], inverse = t->inverse[i], next = lucas_next(t, i);
+    t->product[i] = montgomery_product(t->squared[i], t->product[i], t->p[i], n, inverse);
+    t->squared[i] = montgomery_product(next, next, t->two[i], n, inverse);
 }
 
-/* Asked where only zeros are to come, so V_k comes first. */
+/* Asked where only zeros are to come, so V_k is next. */
 static uint8_t lucas_passes(const lucas *t, int i) {
-    const uint64_t v = t->first[i];
+    const uint64_t v = lucas_next(t, i);
     const bool is_two = v == t->two[i] || v == t->n[i] - t->two[i];
     return (is_two && t->left == t->s[i] - 1) || (v == 0 && 0 < t->left && t->left < t->s[i]);
 }
@@ -211,10 +211,11 @@ static void lucas_group(const uint64_t *n, const uint64_t *p, uint8_t *pass) {
     for (int i = 0; i < LANES; i++) {
         pass[i] = 0;
     }
-    while (t.left-- > 0) {
+    while (t.left > 0) {
         for (int i = 0; i < LANES; i++) {
             lucas_step(&t, i);
         }
+        t.left--;
         for (int i = 0; i < LANES && t.left <= t.checked; i++) {
             pass[i] |= lucas_passes(&t, i);
         }
