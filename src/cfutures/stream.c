@@ -628,6 +628,19 @@ cf_status cf_stream_next(cf_stream *stream, int64_t timeout_ns, cf_stream_item *
     return CF_OK;
 }
 
+void cf_stream_set_as_completed(cf_stream *stream) {
+    if (stream == NULL || !cfi_fork_mark_is_ours(stream->fork_mark) ||
+        stream->options.as_completed) {
+        return;
+    }
+    stream->options.as_completed = true;
+    for (cfi_piece *piece = stream->first; piece != NULL; piece = piece->next) {
+        if (piece->state == CFI_PIECE_READY && piece != stream->held) {
+            enqueue(&stream->ready, piece);
+        }
+    }
+}
+
 char *cf_stream_describe(const cf_stream *stream, char *text, size_t size) {
     uint64_t tasks = stream->options.size_hint > 0 ? stream->options.size_hint : stream->taken;
     snprintf(text, size, "<cf_stream at %p, %s, %" PRIu64 " task%s>", (const void *)stream,

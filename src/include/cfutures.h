@@ -474,6 +474,10 @@ typedef struct cf_stream_item {
  * more could be submitted, and all that were have been handed out. CF_EDEADLOCK, CF_EFORKED. */
 cf_status cf_stream_next(cf_stream *stream, int64_t timeout_ns, cf_stream_item *item);
 
+/* From here on items are handed out as they are done, whatever the stream was opened with: for who must
+ * come to an end, and takes what there is. */
+void cf_stream_set_as_completed(cf_stream *stream);
+
 /* Cancels what has not begun, and does not wait for the rest. NULL is allowed. */
 void cf_stream_close(cf_stream *stream);
 

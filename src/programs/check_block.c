@@ -13,38 +13,36 @@
 
 #define BATCH 16384 /* numbers that are tested together: the batch test likes thousands */
 
-typedef struct scratch {
-    const check_settings *settings;
+static const check_settings *settings;
+
+void check_block_set(const check_settings *set) {
+    settings = set;
+}
+
+/* A batch. Each worker has its own, without an initializer: a worker that is killed in one breaks its
+ * pool, while death in a task costs a retry. */
+typedef struct batch {
     size_t count;
     uint64_t n[BATCH];
-    uint32_t start[BATCH], length[BATCH];
-    uint8_t verdict[BATCH]; /* check_verdict */
+    uint32_t start[BATCH], length[BATCH]; /* of the tokens, in the block's text */
+    uint8_t verdict[BATCH];               /* check_verdict */
     size_t big_count;
     uint32_t big[BATCH]; /* which of them are from 2^64 on */
     size_t invalid_count;
-    uint32_t invalid[]; /* of the whole block: where they start */
-} scratch;
+    uint32_t *invalid; /* of the whole block: where they start */
+} batch;
 
-static size_t most_tokens(const check_settings *settings) {
-    return settings->block_limit / 2 + 1;
-}
+static _Thread_local batch worker_batch;
 
-int check_worker_begin(void *settings, unsigned worker, void **local) {
+void check_worker_end(void *context, unsigned worker, void *local) {
+    (void)context;
     (void)worker;
-    scratch *s = malloc(sizeof *s + most_tokens(settings) * sizeof s->invalid[0]);
-    if (s == NULL) {
-        return ENOMEM;
-    }
-    s->settings = settings;
-    *local = s;
-    return 0;
-}
-
-void check_worker_end(void *settings, unsigned worker, void *local) {
-    (void)settings;
-    (void)worker;
+    (void)local;
     is_prime_big_forget();
-    free(local);
+}
+
+static size_t most_tokens(void) {
+    return settings->soft_limit / 2 + 1;
 }
 
 /* ---- parsing ---------------------------------------------------------------------------------- */
@@ -66,16 +64,16 @@ size_t check_next_token(const number_block *block, size_t *at) {
     return end - start;
 }
 
-static void take(scratch *s, size_t start, size_t end, uint64_t value) {
+static void take(batch *s, size_t start, size_t end, uint64_t value) {
     s->start[s->count] = (uint32_t)start;
     s->length[s->count] = (uint32_t)(end - start);
     s->n[s->count++] = value;
 }
 
 /* What the fast way does not understand. */
-static size_t take_token(scratch *s, const number_block *block, size_t at) {
+static size_t take_token(batch *s, const number_block *block, size_t at) {
     const size_t length = check_next_token(block, &at);
-    const number_token t = token_read(block->text + at, length, s->settings->max_digits);
+    const number_token t = token_read(block->text + at, length, settings->max_digits);
     switch (t.kind) {
     case TOKEN_SMALL:
         take(s, at, at + length, t.value);
@@ -93,7 +91,7 @@ static size_t take_token(scratch *s, const number_block *block, size_t at) {
 }
 
 /* The next numbers from `at` on, as many as fit into a batch; returns where it stopped. */
-static size_t parse(scratch *s, const number_block *block, size_t at) {
+static size_t parse(batch *s, const number_block *block, size_t at) {
     s->count = s->big_count = 0;
     while (at < block->length && s->count < BATCH) {
         const char *text = block->text + at;
@@ -103,7 +101,7 @@ static size_t parse(scratch *s, const number_block *block, size_t at) {
         }
         uint64_t value;
         const char *end = token_read_plain(text, &value);
-        if (end == NULL) {
+        if (end == NULL || (size_t)(end - text) > settings->max_digits) {
             at = take_token(s, block, at);
         } else {
             const size_t next = at + (size_t)(end - text);
@@ -116,40 +114,40 @@ static size_t parse(scratch *s, const number_block *block, size_t at) {
 
 /* ---- testing ---------------------------------------------------------------------------------- */
 
-static const char *why_not_big(const check_settings *settings) {
+static const char *why_not_big(void) {
     return settings->method != CHECK_BY_BATCH ? "error: this method ends at 2^64-1"
            : settings->prove
                ? "error: a proof above 2^64-1 needs FLINT and GMP, which this build lacks"
                : "error: above 2^64-1 needs GMP, which this build lacks";
 }
 
-static bool can_test_big(const check_settings *settings) {
+static bool can_test_big(void) {
     return settings->method == CHECK_BY_BATCH && is_prime_big_available(settings->prove);
 }
 
-static check_verdict test_big(const scratch *s, const char *text, size_t length) {
+static check_verdict test_big(const char *text, size_t length) {
     static const check_verdict MEANS[] = {[PRIME_COMPOSITE] = CHECK_COMPOSITE,
                                           [PRIME_PRIME] = CHECK_PRIME,
                                           [PRIME_PROBABLE] = CHECK_PROBABLE_PRIME};
-    if (!can_test_big(s->settings)) {
+    if (!can_test_big()) {
         return CHECK_FAILED;
     }
-    const number_token t = token_read(text, length, s->settings->max_digits);
-    return MEANS[is_prime_big(t.digits, t.length, t.base, s->settings->prove)];
+    const number_token t = token_read(text, length, settings->max_digits);
+    return MEANS[is_prime_big(t.digits, t.length, t.base, settings->prove)];
 }
 
-static void test(scratch *s, const number_block *block) {
-    if (s->settings->method == CHECK_BY_BATCH) {
+static void test(batch *s, const number_block *block) {
+    if (settings->method == CHECK_BY_BATCH) {
         is_prime_batch(s->n, s->count, s->verdict);
     } else {
-        const prime_method *method = &PRIME_METHODS[s->settings->method];
+        const prime_method *method = &PRIME_METHODS[settings->method];
         for (size_t i = 0; i < s->count; i++) {
             s->verdict[i] = method->is_prime(s->n[i]) ? CHECK_PRIME : CHECK_COMPOSITE;
         }
     }
     for (size_t b = 0; b < s->big_count; b++) {
         const uint32_t i = s->big[b];
-        s->verdict[i] = (uint8_t)test_big(s, block->text + s->start[i], s->length[i]);
+        s->verdict[i] = (uint8_t)test_big(block->text + s->start[i], s->length[i]);
     }
 }
 
@@ -180,18 +178,18 @@ static char *put_token(char *to, const char *token, size_t length) {
     return to + length;
 }
 
-static char *put_failure(char *to, const scratch *s, const char *token, size_t length,
+static char *put_failure(char *to, const char *token, size_t length,
                          const cf_task_context *context) {
-    return to + check_failure_line(s->settings->format, token, length, why_not_big(s->settings),
+    return to + check_failure_line(settings->format, token, length, why_not_big(),
                                    (int)cf_task_worker(context), cf_task_attempt(context), to);
 }
 
-static char *format_verdicts(char *to, const scratch *s, const number_block *block,
+static char *format_verdicts(char *to, const batch *s, const number_block *block,
                              const cf_task_context *context) {
     for (size_t i = 0; i < s->count; i++) {
         const char *token = block->text + s->start[i];
         if (s->verdict[i] == CHECK_FAILED) {
-            to = put_failure(to, s, token, s->length[i], context);
+            to = put_failure(to, token, s->length[i], context);
             continue;
         }
         const ending *end = &VERDICT_ENDINGS[s->verdict[i]];
@@ -202,15 +200,15 @@ static char *format_verdicts(char *to, const scratch *s, const number_block *blo
     return to;
 }
 
-static char *format_numbers(char *to, const scratch *s, const number_block *block,
+static char *format_numbers(char *to, const batch *s, const number_block *block,
                             const cf_task_context *context) {
     for (size_t i = 0; i < s->count; i++) {
         const char *token = block->text + s->start[i];
-        if (!(s->settings->shown >> s->verdict[i] & 1)) {
+        if (!(settings->shown >> s->verdict[i] & 1)) {
             continue;
         }
         if (s->verdict[i] == CHECK_FAILED) {
-            to = put_failure(to, s, token, s->length[i], context);
+            to = put_failure(to, token, s->length[i], context);
             continue;
         }
         to = put_token(to, token, s->length[i]);
@@ -226,7 +224,7 @@ static char *put(char *to, const char *text) {
 }
 
 /* elapsed: each number's share of the time that its batch took. */
-static char *format_json(char *to, const scratch *s, const number_block *block,
+static char *format_json(char *to, const batch *s, const number_block *block,
                          const cf_task_context *context, int64_t batch_ns) {
     char end[128];
     snprintf(end, sizeof end, ",\"elapsed\":%.9f,\"worker\":%u,\"attempts\":%u}\n",
@@ -239,11 +237,11 @@ static char *format_json(char *to, const scratch *s, const number_block *block,
             [CHECK_PROBABLE_PRIME] = "\",\"prime\":true,\"probable\":true",
         };
         const char *token = block->text + s->start[i];
-        if (!(s->settings->shown >> s->verdict[i] & 1)) {
+        if (!(settings->shown >> s->verdict[i] & 1)) {
             continue;
         }
         if (s->verdict[i] == CHECK_FAILED) {
-            to = put_failure(to, s, token, s->length[i], context);
+            to = put_failure(to, token, s->length[i], context);
             continue;
         }
         to = put_token(put(to, "{\"n\":\""), token, s->length[i]);
@@ -270,28 +268,34 @@ size_t check_failure_line(check_format format, const char *number, size_t length
 
 /* ---- the task --------------------------------------------------------------------------------- */
 
-/* The most that a token and the blank behind it, 2 bytes at least, can become: "7 composite\n", or a
- * line of JSON, of which all but the token is less than 128 bytes. Failures, of tokens of 17 bytes at
- * least, stay below that. */
-static size_t most_text(const check_settings *settings) {
-    static const size_t PER_BYTE[] = {[CHECK_VERDICT_LINES] = 7,
-                                      [CHECK_NUMBER_LINES] = 7,
-                                      [CHECK_JSON_LINES] = 66,
+/* The text itself, and what is put around its tokens: for each byte at most half of " composite\n" or of
+ * all that a line of JSON has more than the number, as a token and the blank behind it are 2 bytes at
+ * least. What is said of failures is longer, but so are those numbers: 17 bytes at least. */
+static size_t most_text(void) {
+    static const size_t PER_BYTE[] = {[CHECK_VERDICT_LINES] = 6,
+                                      [CHECK_NUMBER_LINES] = 6,
+                                      [CHECK_JSON_LINES] = 64,
                                       [CHECK_COUNTS] = 0};
-    return (settings->block_limit + 1) * PER_BYTE[settings->format] + 512;
+    return settings->block_limit + (settings->soft_limit + 1) * PER_BYTE[settings->format] + 512;
 }
 
-static uint32_t *invalid_in(check_result *result) {
-    return (uint32_t *)(void *)(result->text + (result->text_length + 7) / 8 * 8);
+/* Where they are gathered until it is known how long the text is: at the end of the room. */
+static uint32_t *invalid_at_end(check_result *result, size_t room) {
+    const size_t from = room / sizeof(uint32_t) - most_tokens();
+    return (uint32_t *)(void *)result + from;
+}
+
+static size_t invalid_offset(const check_result *result) {
+    return (sizeof *result + result->text_length + 7) / 8 * 8;
 }
 
 const uint32_t *check_result_invalid(const check_result *result) {
-    return (const uint32_t *)(const void *)(result->text + (result->text_length + 7) / 8 * 8);
+    return (const uint32_t *)(const void *)((const char *)result + invalid_offset(result));
 }
 
-static char *format(char *to, const scratch *s, const number_block *block,
+static char *format(char *to, const batch *s, const number_block *block,
                     const cf_task_context *context, int64_t batch_ns) {
-    switch (s->settings->format) {
+    switch (settings->format) {
     case CHECK_VERDICT_LINES:
         return format_verdicts(to, s, block, context);
     case CHECK_NUMBER_LINES:
@@ -307,13 +311,14 @@ static char *format(char *to, const scratch *s, const number_block *block,
 static int run_check_block(const void *arg, void *to_result, cf_task_context *context) {
     const number_block *block = arg;
     check_result *result = to_result;
-    scratch *s = cf_task_local(context);
+    batch *s = &worker_batch;
     const int64_t begun_ns = monotonic_ns();
     int64_t now_ns = begun_ns;
     char *end = result->text;
 
     memset(result->counts, 0, sizeof result->counts);
     s->invalid_count = 0;
+    s->invalid = invalid_at_end(result, cf_task_room(context));
     for (size_t at = 0; at < block->length;) {
         const int64_t batch_ns = now_ns;
         at = parse(s, block, at);
@@ -327,19 +332,18 @@ static int run_check_block(const void *arg, void *to_result, cf_task_context *co
     result->counts[CHECK_INVALID] = s->invalid_count;
     result->elapsed_ns = now_ns - begun_ns;
     result->text_length = (uint64_t)(end - result->text);
-    memcpy(invalid_in(result), s->invalid, s->invalid_count * sizeof s->invalid[0]);
-    cf_task_set_result_size(
-        context, (size_t)((char *)(invalid_in(result) + s->invalid_count) - (char *)result));
+    const size_t invalid_size = s->invalid_count * sizeof s->invalid[0];
+    memmove((char *)result + invalid_offset(result), s->invalid, invalid_size);
+    cf_task_set_result_size(context, invalid_offset(result) + invalid_size);
     return 0;
 }
 
-cf_task check_block_task(const check_settings *settings) {
+cf_task check_block_task(void) {
     return (cf_task){
         .name = "check_block",
         .run = run_check_block,
         .arg_size = sizeof(number_block) + settings->block_limit + NUMBER_BLOCK_SLACK,
-        .result_size = sizeof(check_result) + most_text(settings) + 8 +
-                       most_tokens(settings) * sizeof(uint32_t),
+        .result_size = sizeof(check_result) + most_text() + 8 + most_tokens() * sizeof(uint32_t),
         .unzeroed = true,
     };
 }

@@ -46,26 +46,30 @@ typedef struct check_settings {
     unsigned shown;
     check_format format;
     size_t max_digits;
-    size_t block_limit; /* most bytes of a block's text */
+    size_t soft_limit, block_limit; /* most bytes of a block's text: see number_reader.h */
 } check_settings;
 
 typedef struct check_result {
     uint64_t counts[CHECK_VERDICTS];
     int64_t elapsed_ns;
     uint64_t text_length;
-    char text[]; /* to be printed; behind it, at a multiple of 8, where in the block those are that
-                    are no numbers: counts[CHECK_INVALID] times a uint32_t */
+    char text[]; /* to be printed; behind it, see check_result_invalid */
 } check_result;
 
 /* Tokens of so many bytes are the longest that can be numbers. */
 size_t check_most_token(size_t max_digits);
 
-/* The task's sizes depend on the settings, which its workers must have been made with: as
- * cf_pool_options.context of check_worker_begin and check_worker_end. The settings must stay. */
-cf_task check_block_task(const check_settings *settings);
-int check_worker_begin(void *settings, unsigned worker, void **local);
-void check_worker_end(void *settings, unsigned worker, void *local);
+/* The settings are the process's, and must stay. Set before the workers are made, who may be other
+ * processes. */
+void check_block_set(const check_settings *settings);
 
+/* A number_block in, a check_result out; for the settings, on which its sizes depend. */
+cf_task check_block_task(void);
+
+/* A worker's finalizer. */
+void check_worker_end(void *context, unsigned worker, void *local);
+
+/* Where in the block's text those begin that are no numbers, counts[CHECK_INVALID] of them. */
 const uint32_t *check_result_invalid(const check_result *result);
 
 /* For those who come after a worker that died, and for messages: the next token at or behind *at, whose

@@ -3,16 +3,14 @@
 #include "primes/primes.h"
 #include "programs/decimal.h"
 #include "programs/output.h"
+#include "programs/shown.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <error.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define SHOWN_MAX 40 /* bytes of a bad line that a message shows */
 
 static void append(number_list *list, uint64_t number) {
     if (list->count == list->capacity) {
@@ -48,13 +46,8 @@ static span strip(const char *line, size_t length) {
 }
 
 static _Noreturn void refuse(const char *file, uintmax_t line_number, span bad) {
-    char shown[SHOWN_MAX + 1] = "";
-    for (size_t i = 0; i < bad.length && i < SHOWN_MAX; i++) {
-        /* A file must not send control codes to a terminal, nor end the message with its NUL. */
-        shown[i] = iscntrl((unsigned char)bad.text[i]) ? '?' : bad.text[i];
-    }
-    error(EXIT_IO, 0, "%s:%ju: '%s' is not a number from 0 to %" PRIu64, file, line_number, shown,
-          UINT64_MAX);
+    error(EXIT_IO, 0, "%s:%ju: '%s' is not a number from 0 to %" PRIu64, file, line_number,
+          shown_of(bad.text, bad.length).text, UINT64_MAX);
     abort(); /* error() does not return: its status is not 0 */
 }
 

@@ -80,7 +80,10 @@ static size_t cut(const number_reader *reader, const char *text, size_t length) 
     if (end <= start) {
         end = after_first_blank(text, most > start ? most : start, length);
     }
-    return end == 0 && (reader->ended || start == length) ? length : end;
+    if (end == 0 && start > 0 && length == reader->limit) {
+        end = start; /* the blanks alone: they leave no room for the token behind them */
+    }
+    return end == 0 && reader->ended ? length : end;
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 #define MAX_DIGITS_DEFAULT 10000
-#define BLOCK_MOST         (4 << 20)
+#define BLOCK_MOST         (512 << 10)
 #define MAX_DIGITS_MOST    1000000
 #define STRING(value)      STRING_OF(value)
 #define STRING_OF(value)   #value
@@ -234,7 +234,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state) {
             command_line_number(state, "--max-digits", text, 1, MAX_DIGITS_MOST);
         return 0;
     case KEY_BLOCK:
-        options->soft_limit = command_line_number(state, "--block", text, 1, BLOCK_MOST);
+        options->check.soft_limit = command_line_number(state, "--block", text, 1, BLOCK_MOST);
         return 0;
     case 'j':
         options->json = true;
@@ -288,9 +288,9 @@ void primecheck_options_parse(primecheck_options *options, int argc, char **argv
                     : options->json                  ? CHECK_JSON_LINES
                     : check->shown != CHECK_SHOW_ALL ? CHECK_NUMBER_LINES
                                                      : CHECK_VERDICT_LINES;
-    if (options->soft_limit == 0) {
-        options->soft_limit = block_soft_limit(options);
+    if (options->check.soft_limit == 0) {
+        options->check.soft_limit = block_soft_limit(options);
     }
     check->block_limit =
-        number_reader_limit(options->soft_limit, check_most_token(check->max_digits));
+        number_reader_limit(check->soft_limit, check_most_token(check->max_digits));
 }

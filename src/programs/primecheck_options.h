@@ -26,7 +26,6 @@ typedef struct primecheck_options {
     bool completed;
     bool json, count, progress, stats;
     check_settings check;
-    size_t soft_limit; /* of a block: see number_reader.h */
 } primecheck_options;
 
 /* Ends the program where it has to: --help, usage errors. */

@@ -1,26 +1,15 @@
 #include "programs/primecheck_report.h"
 
 #include "programs/output.h"
+#include "programs/shown.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <error.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SHOWN_MAX 40 /* bytes of a bad token that a message shows */
-
 /* ---- messages -------------------------------------------------------------------------------- */
-
-/* A file must not send control codes to a terminal, nor end the message with its NUL. */
-static void cut_for_message(char *shown, const char *text, size_t length) {
-    size_t i = 0;
-    for (; i < length && i < SHOWN_MAX; i++) {
-        shown[i] = iscntrl((unsigned char)text[i]) ? '?' : text[i];
-    }
-    shown[i] = '\0';
-}
 
 static void name_place(const primecheck_report *report, uint64_t line, char *place, size_t size) {
     place[0] = '\0';
@@ -33,13 +22,13 @@ void primecheck_report_invalid(primecheck_report *report, const char *text, size
                                uint64_t line) {
     const size_t max_digits = report->options->check.max_digits;
     const number_token t = token_read(text, length, max_digits);
-    char shown[SHOWN_MAX + 1], place[4096];
-    cut_for_message(shown, text, length);
+    const shown_text number = shown_of(text, length);
+    char place[4096];
     name_place(report, line, place, sizeof place);
     if (t.kind == TOKEN_LONG) {
-        error(0, 0, "%s'%s' has more than %zu digits", place, shown, max_digits);
+        error(0, 0, "%s'%s' has more than %zu digits", place, number.text, max_digits);
     } else {
-        error(0, 0, "%s'%s' is not a non-negative integer", place, shown);
+        error(0, 0, "%s'%s' is not a non-negative integer", place, number.text);
     }
 }
 

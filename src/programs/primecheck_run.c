@@ -88,11 +88,12 @@ static void show(check_run *run, const cf_stream_item *item) {
 static cf_stream *open_stream(check_run *run, cf_executor *executor) {
     const primecheck_options *options = run->options;
     const size_t workers = cf_executor_max_workers(executor);
-    const bool single = options->check.method != CHECK_BY_BATCH;
-    const cf_task task = check_block_task(&options->check);
+    const size_t window = options->executor->create == cf_serial_create ? 1
+                          : options->check.method != CHECK_BY_BATCH     ? WINDOW_NUMBERS
+                                                                        : WINDOW;
+    const cf_task task = check_block_task();
     const cf_stream_options stream_options = {.as_completed = options->completed,
-                                              .window =
-                                                  workers * (single ? WINDOW_NUMBERS : WINDOW),
+                                              .window = workers * window,
                                               .chunk = 1,
                                               .retries = RETRIES};
     cf_stream *stream;
@@ -110,6 +111,9 @@ static cf_status check_all(check_run *run, cf_stream *stream) {
     cf_status status;
     do {
         const bool stopping = atomic_load(&run->stopping);
+        if (stopping) {
+            cf_stream_set_as_completed(stream);
+        }
         status = cf_stream_next(stream, stopping ? 0 : LOOK_NS, &item);
         if (status == CF_OK) {
             show(run, &item);
@@ -137,9 +141,9 @@ static void open_input(check_run *run) {
     const bool from_words = options->words[0] != NULL;
     const char *file = options->file != NULL ? options->file : "-";
     const bool opened =
-        from_words
-            ? number_reader_open_words(&run->reader, options->words, options->soft_limit, most)
-            : number_reader_open(&run->reader, file, options->soft_limit, most);
+        from_words ? number_reader_open_words(&run->reader, options->words,
+                                              options->check.soft_limit, most)
+                   : number_reader_open(&run->reader, file, options->check.soft_limit, most);
     if (!opened) {
         error(EXIT_IO, errno, "%s", from_words ? "the command line" : file);
     }
@@ -158,11 +162,9 @@ static void report_blank_words(check_run *run) {
 
 static cf_executor *create_executor(const primecheck_options *options) {
     cf_executor *executor;
-    const cf_pool_options pool = {.max_workers = options->workers,
-                                  .initializer = check_worker_begin,
-                                  .finalizer = check_worker_end,
-                                  .context = (void *)&options->check,
-                                  .name = "primecheck"};
+    check_block_set(&options->check);
+    const cf_pool_options pool = {
+        .max_workers = options->workers, .finalizer = check_worker_end, .name = "primecheck"};
     const cf_status status = options->executor->create(&pool, &executor);
     if (status != CF_OK) {
         error(EXIT_ITEM, 0, "cannot create the executor: %s", cf_status_message(status));

@@ -321,6 +321,57 @@ Test(stream_more, a_source_may_have_nothing_yet) {
     cf_executor_destroy(ex);
 }
 
+/* The first one waits at the gate, the others at one that is open. */
+static cf_source_answer next_behind_a_blocker(void *context, void *arg) {
+    const cf_source_answer answer = next_blocker(context, arg);
+    blocker *b = arg;
+    if (b->value != 0) {
+        b->gate = ((void **)context)[2];
+    }
+    return answer;
+}
+
+/* In the order of its source the first item hides the others. */
+Test(stream_more, what_is_done_can_be_had_out_of_order) {
+    NEEDS(runs_beside_caller);
+    enum {
+        N = 6
+    };
+    counter *counters = shared_alloc(4 * sizeof *counters);
+    cf_executor *ex = create(2);
+    counter_add(&counters[3], 1);
+    for (uint64_t chunk = 1; chunk <= 2; chunk++) {
+        counters[1] = counters[2] = (counter){0};
+        blocker b = {.begun = &counters[0], .gate = &counters[1], .ran = &counters[2]};
+        numbers source = {.end = N};
+        void *context[] = {&source, &b, &counters[3]};
+        bool seen[N] = {false};
+        cf_stream *stream = open_stream(ex, &blocker_task, next_behind_a_blocker, context,
+                                        (cf_stream_options){.window = N, .chunk = chunk});
+        cf_stream_item item;
+        cr_assert(counter_wait(&counters[2], N - (uint32_t)chunk));
+        EXPECT(CF_ETIMEDOUT, cf_stream_next(stream, 0, &item));
+        cf_stream_set_as_completed(stream);
+        cf_stream_set_as_completed(stream);
+        for (uint64_t i = chunk; i < N; i++) {
+            EXPECT(CF_OK, cf_stream_next(stream, LONG_WAIT, &item));
+            cr_assert(item.index >= chunk && item.index < N && !seen[item.index]);
+            EXPECT_EQ(*(const uint64_t *)item.result, item.index);
+            seen[item.index] = true;
+        }
+        EXPECT(CF_ETIMEDOUT, cf_stream_next(stream, 0, &item));
+        counter_add(&counters[1], 1);
+        for (uint64_t i = 0; i < chunk; i++) {
+            EXPECT(CF_OK, cf_stream_next(stream, LONG_WAIT, &item));
+            EXPECT_EQ(item.index, i);
+        }
+        EXPECT(CF_EEXHAUSTED, cf_stream_next(stream, LONG_WAIT, &item));
+        cf_stream_close(stream);
+    }
+    cf_executor_destroy(ex);
+    shared_free(counters, 4 * sizeof *counters);
+}
+
 static cf_source_answer next_blocker_then_later(void *context, void *arg) {
     const cf_source_answer answer = next_blocker(context, arg);
     return answer == CF_SOURCE_END ? CF_SOURCE_LATER : answer;
