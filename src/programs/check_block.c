@@ -3,6 +3,7 @@
 #include "primes/is_prime_batch.h"
 #include "primes/is_prime_big.h"
 #include "primes/primes.h"
+#include "programs/count_bytes.h"
 #include "programs/monotonic.h"
 
 #include <errno.h>
@@ -323,8 +324,8 @@ static int run_check_block(const void *arg, void *to_result, cf_task_context *co
         const int64_t batch_ns = now_ns;
         at = parse(s, block, at);
         test(s, block);
-        for (size_t i = 0; i < s->count; i++) {
-            result->counts[s->verdict[i]]++;
+        for (uint8_t verdict = 0; verdict < CHECK_INVALID; verdict++) {
+            result->counts[verdict] += count_bytes(s->verdict, s->count, verdict);
         }
         now_ns = monotonic_ns();
         end = format(end, s, block, context, now_ns - batch_ns);

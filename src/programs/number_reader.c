@@ -1,6 +1,7 @@
 #define _GNU_SOURCE /* memfd_create */
 #include "programs/number_reader.h"
 
+#include "programs/count_bytes.h"
 #include "programs/number_token.h"
 
 #include <errno.h>
@@ -31,14 +32,6 @@ static size_t short_tokens(const char *text, size_t length) {
         }
     }
     return length;
-}
-
-static uint64_t count_lines(const char *text, size_t length) {
-    uint64_t lines = 0;
-    for (size_t i = 0; i < length; i++) {
-        lines += text[i] == '\n';
-    }
-    return lines;
 }
 
 static size_t leading_blanks(const char *text, size_t length) {
@@ -150,7 +143,7 @@ reader_answer number_reader_next(number_reader *reader, number_block *block) {
     memset(text + end, '\n', NUMBER_BLOCK_SLACK);
     block->length = end;
     block->line = reader->line;
-    reader->line += count_lines(text, end);
+    reader->line += count_bytes(text, end, '\n');
     reader->taken += end;
     return READER_BLOCK;
 }
