@@ -1,13 +1,17 @@
-#define _GNU_SOURCE /* program_invocation_name */
+#define _GNU_SOURCE /* program_invocation_name, memrchr */
 #include "programs/output.h"
 
 #include <errno.h>
 #include <error.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Not exit(): what is still in the buffer has nowhere to go, and workers may be running. A thread
@@ -47,6 +51,36 @@ void output_write(const char *text, size_t length) {
         }
         text += written;
         length -= (size_t)written;
+    }
+}
+
+static bool is_regular_file(void) {
+    struct stat status;
+    return fstat(STDOUT_FILENO, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+/* The whole lines of the text that PIPE_BUF bytes have room for; a line that is longer goes whole. */
+static size_t lines_at_once(const char *text, size_t length) {
+    if (length <= PIPE_BUF) {
+        return length;
+    }
+    const char *end = memrchr(text, '\n', PIPE_BUF);
+    if (end == NULL) {
+        end = memchr(text, '\n', length);
+    }
+    return end == NULL ? length : (size_t)(end - text) + 1;
+}
+
+void output_write_lines(const char *text, size_t length) {
+    if (is_regular_file()) {
+        output_write(text, length);
+        return;
+    }
+    while (length > 0) {
+        const size_t some = lines_at_once(text, length);
+        output_write(text, some);
+        text += some;
+        length -= some;
     }
 }
 

@@ -29,4 +29,8 @@ void output_flush(void);
  * way while they run. */
 void output_write(const char *text, size_t length);
 
+/* The same for any number of lines. Where that is no regular file they are written in pieces of whole
+ * lines and PIPE_BUF bytes, so that a program that ends in the middle has torn none. */
+void output_write_lines(const char *text, size_t length);
+
 #endif

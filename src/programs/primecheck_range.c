@@ -46,11 +46,11 @@ static void print_primes(void *context, const uint64_t *primes, size_t count) {
         memcpy(text + length + before_length + digits_length, after, after_length);
         length += before_length + digits_length + after_length;
         if (length + most > sizeof text) {
-            output_write(text, length);
+            output_write_lines(text, length);
             length = 0;
         }
     }
-    output_write(text, length);
+    output_write_lines(text, length);
     p->count += count;
 }
 

@@ -60,7 +60,7 @@ void primecheck_report_block(primecheck_report *report, const number_block *bloc
         report->counts[verdict] += result->counts[verdict];
     }
     report->work_ns += result->elapsed_ns;
-    output_write(result->text, result->text_length);
+    output_write_lines(result->text, result->text_length);
     for (uint64_t i = 0; i < result->counts[CHECK_INVALID]; i++) {
         size_t at = invalid[i];
         const size_t length = check_next_token(block, &at);

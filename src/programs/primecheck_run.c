@@ -25,13 +25,14 @@
 
 /* The main thread does everything here. When a signal comes, on_signal sets `stopping` on a thread of
  * its own and waits until the main thread has shown what is finished, which that says by `finished`; or
- * for FINISH_MS, if the main thread is in the middle of something. */
+ * for FINISH_MS, if the main thread is in the middle of something. Once all is `shown` the main thread
+ * prints no more unless it is ahead of the signal, and the counts are on_signal's to print. */
 typedef struct check_run {
     const primecheck_options *options;
     number_reader reader;
     primecheck_report report;
     progress progress;
-    atomic_bool stopping;
+    atomic_bool stopping, shown;
     int stopped, finished; /* descriptors of events: the signal came; all is shown */
 } check_run;
 
@@ -47,6 +48,10 @@ static void on_signal(void *data) {
     atomic_store(&run->stopping, true);
     announce(run->stopped);
     poll(&finished, 1, FINISH_MS);
+    if (atomic_load(&run->shown)) {
+        primecheck_report_counts(&run->report);
+        output_flush();
+    }
 }
 
 static _Noreturn void finish_after_signal(check_run *run) {
@@ -205,9 +210,11 @@ int primecheck_run(const primecheck_options *options) {
     cf_stream *stream = open_stream(&run, executor);
     const cf_status ended = check_all(&run, stream);
     cf_stream_close(stream);
+    progress_clear(&run.progress);
+    atomic_store(&run.shown, true);
+    announce(run.finished);
     stop_signals_end();
 
-    progress_clear(&run.progress);
     cf_executor_shutdown(executor, true, true);
     prime_stats_end(&stats, executor, run.report.work_ns);
     primecheck_report_counts(&run.report);

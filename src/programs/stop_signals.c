@@ -5,6 +5,7 @@
 #include <error.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <unistd.h>
@@ -19,6 +20,8 @@ static struct {
     sigset_t before; /* the mask that the program began with */
     pthread_t waiter;
     bool waiting;
+    atomic_int outcome; /* what came first: */
+    int late;           /* a signal that came after the end */
     void (*report)(void *data);
     void *data;
 } stop = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -36,6 +39,18 @@ void stop_signals_block(void) {
     pthread_sigmask(SIG_BLOCK, &stop.set, &stop.before);
 }
 
+enum {
+    NOTHING_YET,
+    A_SIGNAL,
+    THE_END
+};
+
+/* Either the waiter or the main thread comes first. */
+static bool comes_first(int outcome) {
+    int expected = NOTHING_YET;
+    return atomic_compare_exchange_strong(&stop.outcome, &expected, outcome);
+}
+
 /* stop_signals_end() wakes the waiter with a signal too, one that this process sends to itself. */
 static bool is_from_us(const siginfo_t *info) {
     return info->si_code == SI_USER && info->si_pid == getpid();
@@ -48,6 +63,10 @@ static void *wait_for_signal(void *unused) {
         number = sigwaitinfo(&stop.set, &info);
     } while (number < 0);
     if (is_from_us(&info)) {
+        return unused;
+    }
+    if (!comes_first(A_SIGNAL)) {
+        stop.late = number;
         return unused;
     }
     pthread_sigmask(SIG_UNBLOCK, &stop.set, NULL);
@@ -72,11 +91,16 @@ void stop_signals_start(void (*report)(void *data), void *data) {
 
 void stop_signals_end(void) {
     if (stop.waiting) {
-        pthread_kill(stop.waiter, stop.first);
+        if (comes_first(THE_END)) {
+            pthread_kill(stop.waiter, stop.first);
+        } /* else the waiter ends the program */
         pthread_join(stop.waiter, NULL);
         stop.waiting = false;
     }
     pthread_sigmask(SIG_SETMASK, &stop.before, NULL);
+    if (stop.late != 0) {
+        raise(stop.late);
+    }
 }
 
 void stop_signals_lock(void) {
