@@ -246,8 +246,8 @@ static bool take_chunk(cf_stream *stream, size_t most) {
     size_t count = 0;
     cf_source_answer answer =
         stream->fill(stream->context, cfi_chunk_args(header_in(stream, block)), most, &count);
-    stream->ended = answer == CF_SOURCE_END;
     stream->later = answer == CF_SOURCE_LATER;
+    stream->ended = answer != CF_SOURCE_ITEM && !stream->later;
     if (count == 0) {
         drop(stream, piece);
         return false;
@@ -628,15 +628,26 @@ cf_status cf_stream_next(cf_stream *stream, int64_t timeout_ns, cf_stream_item *
     return CF_OK;
 }
 
-void cf_stream_set_as_completed(cf_stream *stream) {
-    if (stream == NULL || !cfi_fork_mark_is_ours(stream->fork_mark) ||
-        stream->options.as_completed) {
+void cf_stream_stop(cf_stream *stream) {
+    if (stream == NULL || !cfi_fork_mark_is_ours(stream->fork_mark)) {
         return;
     }
-    stream->options.as_completed = true;
-    for (cfi_piece *piece = stream->first; piece != NULL; piece = piece->next) {
-        if (piece->state == CFI_PIECE_READY && piece != stream->held) {
-            enqueue(&stream->ready, piece);
+    stream->ended = true;
+    stream->later = false;
+    cfi_watch *watch;
+    while (stream->under_way > 0 &&
+           cfi_watch_set_next(&stream->set, cfi_deadline_ns(0), &watch) == CF_OK) {
+        collect(stream, (cfi_piece *)watch);
+    }
+    stream->unsent = (cfi_piece_queue){0};
+    for (cfi_piece *piece = stream->first, *next; piece != NULL; piece = next) {
+        next = piece->next;
+        if (piece->state == CFI_PIECE_SENT) {
+            cfi_executor_cancel(stream->executor, piece->watch.slot);
+            stream->under_way--;
+        }
+        if (piece->state != CFI_PIECE_READY) {
+            drop(stream, piece);
         }
     }
 }

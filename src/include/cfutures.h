@@ -431,8 +431,9 @@ typedef enum cf_source_answer {
     CF_SOURCE_END,  /* there are no more, or it cannot get at them: what went wrong it keeps in its
                        context. It is not called again */
     CF_SOURCE_ITEM, /* `arg` is the next argument */
-    CF_SOURCE_LATER /* none right now: it is asked again at the next call of next. For what comes in
-                       through a pipe: to wait for it here would keep back what is already done */
+    CF_SOURCE_LATER /* none right now. For what comes in through a pipe: to wait for it here would keep
+                       back what is already done. It is asked again when next is called, and whenever an
+                       item is done meanwhile: call next with a timeout to have it asked more often */
 } cf_source_answer;
 
 /* Writes the next argument to `arg`, which has room for the task's arg_size bytes (NULL if that is
@@ -474,9 +475,10 @@ typedef struct cf_stream_item {
  * more could be submitted, and all that were have been handed out. CF_EDEADLOCK, CF_EFORKED. */
 cf_status cf_stream_next(cf_stream *stream, int64_t timeout_ns, cf_stream_item *item);
 
-/* From here on items are handed out as they are done, whatever the stream was opened with: for who must
- * come to an end, and takes what there is. */
-void cf_stream_set_as_completed(cf_stream *stream);
+/* Comes to an end: takes no more from the source, cancels what has not begun, and gives up what is still
+ * running. What is done by now is left to be handed out, in the stream's order; then next returns
+ * CF_EEXHAUSTED. NULL is allowed. */
+void cf_stream_stop(cf_stream *stream);
 
 /* Cancels what has not begun, and does not wait for the rest. NULL is allowed. */
 void cf_stream_close(cf_stream *stream);

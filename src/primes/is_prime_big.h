@@ -15,7 +15,7 @@ typedef enum prime_verdict {
 bool is_prime_big_available(bool prove);
 
 /* The number has `length` digits in base 10 or 16, and no sign. Without `prove` by GMP's
- * mpz_probab_prime_p: Baillie and Wagstaff's test, and one strong test to a random base. With it a
+ * mpz_probab_prime_p: Baillie and Wagstaff's test, and one strong test to another base. With it a
  * probable prime's primality is proved by FLINT's fmpz_is_prime (PRIME_PROBABLE if that finds no
  * proof), which takes long for numbers of hundreds of digits. Only where it is available. Any thread
  * may call it; memory that cannot be had ends the process, which is GMP's way. */

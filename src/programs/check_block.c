@@ -33,13 +33,15 @@ typedef struct batch {
     uint32_t *invalid; /* of the whole block: where they start */
 } batch;
 
-static _Thread_local batch worker_batch;
+static _Thread_local batch *worker_batch; /* NULL before the first block */
 
 void check_worker_end(void *context, unsigned worker, void *local) {
     (void)context;
     (void)worker;
     (void)local;
     is_prime_big_forget();
+    free(worker_batch);
+    worker_batch = NULL;
 }
 
 static size_t most_tokens(void) {
@@ -312,12 +314,15 @@ static char *format(char *to, const batch *s, const number_block *block,
 static int run_check_block(const void *arg, void *to_result, cf_task_context *context) {
     const number_block *block = arg;
     check_result *result = to_result;
-    batch *s = &worker_batch;
     const int64_t begun_ns = monotonic_ns();
     int64_t now_ns = begun_ns;
     char *end = result->text;
 
     memset(result->counts, 0, sizeof result->counts);
+    if (worker_batch == NULL && (worker_batch = malloc(sizeof *worker_batch)) == NULL) {
+        return ENOMEM;
+    }
+    batch *s = worker_batch;
     s->invalid_count = 0;
     s->invalid = invalid_at_end(result, cf_task_room(context));
     for (size_t at = 0; at < block->length;) {

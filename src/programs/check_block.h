@@ -72,8 +72,7 @@ void check_worker_end(void *context, unsigned worker, void *local);
 /* Where in the block's text those begin that are no numbers, counts[CHECK_INVALID] of them. */
 const uint32_t *check_result_invalid(const check_result *result);
 
-/* For those who come after a worker that died, and for messages: the next token at or behind *at, whose
- * length is returned, 0 when there is none. */
+/* The next token at or behind *at, whose length is returned, 0 when there is none. */
 size_t check_next_token(const number_block *block, size_t *at);
 
 /* The line for a number of which nothing is known but why, in a buffer of its length and 256 bytes more;

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* Bytes behind the text that may be read; the first is a newline. */
+/* Bytes behind the text that may be read: newlines. */
 #define NUMBER_BLOCK_SLACK 40
 
 typedef struct number_block {

@@ -65,7 +65,9 @@ static size_t cut(const number_reader *reader, const char *text, size_t length) 
     if (calm < most) {
         most = calm > LONG_TOKENS ? calm : LONG_TOKENS < most ? LONG_TOKENS : most;
     }
-    if (most == length && reader->ended) {
+    /* After an error nobody knows where the last token would have ended: that one is left out. */
+    const bool all = reader->ended && reader->error == 0;
+    if (most == length && all) {
         return length;
     }
     const size_t start = leading_blanks(text, length);
@@ -76,7 +78,7 @@ static size_t cut(const number_reader *reader, const char *text, size_t length) 
     if (end == 0 && start > 0 && length == reader->limit) {
         end = start; /* the blanks alone: they leave no room for the token behind them */
     }
-    return end == 0 && reader->ended ? length : end;
+    return end == 0 && all ? length : end;
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -99,7 +101,8 @@ static size_t skip(number_reader *reader, char *text, size_t length) {
     return length - (from - 1);
 }
 
-/* Reads on behind what is there, until the text is full. False: nothing more right now. */
+/* Reads on behind what is there, until the text is full. False: nothing more right now; or all of it was
+ * passed over, which may go on for long. */
 static bool read_on(number_reader *reader, char *text, size_t *length) {
     while (!reader->ended && *length < reader->limit) {
         if (!has_more_now(reader)) {
@@ -117,6 +120,9 @@ static bool read_on(number_reader *reader, char *text, size_t *length) {
             *length += (size_t)count;
             if (reader->skipping) {
                 *length = skip(reader, text, *length);
+                if (*length == 0) {
+                    return false;
+                }
             }
         }
     }
@@ -129,8 +135,11 @@ reader_answer number_reader_next(number_reader *reader, number_block *block) {
     memcpy(text, reader->ahead, length);
     size_t end = cut(reader, text, length);
     /* Long tokens are cut off bit by bit: until they are used up there is no need for more. */
-    const bool waits = (end == 0 || end == length) && !read_on(reader, text, &length);
-    end = end == 0 || end == length || waits ? cut(reader, text, length) : end;
+    bool waits = false;
+    if (end == 0 || end == length) {
+        waits = !read_on(reader, text, &length);
+        end = cut(reader, text, length);
+    }
     if (end == 0 && length == reader->limit) {
         end = length;
         reader->skipping = true;
@@ -175,7 +184,8 @@ static bool begin(number_reader *reader, int fd, const char *name, size_t soft_l
         return false;
     }
     if (S_ISREG(status.st_mode)) {
-        reader->size = (uint64_t)status.st_size;
+        const off_t at = lseek(fd, 0, SEEK_CUR);
+        reader->size = at < status.st_size ? (uint64_t)(status.st_size - at) : 0;
         reader->never_waits = true;
         posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     }

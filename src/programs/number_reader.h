@@ -22,7 +22,7 @@ typedef enum reader_answer {
 
 typedef struct number_reader {
     const char *name; /* for messages; NULL: the input is the command line */
-    uint64_t size;    /* of a regular file; 0 = unknown */
+    uint64_t size;    /* of a regular file, from where it is read; 0 = unknown */
     uint64_t taken;   /* bytes of the input that have become blocks */
     int error;        /* an errno: why the end came before that of the input; else 0 */
 

@@ -5,6 +5,7 @@
 #include <error.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -46,11 +47,14 @@ void output_flush(void) {
 void output_write(const char *text, size_t length) {
     while (length > 0) {
         ssize_t written = write(STDOUT_FILENO, text, length);
-        if (written < 0) {
+        if (written < 0 && errno == EAGAIN) { /* somebody who shares it wants it not to wait */
+            poll(&(struct pollfd){.fd = STDOUT_FILENO, .events = POLLOUT}, 1, -1);
+        } else if (written < 0 && errno != EINTR) {
             fail();
+        } else if (written > 0) {
+            text += written;
+            length -= (size_t)written;
         }
-        text += written;
-        length -= (size_t)written;
     }
 }
 

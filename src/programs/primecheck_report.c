@@ -26,7 +26,8 @@ void primecheck_report_invalid(primecheck_report *report, const char *text, size
     char place[4096];
     name_place(report, line, place, sizeof place);
     if (t.kind == TOKEN_LONG) {
-        error(0, 0, "%s'%s' has more than %zu digits", place, number.text, max_digits);
+        error(0, 0, "%s'%s' has more than %zu digit%s", place, number.text, max_digits,
+              max_digits == 1 ? "" : "s");
     } else {
         error(0, 0, "%s'%s' is not a non-negative integer", place, number.text);
     }

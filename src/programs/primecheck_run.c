@@ -17,22 +17,26 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define RETRIES        2         /* of a block whose worker dies */
-#define LOOK_NS        100000000 /* how long to wait for a block, before the input is asked again */
-#define FINISH_MS      200       /* how long what is finished may take to be shown after a signal */
-#define WINDOW         8  /* blocks under way, for each worker: enough to read and write beside */
-#define WINDOW_NUMBERS 64 /* the same where a block is a single number, which differ a lot */
+#define RETRIES   2         /* of a block whose worker dies */
+#define LOOK_NS   100000000 /* how long to wait for a block, before the input is asked again */
+#define FINISH_MS 200       /* how long what is finished may take to be shown after a signal */
+
+/* Blocks under way for each worker: one that it has, one that waits for it and one to be printed. Where a
+ * block is a single number they take very different times; but there must not be too many in all. */
+#define WINDOW              3
+#define WINDOW_NUMBERS      64
+#define WINDOW_NUMBERS_MOST 4096
 
 /* The main thread does everything here. When a signal comes, on_signal sets `stopping` on a thread of
  * its own and waits until the main thread has shown what is finished, which that says by `finished`; or
- * for FINISH_MS, if the main thread is in the middle of something. Once all is `shown` the main thread
- * prints no more unless it is ahead of the signal, and the counts are on_signal's to print. */
+ * for FINISH_MS, if the main thread is in the middle of something. */
 typedef struct check_run {
     const primecheck_options *options;
     number_reader reader;
     primecheck_report report;
     progress progress;
-    atomic_bool stopping, shown;
+    atomic_bool stopping;
+    atomic_bool showing;   /* the main thread prints, and counts */
     int stopped, finished; /* descriptors of events: the signal came; all is shown */
 } check_run;
 
@@ -42,25 +46,19 @@ static void announce(int event) {
     eventfd_write(event, 1);
 }
 
+static void show_counts(check_run *run) {
+    progress_clear(&run->progress);
+    primecheck_report_counts(&run->report);
+    output_flush();
+}
+
 static void on_signal(void *data) {
     check_run *run = data;
     struct pollfd finished = {.fd = run->finished, .events = POLLIN};
     atomic_store(&run->stopping, true);
     announce(run->stopped);
-    poll(&finished, 1, FINISH_MS);
-    if (atomic_load(&run->shown)) {
-        primecheck_report_counts(&run->report);
-        output_flush();
-    }
-}
-
-static _Noreturn void finish_after_signal(check_run *run) {
-    progress_clear(&run->progress);
-    primecheck_report_counts(&run->report);
-    output_flush();
-    announce(run->finished);
-    for (;;) {
-        pause(); /* the signal is about to end the program */
+    if (poll(&finished, 1, FINISH_MS) == 0 && !atomic_load(&run->showing)) {
+        show_counts(run);
     }
 }
 
@@ -76,6 +74,7 @@ static cf_source_answer next_block(void *context, void *arg) {
 }
 
 static void show(check_run *run, const cf_stream_item *item) {
+    atomic_store(&run->showing, true);
     progress_clear(&run->progress);
     if (item->exception.status == CF_OK) {
         primecheck_report_block(&run->report, item->arg, item->result);
@@ -88,19 +87,29 @@ static void show(check_run *run, const cf_stream_item *item) {
         numbers += run->report.counts[verdict];
     }
     progress_show(&run->progress, numbers, run->reader.taken, run->reader.size);
+    atomic_store(&run->showing, false);
+}
+
+/* serial runs a block when it is submitted: what is done is to be shown before the next one begins. */
+static size_t window(const primecheck_options *options, size_t workers) {
+    if (options->executor->create == cf_serial_create) {
+        return 1;
+    }
+    if (options->check.method == CHECK_BY_BATCH) {
+        return WINDOW * workers;
+    }
+    const size_t numbers = WINDOW_NUMBERS * workers;
+    return numbers < WINDOW_NUMBERS_MOST ? numbers : WINDOW_NUMBERS_MOST;
 }
 
 static cf_stream *open_stream(check_run *run, cf_executor *executor) {
     const primecheck_options *options = run->options;
-    const size_t workers = cf_executor_max_workers(executor);
-    const size_t window = options->executor->create == cf_serial_create ? 1
-                          : options->check.method != CHECK_BY_BATCH     ? WINDOW_NUMBERS
-                                                                        : WINDOW;
     const cf_task task = check_block_task();
-    const cf_stream_options stream_options = {.as_completed = options->completed,
-                                              .window = workers * window,
-                                              .chunk = 1,
-                                              .retries = RETRIES};
+    const cf_stream_options stream_options = {
+        .as_completed = options->completed,
+        .window = window(options, cf_executor_max_workers(executor)),
+        .chunk = 1,
+        .retries = RETRIES};
     cf_stream *stream;
     const cf_status status =
         cf_stream_open(executor, &task, next_block, run, &stream_options, &stream);
@@ -115,15 +124,12 @@ static cf_status check_all(check_run *run, cf_stream *stream) {
     cf_stream_item item;
     cf_status status;
     do {
-        const bool stopping = atomic_load(&run->stopping);
-        if (stopping) {
-            cf_stream_set_as_completed(stream);
+        if (atomic_load(&run->stopping)) {
+            cf_stream_stop(stream);
         }
-        status = cf_stream_next(stream, stopping ? 0 : LOOK_NS, &item);
+        status = cf_stream_next(stream, LOOK_NS, &item);
         if (status == CF_OK) {
             show(run, &item);
-        } else if (stopping) {
-            finish_after_signal(run);
         } else if (status == CF_ELATER) {
             number_reader_wait(&run->reader, run->stopped);
         }
@@ -210,14 +216,12 @@ int primecheck_run(const primecheck_options *options) {
     cf_stream *stream = open_stream(&run, executor);
     const cf_status ended = check_all(&run, stream);
     cf_stream_close(stream);
-    progress_clear(&run.progress);
-    atomic_store(&run.shown, true);
+    show_counts(&run);
     announce(run.finished);
     stop_signals_end();
 
     cf_executor_shutdown(executor, true, true);
     prime_stats_end(&stats, executor, run.report.work_ns);
-    primecheck_report_counts(&run.report);
     primecheck_report_end(&run.report, &stats);
     prime_stats_free(&stats);
     const int code = exit_code(&run, ended);

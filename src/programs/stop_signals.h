@@ -1,15 +1,16 @@
 /* SIGINT, SIGTERM, SIGHUP: what is finished is reported, then the signal takes its default way.
  *
  * The signals are blocked in every thread, and one thread of ours waits for them. On the first it
- * unblocks them for itself, so that a second ends the program at once; takes the lock, so that it
- * sees a consistent state and the main thread prints nothing more; calls `report`; and raises the
- * signal again with the lock held. A signal that was ignored when the program began (nohup, a job
+ * unblocks them for itself, so that a second ends the program at once; takes the lock, so that, if
+ * the main thread prints with the lock held, it sees a consistent state and nothing more is printed;
+ * calls `report`; and raises the signal again with the lock held. A signal that was ignored when the program began (nohup, a job
  * in the background of a simple shell) stays ignored.
  *
  *     stop_signals_block()     before there is anything to report; executors' threads block signals
  *                              by themselves
  *     stop_signals_start()     after the executor is made: a process pool is created before threads
- *     ...                      results are collected and printed between lock and unlock
+ *     ...                      results are collected, and printed between lock and unlock (or by a
+ *                              protocol with `report` that makes that needless)
  *     stop_signals_end()       everything is reported: from here on signals have their default way
  */
 #ifndef PROGRAMS_STOP_SIGNALS_H

@@ -331,8 +331,8 @@ static cf_source_answer next_behind_a_blocker(void *context, void *arg) {
     return answer;
 }
 
-/* In the order of its source the first item hides the others. */
-Test(stream_more, what_is_done_can_be_had_out_of_order) {
+/* The first item hides the others, and is given up. */
+Test(stream_more, stopped_it_hands_out_what_is_done) {
     NEEDS(runs_beside_caller);
     enum {
         N = 6
@@ -341,35 +341,62 @@ Test(stream_more, what_is_done_can_be_had_out_of_order) {
     cf_executor *ex = create(2);
     counter_add(&counters[3], 1);
     for (uint64_t chunk = 1; chunk <= 2; chunk++) {
-        counters[1] = counters[2] = (counter){0};
-        blocker b = {.begun = &counters[0], .gate = &counters[1], .ran = &counters[2]};
-        numbers source = {.end = N};
-        void *context[] = {&source, &b, &counters[3]};
-        bool seen[N] = {false};
-        cf_stream *stream = open_stream(ex, &blocker_task, next_behind_a_blocker, context,
-                                        (cf_stream_options){.window = N, .chunk = chunk});
-        cf_stream_item item;
-        cr_assert(counter_wait(&counters[2], N - (uint32_t)chunk));
-        EXPECT(CF_ETIMEDOUT, cf_stream_next(stream, 0, &item));
-        cf_stream_set_as_completed(stream);
-        cf_stream_set_as_completed(stream);
-        for (uint64_t i = chunk; i < N; i++) {
-            EXPECT(CF_OK, cf_stream_next(stream, LONG_WAIT, &item));
-            cr_assert(item.index >= chunk && item.index < N && !seen[item.index]);
-            EXPECT_EQ(*(const uint64_t *)item.result, item.index);
-            seen[item.index] = true;
+        for (int completed = 0; completed < 2; completed++) {
+            counters[1] = counters[2] = (counter){0};
+            blocker b = {.begun = &counters[0], .gate = &counters[1], .ran = &counters[2]};
+            numbers source = {.end = N};
+            void *context[] = {&source, &b, &counters[3]};
+            cf_stream *stream = open_stream(
+                ex, &blocker_task, next_behind_a_blocker, context,
+                (cf_stream_options){.window = N, .chunk = chunk, .as_completed = completed != 0});
+            cf_stream_item item;
+            cr_assert(counter_wait(&counters[2], N - (uint32_t)chunk));
+            /* A result is there a little later than its task has counted. */
+            cf_stats stats;
+            do {
+                EXPECT(CF_OK, cf_executor_stats(ex, &stats));
+            } while (stats.running > 1 || stats.pending > 0);
+            cf_stream_stop(stream);
+            cf_stream_stop(stream);
+            for (uint64_t i = chunk; i < N; i++) {
+                EXPECT(CF_OK, cf_stream_next(stream, LONG_WAIT, &item));
+                EXPECT_EQ(item.index, i);
+                EXPECT_EQ(*(const uint64_t *)item.result, i);
+            }
+            EXPECT(CF_EEXHAUSTED, cf_stream_next(stream, CF_FOREVER, &item));
+            EXPECT(CF_EEXHAUSTED, cf_stream_next(stream, 0, &item));
+            counter_add(&counters[1], 1);
+            cf_stream_close(stream);
+            EXPECT(CF_OK, cf_executor_stats(ex, &stats));
+            while (stats.running > 0) {
+                EXPECT(CF_OK, cf_executor_stats(ex, &stats));
+            }
         }
-        EXPECT(CF_ETIMEDOUT, cf_stream_next(stream, 0, &item));
-        counter_add(&counters[1], 1);
-        for (uint64_t i = 0; i < chunk; i++) {
-            EXPECT(CF_OK, cf_stream_next(stream, LONG_WAIT, &item));
-            EXPECT_EQ(item.index, i);
-        }
-        EXPECT(CF_EEXHAUSTED, cf_stream_next(stream, LONG_WAIT, &item));
-        cf_stream_close(stream);
     }
     cf_executor_destroy(ex);
     shared_free(counters, 4 * sizeof *counters);
+}
+
+/* What has not begun never does, and the source is not asked any more. */
+Test(stream_more, stopped_it_begins_nothing) {
+    NEEDS(runs_beside_caller);
+    counter *counters = shared_alloc(3 * sizeof *counters);
+    cf_executor *ex = create(1);
+    blocker b = {.begun = &counters[0], .gate = &counters[1], .ran = &counters[2]};
+    numbers source = {.end = 20};
+    void *context[] = {&source, &b};
+    cf_stream *stream = open_stream(ex, &blocker_task, next_blocker, context,
+                                    (cf_stream_options){.window = 6, .chunk = 1});
+    cf_stream_item item;
+    cr_assert(counter_wait(&counters[0], 1));
+    cf_stream_stop(stream);
+    counter_add(&counters[1], 1);
+    EXPECT(CF_EEXHAUSTED, cf_stream_next(stream, CF_FOREVER, &item));
+    EXPECT_EQ(source.given, 6);
+    cf_stream_close(stream);
+    cf_executor_destroy(ex);
+    EXPECT_EQ(counter_get(&counters[0]), 1);
+    shared_free(counters, 3 * sizeof *counters);
 }
 
 static cf_source_answer next_blocker_then_later(void *context, void *arg) {
