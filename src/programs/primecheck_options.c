@@ -255,7 +255,11 @@ static error_t parse_option(int key, char *text, struct argp_state *state) {
         if (!command_line_is_negative(key, text, word, sizeof word)) {
             return ARGP_ERR_UNKNOWN;
         }
-        add_word(options, words++, strdup(word)); /* no number, and it will be said so */
+        if (strncmp(state->argv[state->next - 1], word, sizeof word - 1) != 0) {
+            argp_error(state, "%s: %c is no option", state->argv[state->next - 1], key);
+        }
+        /* No number, and it will be said so. */
+        add_word(options, words++, state->argv[state->next - 1]);
         return 0;
     }
 }
