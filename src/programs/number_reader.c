@@ -165,8 +165,11 @@ void number_reader_wait(const number_reader *reader, int other) {
 
 /* ---- opening and closing --------------------------------------------------------------------- */
 
+#define LIMIT_LEAST 64 /* as much of a token as a message shows is handed out in any case */
+
 size_t number_reader_limit(size_t soft_limit, size_t most_token) {
-    return soft_limit > most_token ? soft_limit : most_token + 1;
+    const size_t limit = soft_limit > most_token ? soft_limit : most_token + 1;
+    return limit > LIMIT_LEAST ? limit : LIMIT_LEAST;
 }
 
 static bool begin(number_reader *reader, int fd, const char *name, size_t soft_limit,
