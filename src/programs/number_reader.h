@@ -51,7 +51,7 @@ bool number_reader_open_words(number_reader *reader, char *const *words, size_t 
                               size_t most_token);
 
 /* The next block, whose text has room for the limit and the slack. LATER: nothing to be had without
- * waiting, right now. END: there is no more, see `error`. */
+ * waiting, right now, or so far nothing but a token that is passed over. END: there is no more, see `error`. */
 reader_answer number_reader_next(number_reader *reader, number_block *block);
 
 /* Waits until there is something to be had, or until `other` (-1 = none) can be read. */

@@ -1,25 +1,31 @@
 """What the tests of primecheck share: starting it on any input, and what it should say to an input, found in the
 slow and obvious way."""
 
+import fcntl
 import functools
 import json
 import os
 import re
+import select
+import struct
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
+import time
 from typing import NamedTuple
 
-from harness import (BIN, DEADLINE, KERNELS, SLOW, CliTest, Running, is_prime, machine_has_kernel, scaled,
-                     seeded_random)
+from harness import BIN, DEADLINE, SLOW, CliTest, Running, is_prime, marked, read_proc, state, wait_for
 
 sys.set_int_max_str_digits(0)
 
 EXECUTORS = ("threads", "processes", "serial")
 BLANKS = " \t\n\v\f\r"
 MAX_DIGITS = 10000  # unless --max-digits says otherwise
-SANITIZED = b"__asan_init" in open(os.path.join(BIN, "primecheck"), "rb").read()
+
+with open(os.path.join(BIN, "primecheck"), "rb") as _program:
+    SANITIZED = b"__asan_init" in _program.read()
 
 # By trial division a matter of seconds: still under way when a test has done what it wants to do meanwhile.
 SLOW_NUMBER = str(SLOW[0])
@@ -46,35 +52,28 @@ class Output(NamedTuple):
         return self.err.decode(errors="replace").splitlines()
 
 
-def check(*args, data=b"", file=False, env=None, stdout=subprocess.PIPE, program="primecheck"):
+def check(*args, data=b"", file=False, env=None, stdout=subprocess.PIPE):
     """primecheck on that standard input: from a pipe, or from a file."""
-    options = {"stdin": subprocess.PIPE, "input": data}
-    if file:
-        source = tempfile.TemporaryFile()
-        source.write(data)
+    with tempfile.TemporaryFile() as source:
+        source.write(data if file else b"")
         source.seek(0)
-        options = {"stdin": source}
-    result = subprocess.run([os.path.join(BIN, program), *map(str, args)], stdout=stdout, stderr=subprocess.PIPE,
-                            env={**os.environ, **(env or {})}, timeout=DEADLINE, **_without(options, "stdin", file))
-    if file:
-        source.close()
+        result = subprocess.run([os.path.join(BIN, "primecheck"), *map(str, args)], stdout=stdout,
+                                stderr=subprocess.PIPE, env={**os.environ, **(env or {})}, timeout=DEADLINE,
+                                **({"stdin": source} if file else {"input": data}))
     if re.search(b"Sanitizer|runtime error", result.stderr):
         raise AssertionError(result.stderr.decode())
     return Output(result.returncode, result.stdout, result.stderr)
 
 
-def _without(options, name, keep):
-    """subprocess.run makes the pipe for its input itself."""
-    return options if keep else {key: value for key, value in options.items() if key != name}
-
-
 class Interactive(Running):
     """primecheck with standard input in the test's hands: a pipe, or whatever descriptor is given."""
 
-    def __init__(self, *args, source=None, stderr=None, **options):
+    def __init__(self, *args, source=None, stderr=None, errors=None, **options):
+        self._errors = errors  # a file to take stderr, whatever it says
+        stderr = errors.fileno() if errors else stderr
         self._feeder = None
         self._writer = None
-        reader = source
+        reader = source if source is None or isinstance(source, int) else source.fileno()
         if source is None:
             reader, self._writer = os.pipe()
 
@@ -104,6 +103,12 @@ class Interactive(Running):
             os.close(self._writer)
             self._writer = None
 
+    def finish_in_bytes(self):
+        """As finish, of a program that may say what is no UTF-8: its stderr is the `errors` given."""
+        code, out, _ = self.finish()
+        self._errors.seek(0)
+        return Output(code, out.encode(), self._errors.read())
+
     def feed(self, data):
         """All of it, from a thread; then the end."""
         def write_all():
@@ -117,6 +122,46 @@ class Interactive(Running):
 
         self._feeder = threading.Thread(target=write_all)
         self._feeder.start()
+
+
+    def feed_in_pieces(self, data, generator):
+        """The same in pieces, each when the one before has been read; then the end."""
+        def write_all():
+            try:
+                at = 0
+                while at < len(data):
+                    size = generator.choice((1, 2, 3, 10, 100, 5000))
+                    at += os.write(self._writer, data[at:at + size])
+                    while self.unread() and self.process.poll() is None:
+                        os.sched_yield()
+            except BrokenPipeError:
+                pass
+            self.close_input()
+
+        self._feeder = threading.Thread(target=write_all)
+        self._feeder.start()
+
+    def unread(self):
+        """Bytes of the input that still are in the pipe."""
+        return struct.unpack("i", fcntl.ioctl(self._writer, termios.FIONREAD, bytes(4)))[0]
+
+    def wait_until_idle(self):
+        """Until nothing of it has run or wants to for a while: all that could be done is done."""
+        last, since = None, 0
+
+        def settled():
+            nonlocal last, since
+            now = [read_proc(f"{pid}/schedstat") for pid in marked(self.mark)]
+            if now != last or any(state(pid) == "R" for pid in marked(self.mark)):
+                last, since = now, time.monotonic()
+            return time.monotonic() - since > 0.2
+
+        wait_for("idleness", settled)
+
+    def check_silent(self, seconds):
+        """Nothing comes on stdout meanwhile."""
+        if select.select([self.process.stdout], [], [], seconds)[0]:
+            raise AssertionError(f"there is {os.read(self.process.stdout.fileno(), 1000)!r}")
 
 
 # ---- what it should say ----------------------------------------------------------------------------
@@ -175,10 +220,12 @@ def mixed_input(generator, count):
     """Some thousand tokens of all kinds, blanks of all kinds between, and no newline at the end."""
     pieces = []
     odd = [b"\0", b"7\0", b"\xff\xfe", b"caf\xc3\xa9", b"1" * 41, b"z" * 41, b"9" * (MAX_DIGITS + 1), b"0" * MAX_DIGITS,
-           b"0x" + b"f" * (MAX_DIGITS - 1) + b"0", b"12" * (MAX_DIGITS // 2), b"0" * (MAX_DIGITS + 1) + b"7", b"5" * 30000]
+           b"0x" + b"f" * (MAX_DIGITS - 1) + b"0", b"12" * (MAX_DIGITS // 2), b"0" * (MAX_DIGITS + 1) + b"7",
+           b"5" * 30000]
     for place in range(count):
         pieces.append(odd.pop() if odd and place % (count // 12) == 0 else random_token(generator))
-        pieces.append(generator.choice((b"\n", b"\n", b"\n", b" ", b"\t", b"\r\n", b"\n\n\n", b" \f ", b"\v", b"\n" * 80)))
+        pieces.append(generator.choice((b"\n", b"\n", b"\n", b" ", b"\t", b"\r\n", b"\n\n\n", b" \f ", b"\v",
+                                        b"\n" * 80)))
     return b"".join(pieces[:-1])
 
 
@@ -201,13 +248,14 @@ class PrimecheckTest(CliTest):
 
     def check_messages(self, result, bad, name="-", sort=False):
         found = result.messages()
-        if sort:
-            found.sort(key=lambda message: int(message.split(":")[2]))
+        if sort:  # each line's by themselves, in the order of what is shown
+            found.sort(key=lambda message: (int(message.split(":")[2]), message))
+            bad = sorted(bad, key=lambda pair: (pair[1], re.sub(rb"[^ -~]", b"?", pair[0][:40]) + b"' "))
         self.assertEqual(len(found), len(bad), found[:5])
         for message, (token, line) in zip(found, bad):
             place = f"primecheck: {name}:{line}: '" if name else "primecheck: '"
             self.assertTrue(message.startswith(place), f"{message!r} for {token[:50]!r} on line {line}")
-            self.assertRegex(message, r"' (is not a non-negative integer|has more than \d+ digits)\Z")
+            self.assertRegex(message, r"' (is not a non-negative integer|has more than \d+ digits?)\Z")
             shown = message[len(place):message.rindex("' ")]
             if re.fullmatch(rb"[!-~]+", token):
                 self.assertEqual(shown, token[:40].decode())

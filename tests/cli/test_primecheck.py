@@ -1,17 +1,18 @@
 """primecheck: its options, what it prints for them, its exit codes and its usage errors."""
 
 import collections
-import json
 import os
 import re
 import subprocess
 import unittest
 
-from harness import KERNELS, Running, is_prime, kill, machine_has_kernel, parse_json_lines
-from primecheck import (COMPOSITES_BIG, EXECUTORS, PRIMES_BIG, PrimecheckTest, bad_tokens, check, expected_lines, joined,
-                        mixed_input, seeded_random, tokens, value, verdict)
+from harness import KERNELS, Running, is_prime, machine_has_kernel, parse_json_lines, seeded_random
+from primecheck import (COMPOSITES_BIG, EXECUTORS, PRIMES_BIG, PrimecheckTest, bad_tokens, check, expected_lines,
+                        joined,
+                        mixed_input, value, verdict)
 
-OPTIONS = {"workers": "w", "executor": "e", "file": "f", "order": "o", "only": "", "count": "c", "range": "r", "prove": "",
+OPTIONS = {"workers": "w", "executor": "e", "file": "f", "order": "o", "only": "", "count": "c", "range": "r",
+           "prove": "",
            "method": "m", "max-digits": "", "block": "", "json": "j", "progress": "", "stats": "S", "help": "?",
            "usage": "", "version": "V"}
 SMALL = b"0 1 2 3 4 9 97 7919 4294967291 4294967297 18446744073709551557 18446744073709551615"
@@ -86,7 +87,8 @@ class Where(PrimecheckTest):
         name = self.write(SMALL)
         expected = joined(expected_lines(SMALL))
         for result in (check(data=SMALL), check(data=SMALL, file=True), check("-f", name), check(f"--file={name}"),
-                       check("-f-", data=SMALL), check("-f", "-", data=SMALL, file=True), check("--file", "/dev/stdin", data=SMALL)):
+                       check("-f-", data=SMALL), check("-f", "-", data=SMALL, file=True), check("--file", "/dev/stdin",
+                                                                                data=SMALL)):
             self.assertEqual(result, (0, expected, b""))
 
     def test_messages_name_the_file(self):
@@ -104,7 +106,8 @@ class Where(PrimecheckTest):
         self.assertEqual(result.stdout, b"7 prime\n9 composite\n")
 
     def test_cannot_be_read(self):
-        for argv, what in ((["-f", "/nowhere/x"], b"/nowhere/x: No such file"), (["-f", "/tmp"], b"/tmp: Is a directory"),
+        for argv, what in ((["-f", "/nowhere/x"], b"/nowhere/x: No such file"),
+                           (["-f", "/tmp"], b"/tmp: Is a directory"),
                            (["-f", ""], b": No such file")):
             for options in ([], ["--count"], ["--json"], ["-eprocesses"], ["-eserial"]):
                 with self.subTest(argv=argv, options=options):
@@ -142,11 +145,13 @@ class Where(PrimecheckTest):
 
     def test_full_output(self):
         data = b"7\n" * 100000
-        for argv in ([], ["--count"], ["--json"], ["--only=primes"], ["-eserial"], ["-eprocesses"], ["-S"], ["-m", "trial"],
+        for argv in ([], ["--count"], ["--json"], ["--only=primes"], ["-eserial"], ["-eprocesses"], ["-S"],
+                     ["-m", "trial"],
                      ["--help"]):
             with self.subTest(argv=argv), open("/dev/full", "wb") as full:
                 result = check(*argv, data=data if argv != ["-m", "trial"] else b"7\n", file=True, stdout=full)
-                self.assertEqual((result.code, result.err), (3, b"primecheck: standard output: No space left on device\n"))
+                self.assertEqual((result.code, result.err), (3,
+                                                             b"primecheck: standard output: No space left on device\n"))
         for argv in (["-r0..100"], ["-r0..100", "-c"], ["7"]):
             with self.subTest(argv=argv), open("/dev/full", "wb") as full:
                 self.assertEqual(check(*argv, stdout=full).code, 3)
@@ -184,7 +189,8 @@ class Shown(PrimecheckTest):
         return joined(f"{name}: {numbers[name]}" for name in what)
 
     def test_count(self):
-        for argv in (["-c"], ["--count"], ["-c", "-eprocesses"], ["-c", "-eserial", "--block=1"], ["-c", "-ocompleted"]):
+        for argv in (["-c"], ["--count"], ["-c", "-eprocesses"], ["-c", "-eserial", "--block=1"],
+                     ["-c", "-ocompleted"]):
             with self.subTest(argv=argv):
                 result = check(*argv, data=self.data)
                 self.assertEqual(result.code, 1)
@@ -229,7 +235,8 @@ class Shown(PrimecheckTest):
         self.assertEqual(found, expected)
 
     def check_summary(self, summary):
-        self.assertLessEqual({"program", "executor", "workers", "order", "method", "numbers", "primes", "failed", "wall",
+        self.assertLessEqual({"program", "executor", "workers", "order", "method", "numbers", "primes", "failed",
+                              "wall",
                               "cpu", "speedup"}, set(summary))
         self.assertEqual((summary["program"], summary["order"], summary["method"], summary["failed"]),
                          ("primecheck", "input", "auto", 0))
@@ -305,7 +312,8 @@ class Range(PrimecheckTest):
         generator = seeded_random()
         primes = sieve(200000)
         edges = [(0, 0), (0, 1), (1, 1), (0, 2), (2, 2), (1, 2), (2, 3), (3, 3), (4, 4), (0, 30), (0, 200000), (5, 7)]
-        for low, high in edges + [sorted((generator.randrange(200000), generator.randrange(200000))) for _ in range(20)]:
+        for low, high in edges + [sorted((generator.randrange(200000), generator.randrange(200000)))
+                                  for _ in range(20)]:
             expected = [n for n in primes if low <= n <= high]
             with self.subTest(low=low, high=high):
                 self.assertEqual(check("-r", f"{low}..{high}"), (0, joined(expected), b""))
@@ -364,21 +372,25 @@ BAD_COUNTS = ("0", "-1", "x", "", "1.5", " 1", "+1", "0x1", "9999999999999999999
 USAGE = [
     *[([f"{option}={text}"], option) for option in ("--workers", "--block", "--max-digits") for text in BAD_COUNTS],
     (["-w0"], "workers"), (["-w", "1025"], "workers"), (["-eserial", "-w2"], "workers"),
-    *[([f"--executor={text}"], rf"executor.*'{text}'") for text in ("", "x", "thread", "openmp", "mpi", "Threads", "serial ")],
+    *[([f"--executor={text}"], rf"executor.*'{text}'") for text in ("", "x", "thread", "openmp", "mpi", "Threads",
+                                                                    "serial ")],
     (["-e", "x"], "executor.*threads.*processes.*serial"),
-    *[([f"--order={text}"], rf"order.*'{text}'") for text in ("", "map", "in", "Input")], (["-ox"], "order.*input.*completed"),
+    *[([f"--order={text}"], rf"order.*'{text}'") for text in ("", "map", "in", "Input")], (["-ox"],
+                                                                                "order.*input.*completed"),
     *[([f"--only={text}"], rf"only.*'{text}'") for text in ("", "prime", "all", "Primes", "primes,composites")],
     *[([f"--method={text}"], rf"method.*'{text}'") for text in ("", "x", "Auto", "bpsw ")],
     (["-mx"], "method.*auto.*bpsw.*trial.*wheel.*vector"),
     *[(["--prove", "-m", method], "prove") for method in ("trial", "wheel", "vector")],
     *[([f"--range={text}"], "range") for text in
-      ("", "5", "..", "5..", "..5", "5..1", "1...5", "1..5..9", "1-5", "-1..5", "x..5", "1..x", "1 ..5", "1.. 5", "1..18446744073709551616",
+      ("", "5", "..", "5..", "..5", "5..1", "1...5", "1..5..9", "1-5", "-1..5", "x..5", "1..x", "1 ..5", "1.. 5",
+       "1..18446744073709551616",
        "18446744073709551616..18446744073709551617", "1..5x", "0x..5", "1,5")],
     (["-r1..5", "7"], "range"), (["-r1..5", "-f", "/dev/null"], "range"), (["-r1..5", "--prove"], "range"),
     (["-r1..5", "-mtrial"], "range"), (["-r1..5", "--only=composites"], "range"),
     (["-f", "/dev/null", "7"], "file"), (["-f-", "7"], "file"),
     *[([option], option.partition("=")[0].lstrip("-")) for option in
-      ("--workers", "--executor", "--file", "--order", "--only", "--range", "--method", "--max-digits", "--block", "-w", "-e", "-f",
+      ("--workers", "--executor", "--file", "--order", "--only", "--range", "--method", "--max-digits", "--block",
+       "-w", "-e", "-f",
        "-o", "-r", "-m", "--nonsense", "-Z", "--count=1", "--json=1", "--prove=yes", "--stats=1", "--progress=1")],
 ]
 
