@@ -26,6 +26,7 @@ from report import print_machine, print_ratios, print_table, ratio_row
 SEED = 1  # the file is made once, not for every run
 WORKERS = 2
 KERNELS = ("portable", "avx2", "avx512")
+BLOCKS = (100, 4096, 500000)  # bytes; the program's own choice is 131072
 
 GOAL_TO_FILE = 40e6  # numbers in a second
 GOAL_COUNT = 60e6
@@ -44,10 +45,12 @@ class Case:
     workers: int = 0    # likewise
     kernel: str = ""    # likewise
     count: bool = False
+    block: int = 0      # bytes for a worker at a time; 0: likewise
 
     def __str__(self):
         words = [self.program, self.executor, f"{self.workers} workers" if self.workers else "",
-                 self.kernel, "--count" if self.count else "", f"({self.numbers:,} numbers)"]
+                 self.kernel, "--count" if self.count else "",
+                 f"--block={self.block}" if self.block else "", f"({self.numbers:,} numbers)"]
         return " ".join(filter(None, words))
 
 
@@ -77,13 +80,19 @@ class Runner:
 
     def run(self, case):
         command, environment, stdin = self.command(case)
-        output = self.scratch / "output"
-        output.unlink(missing_ok=True)  # to cut the old one would be the program's time
+        output = self.scratch / self.output_name(case)
+        # The old one goes now and not when it was checked: then its memory is free for the new one. A
+        # machine that is a guest gives free memory back, and has to wait for each page of it. To cut
+        # it would be the program's time.
+        output.unlink(missing_ok=True)
         with open(output, "xb") as out:
             wall, memory = run_to(command, out, environment, stdin)
         self.check(case, output)
-        output.unlink()
         return {"wall": wall, "memory": memory, "rate": case.numbers / wall}
+
+    @staticmethod
+    def output_name(case):
+        return f"output-{case.program}{'-count' if case.count else ''}"
 
     def command(self, case):
         """The command, what it has more in its environment, and what it reads."""
@@ -98,6 +107,7 @@ class Runner:
         command += ["-e", case.executor] if case.executor else []
         command += ["-w", str(case.workers)] if case.workers else []
         command += ["--count"] if case.count else []
+        command += [f"--block={case.block}"] if case.block else []
         return command, {"PRIMEPOOL_KERNEL": case.kernel} if case.kernel else {}, b""
 
     # ---- no run is believed whose answers differ from those of the first one about these numbers
@@ -192,6 +202,8 @@ def same_cases(settings):
         for executor, workers in (("serial", 0), ("threads", 1), ("threads", 2),
                                   ("processes", 1), ("processes", 2)):
             yield Case("primecheck", settings["same_numbers"], executor, workers, kernel)
+    for block in BLOCKS:
+        yield Case("primecheck", settings["same_numbers"], workers=WORKERS, block=block)
 
 
 def same_plan(settings):
@@ -277,7 +289,7 @@ def report_same(journal):
         # Its keys are text after a load, numbers before.
         facts = {int(numbers): of_these for numbers, of_these in facts.items()}
         print(f"\nThe same output in {len(done)} ways (executors, workers 1 and 2, kernels "
-              f"{', '.join(settings['kernels'])}): sha256 "
+              f"{', '.join(settings['kernels'])}, blocks of {', '.join(map(str, BLOCKS))} bytes): sha256 "
               f"{facts[settings['same_numbers']]['sha256']}")
 
 
