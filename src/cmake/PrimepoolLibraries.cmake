@@ -29,6 +29,7 @@ endfunction()
 
 primepool_library(gmp gmp.h)
 primepool_library(primesieve primesieve.h)
+option(PRIMEPOOL_FLINT "Use flint where it and gmp are installed" ON)
 if(TARGET gmp)
   primepool_library(flint flint/ulong_extras.h)
   if(TARGET flint)
