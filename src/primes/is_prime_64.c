@@ -260,16 +260,15 @@ static bool has_small_divisor(uint64_t n) {
             IS_MULTIPLE(n, 83) | IS_MULTIPLE(n, 89) | IS_MULTIPLE(n, 97));
 }
 
-/* For n > 157: where the tests take longer it pays to go further, from 2^32 on further still. */
+/* For n > 227: as long as a division costs less than the tests that it saves. */
 static bool has_larger_divisor(uint64_t n) {
     return (IS_MULTIPLE(n, 101) | IS_MULTIPLE(n, 103) | IS_MULTIPLE(n, 107) | IS_MULTIPLE(n, 109) |
             IS_MULTIPLE(n, 113) | IS_MULTIPLE(n, 127) | IS_MULTIPLE(n, 131) | IS_MULTIPLE(n, 137) |
             IS_MULTIPLE(n, 139) | IS_MULTIPLE(n, 149) | IS_MULTIPLE(n, 151) |
             IS_MULTIPLE(n, 157)) ||
-           (n > UINT32_MAX && (IS_MULTIPLE(n, 163) | IS_MULTIPLE(n, 167) | IS_MULTIPLE(n, 173) |
-                               IS_MULTIPLE(n, 179) | IS_MULTIPLE(n, 181) | IS_MULTIPLE(n, 191) |
-                               IS_MULTIPLE(n, 193) | IS_MULTIPLE(n, 197) | IS_MULTIPLE(n, 199) |
-                               IS_MULTIPLE(n, 211) | IS_MULTIPLE(n, 223) | IS_MULTIPLE(n, 227)));
+           (IS_MULTIPLE(n, 163) | IS_MULTIPLE(n, 167) | IS_MULTIPLE(n, 173) | IS_MULTIPLE(n, 179) |
+            IS_MULTIPLE(n, 181) | IS_MULTIPLE(n, 191) | IS_MULTIPLE(n, 193) | IS_MULTIPLE(n, 197) |
+            IS_MULTIPLE(n, 199) | IS_MULTIPLE(n, 211) | IS_MULTIPLE(n, 223) | IS_MULTIPLE(n, 227));
 }
 
 /* Below the square of the first prime that is not tried there (101). */
