@@ -17,7 +17,7 @@
  * cache. */
 #define BATCH_BLOCK 512
 
-/* Counts that the tests get are multiples of the kernel's `group`, which divides this. */
+/* Counts that the tests get are multiples of the kernel's `group`, which is at most this. */
 #define BATCH_GROUP 64
 
 /* Vectors may write beyond the end of what they keep. */
@@ -37,7 +37,7 @@ typedef void batch_strong_fn(const uint64_t *n, size_t count, uint8_t *pass);
 /* The same of numbers from 2^32 on; p: their parameters, less than BATCH_PARAMETER_END. */
 typedef void batch_lucas_fn(const uint64_t *n, const uint64_t *p, size_t count, uint8_t *pass);
 
-/* Few numbers in a thousand million have greater ones. */
+/* Of the numbers that get there 1 in 2^18 has a greater one: 18 primes must be squares modulo it. */
 #define BATCH_PARAMETER_END 64
 
 typedef struct batch_kernel {
@@ -56,7 +56,7 @@ extern const batch_kernel BATCH_PORTABLE;
 extern const batch_kernel BATCH_AVX2;   /* only with PRIMES_HAVE_AVX2 */
 extern const batch_kernel BATCH_AVX512; /* only with PRIMES_HAVE_AVX512 */
 
-/* For what is left of a block, and for kernels that have none of their own. */
+/* For kernels that have none of their own. */
 void batch_filter_portable(const uint64_t *n, size_t count, size_t index, unsigned narrow_bits,
                            batch_queue *narrow, batch_queue *wide, uint8_t *prime);
 

@@ -88,8 +88,8 @@ static int jacobi(uint64_t a, uint64_t n) {
 }
 
 /* P^2 - 4 is a square times 5, 3, 21 and 2 for P = 3, 4, 5 and 6, and 7 and 8 have 5 and 15 again.
- * Reciprocity gives the symbols from n modulo 840. Here for each odd n the first P whose symbol is -1, 0
- * where none of them is: for 1 number of 16. A table, as jumps would be guessed wrong. */
+ * Reciprocity gives the symbols from n modulo 840. Here for each odd n without the
+ * factors 3, 5 and 7 the first P whose symbol is -1, 0 where none of them is: for 1 number of 16. A table, as jumps would be guessed wrong. */
 #define MINUS_5(n)  ((n) % 5 == 2 || (n) % 5 == 3)
 #define MINUS_3(n)  ((n) % 12 == 5 || (n) % 12 == 7)
 #define MINUS_21(n) (((n) % 3 == 2) != ((n) % 7 == 3 || (n) % 7 == 5 || (n) % 7 == 6))
@@ -271,7 +271,7 @@ static bool has_larger_divisor(uint64_t n) {
             IS_MULTIPLE(n, 199) | IS_MULTIPLE(n, 211) | IS_MULTIPLE(n, 223) | IS_MULTIPLE(n, 227));
 }
 
-/* Below the square of the first prime that is not tried there (101). */
+/* Below 101^2, where a prime that is tried could be the number itself. */
 static bool is_prime_small(uint64_t n) {
     for (uint64_t divisor = 3; divisor * divisor <= n; divisor += 2) {
         if (n % divisor == 0) {

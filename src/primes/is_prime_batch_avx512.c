@@ -44,19 +44,20 @@ static inline vec zero(void) {
     return _mm512_setzero_si512();
 }
 
-/* a plus n if that is not negative now, else a: a in [-n, n) becomes the residue in [0, n). */
+/* a plus n if a is negative, else a; a >= -n. */
 static inline vec lift(vec a, vec n) {
     return _mm512_min_epu64(a, add(a, n));
 }
 
-/* The same for a in [0, 2n). */
+/* a minus n if that is not negative, else a; a >= 0. */
 static inline vec lower(vec a, vec n) {
     return _mm512_min_epu64(a, sub(a, n));
 }
 
 /* ---- filter ---------------------------------------------------------------------------------- */
 
-/* Less than the square of the first prime that is not tried below. */
+/* Numbers below it are settled one by one: a prime that is tried must not refute itself, and the strong
+ * test wants 2^14. */
 #define SMALL_END 16384
 
 /* The primes are tried in groups. A number is first made smaller than 2^52 without a change modulo the
@@ -261,7 +262,7 @@ static inline vec inverse(vec n) {
 
 #define NARROW_VECTORS 6
 
-/* 2^(52 + e) mod n, where 2^e < n. The quotient is less than 2^53, so it is off by one at most. */
+/* 2^(52 + e) mod n, where 2^e < n. The quotient is at most 2^52, so it is off by one at most. */
 static inline vec power_of_2_narrow(vec e, vec n) {
     const __m512d power = _mm512_scalef_pd(_mm512_set1_pd(0x1p52), _mm512_cvtepu64_pd(e));
     const vec quotient = _mm512_cvttpd_epu64(_mm512_div_pd(power, _mm512_cvtepu64_pd(n)));
@@ -270,7 +271,8 @@ static inline vec power_of_2_narrow(vec e, vec n) {
     return lower(lift(rest, n), n);
 }
 
-/* a * b / R - R, less than n and at least -n: the low halves of a * b and of q * n are the same. */
+/* start + a * b / R modulo n, between start - n and start + n, of a, b < n: the low halves of a * b and of
+ * q * n are the same, and cancel. */
 static inline vec reduce_narrow(vec start, vec a, vec b, vec n, vec inv) {
     const vec high = add_high(start, a, b);
     const vec q = add_low(zero(), add_low(zero(), a, b), inv);
@@ -388,7 +390,8 @@ static void lucas_narrow_group(const uint64_t *from, const uint64_t *parameters,
 
 /* low + 2^52 * high, where only the low 52 bits of `low` count. Residues may be greater than n, and are
  * less than 2^72: their product is next to nothing beside n * 2^104, so a reduction gives less than
- * n + 2^40 and no step needs a correction. */
+ * n + 2^40 and no step needs a correction; and that of two `high`, less than 2^40, has no upper half that
+ * would have to be computed. */
 typedef struct wide {
     vec low, high;
 } wide;
@@ -510,8 +513,8 @@ static inline vec join(wide a) {
     return _mm512_or_si512(_mm512_slli_epi64(a.high, LIMB), a.low);
 }
 
-/* 2^104 mod n. The quotient, at most 2^52, may be off by one: the rest is that of n, then one n more or
- * less. */
+/* 2^104 mod n, n >= 2^52 + 1. The quotient is less than 2^52, of which the multiplication reads no more,
+ * and may be off by one: the rest is that of n, then one n more or less. */
 static inline wide one_wide(const modulus *m) {
     const __m512d quotient = _mm512_div_pd(_mm512_set1_pd(0x1p104), _mm512_cvtepu64_pd(m->n));
     const vec q = _mm512_cvttpd_epu64(quotient);

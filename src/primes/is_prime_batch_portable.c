@@ -11,7 +11,7 @@
 
 /* ---- filter ---------------------------------------------------------------------------------- */
 
-/* Less than the square of 131, the first prime that is not tried below. */
+/* Numbers below it are settled one by one: a prime that is tried must not refute itself. */
 #define SMALL_END 16384
 
 static unsigned coarse(uint64_t n) {

@@ -39,10 +39,10 @@ static uint64_t round_up(uint64_t bound) {
     return round_down(bound + REFUTE_BLOCK - 1);
 }
 
-/* Where n / d * (REFUTE_BLOCK / d)^3 has fallen below 1/16, twice as far as is needed. */
+/* From where on x may be found from the one before: see refute_vector.h. */
 static uint64_t far_divisor(uint64_t n) {
     const double step = REFUTE_BLOCK;
-    return (uint64_t)sqrt(sqrt(16 * (double)n * step * step * step));
+    return greater((uint64_t)sqrt(sqrt(16 * (double)n * step * step * step)), 3 * REFUTE_BLOCK);
 }
 
 bool refute_vector_with(prime_kernel kernel, uint64_t n, uint64_t from, uint64_t to) {

@@ -54,7 +54,7 @@ static inline uint64_t high_half(uint64_t a, uint64_t b) {
     return (uint64_t)(((prime_uint128)a * b) >> 64);
 }
 
-/* a - b modulo n, both less than n. */
+/* a - b modulo n, a < n, b <= n. */
 static inline uint64_t subtract_modulo(uint64_t a, uint64_t b, uint64_t n) {
     const uint64_t difference = a - b, lifted = a + n - b;
     return a < b ? lifted : difference;

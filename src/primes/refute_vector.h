@@ -10,8 +10,9 @@
  *
  *   rounding, of n, of x and of their product: less than 2^-50 together, so q < 2^47 is asked for
  *   how x is found: below `far` by a division, from there on from the x of the divisor `step` before,
- *     with e = 1 - d * x and x + x * (e + e * e). |e| is about step / d, and e^3 remains, so
- *     n / d * (step / d)^3 < 1/8 is asked for: REFUTE_FAR
+ *     with e = 1 - d * x and x + x * (e + e * e). e is near -step / (d - step), and e^3 remains, so
+ *     n / d * |e|^3 < 1/4 less the rounding is asked for: true from 4th root of 16 * n * step^3 on, if
+ *     that is 3 * step at least (0.21 there, falling to 1/16)
  */
 #ifndef PRIMES_REFUTE_VECTOR_H
 #define PRIMES_REFUTE_VECTOR_H
@@ -31,7 +32,8 @@
 #define REFUTE_ROUND 0x1.8p52
 
 /* Whether one of the wheel's divisors from `from` to `to` - 1 divides n. All three bounds are multiples
- * of REFUTE_BLOCK; REFUTE_BLOCK <= from <= far <= to <= 2^32, n / from < REFUTE_QUOTIENT_END. */
+ * of REFUTE_BLOCK; REFUTE_BLOCK <= from <= far <= to <= 2^32, n / from < REFUTE_QUOTIENT_END, and far as said
+ * above unless it is `to`. */
 typedef bool refute_kernel(uint64_t n, uint64_t from, uint64_t far, uint64_t to);
 
 refute_kernel refute_vector_portable;
