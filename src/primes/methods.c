@@ -3,9 +3,9 @@
 #include <string.h>
 
 const prime_method PRIME_METHODS[] = {
-    {.name = "trial", .is_prime = is_prime_trial, .refute = refute_trial},
-    {.name = "wheel", .is_prime = is_prime_wheel, .refute = refute_wheel},
-    {.name = "vector", .is_prime = is_prime_vector, .refute = refute_vector},
+    {.name = "trial", .is_prime = is_prime_trial, .refute = refute_trial, .pace = 1},
+    {.name = "wheel", .is_prime = is_prime_wheel, .refute = refute_wheel, .pace = 2},
+    {.name = "vector", .is_prime = is_prime_vector, .refute = refute_vector, .pace = 16},
     {.name = "bpsw", .is_prime = is_prime_64, .refute = NULL},
 };
 const size_t PRIME_METHODS_COUNT = sizeof PRIME_METHODS / sizeof PRIME_METHODS[0];

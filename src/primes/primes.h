@@ -21,7 +21,15 @@ typedef struct prime_method {
      * not prime, which for 0 and 1 needs no divisor at all. n is prime exactly if no part of [2,
      * prime_isqrt(n) + 1) says so. NULL for a method that does not look for divisors. */
     bool (*refute)(uint64_t n, uint64_t from, uint64_t to);
+
+    /* How many divisors, tried or skipped, it gets through while `trial` does with one: for parts that
+     * take about as long. 0 without refute. */
+    unsigned pace;
 } prime_method;
+
+/* Parts that begin and end at multiples of this, the turns of the wheel that `vector` takes at once, cost
+ * least. */
+#define PRIME_PART_STEP 240
 
 extern const prime_method PRIME_METHODS[]; /* the first is the default */
 extern const size_t PRIME_METHODS_COUNT;

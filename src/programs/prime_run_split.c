@@ -28,9 +28,9 @@
 
 /* The longest parts cost 2 to 4 ms by trial: little of a run, and much against handing a part over.
  * The ring and the look-ahead outlast a main thread that is scheduled late by some of these. */
-#define SPAN_FIRST       ((uint64_t)1 << 12) /* divisors, tried or skipped, in a first part */
+#define SPAN_FIRST       ((uint64_t)PRIME_PART_STEP << 4) /* divisors of trial's first part */
 #define SPAN_GROWTH      2
-#define SPAN_MAX         ((uint64_t)1 << 21)
+#define SPAN_MAX         (SPAN_FIRST << 9)
 #define RING_PER_WORKER  8 /* parts */
 #define AHEAD_PER_WORKER 3 /* parts still to be issued when the next number is begun */
 
@@ -280,11 +280,11 @@ static bool choose(const split_run *run, size_t *index) {
     return true;
 }
 
-static split_number first_of(uint64_t n) {
+static split_number first_of(uint64_t n, unsigned pace) {
     return (split_number){
         .state = BEGUN,
         .from = 2,
-        .span = SPAN_FIRST,
+        .span = SPAN_FIRST * pace,
         .end = prime_isqrt(n) + 1,
         .outcome = {.worker = -1},
         .start_ns = INT64_MAX,
@@ -293,10 +293,10 @@ static split_number first_of(uint64_t n) {
 }
 
 /* The number after its next part. */
-static split_number after_part(split_number number) {
-    number.from += number.span;
+static split_number after_part(split_number number, unsigned pace) {
+    number.from = (number.from + number.span) / PRIME_PART_STEP * PRIME_PART_STEP;
     number.issued = number.from >= number.end;
-    if (number.span < SPAN_MAX) {
+    if (number.span < SPAN_MAX * pace) {
         number.span *= SPAN_GROWTH;
     }
     return number;
@@ -305,9 +305,10 @@ static split_number after_part(split_number number) {
 static void issue(split_run *run, size_t index) {
     const prime_job *job = run->job;
     const cf_submit_options options = {.retries = job->retries, .timeout_ns = job->timeout_ns};
+    const unsigned pace = PRIME_METHODS[job->method].pace;
     const split_number before =
-        index == run->begun ? first_of(job->numbers[index]) : *number_at(run, index);
-    const split_number after = after_part(before);
+        index == run->begun ? first_of(job->numbers[index], pace) : *number_at(run, index);
+    const split_number after = after_part(before, pace);
     const part_arg arg = {
         .n = job->numbers[index],
         .from = before.from,
