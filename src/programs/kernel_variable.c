@@ -17,22 +17,23 @@ static void list_kernels(char *list, size_t size) {
     }
 }
 
+/* The processor is asked only if there is something to judge: under a hypervisor that takes a while. */
 void kernel_variable_check(struct argp_state *state) {
     const char *name = getenv(PRIME_KERNEL_VARIABLE);
+    const prime_kernel_verdict verdict =
+        name != NULL ? prime_kernel_check(name, NULL) : PRIME_KERNEL_FOUND;
+    if (verdict == PRIME_KERNEL_FOUND) {
+        return;
+    }
     char list[64];
     list_kernels(list, sizeof list);
-    switch (prime_kernel_check(name, NULL)) {
-    case PRIME_KERNEL_FOUND:
-        break;
-    case PRIME_KERNEL_UNKNOWN:
+    if (verdict == PRIME_KERNEL_UNKNOWN) {
         argp_error(state, "%s: '%s' is no kernel; here it may be one of: %s", PRIME_KERNEL_VARIABLE,
                    name, list);
-        break;
-    case PRIME_KERNEL_LACKING:
+    } else {
         argp_error(state,
                    "%s: kernel '%s' is not in this build, or this machine cannot run it; here it "
                    "may be one of: %s",
                    PRIME_KERNEL_VARIABLE, name, list);
-        break;
     }
 }
