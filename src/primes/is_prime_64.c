@@ -12,6 +12,8 @@
 /* The power to begin with is that of the exponent's first bits, and costs one division. */
 #define FIRST_BITS 5
 
+/* Twice the same, but for the arithmetic. As one function with the arithmetic for a parameter gcc 12 made
+ * it slower: numbers below 2^32 took 36 ns for 27. */
 static inline bool strong_base_2_full(const montgomery *m) {
     const uint64_t n = m->n, one = m->one;
     const int s = __builtin_ctzll(n - 1);
