@@ -176,10 +176,12 @@ typedef struct ending {
 #define ENDING(words)                                                                              \
     { .text = words, .length = sizeof words - 1 }
 
-static const ending VERDICT_ENDINGS[] = {
-    [CHECK_COMPOSITE] = ENDING(" composite\n"),
-    [CHECK_PRIME] = ENDING(" prime\n"),
-    [CHECK_PROBABLE_PRIME] = {" probable-prime\n", 16},
+/* By format and verdict. */
+static const ending ENDINGS[][CHECK_FAILED] = {
+    [CHECK_VERDICT_LINES] = {[CHECK_COMPOSITE] = ENDING(" composite\n"),
+                             [CHECK_PRIME] = ENDING(" prime\n"),
+                             [CHECK_PROBABLE_PRIME] = {" probable-prime\n", 16}},
+    [CHECK_NUMBER_LINES] = {ENDING("\n"), ENDING("\n"), ENDING("\n")},
 };
 
 #define SHORT 32 /* bytes that are copied whatever a token's length, which is faster than to ask */
@@ -199,24 +201,9 @@ static char *put_failure(char *to, const char *token, size_t length,
                                    (int)cf_task_worker(context), cf_task_attempt(context), to);
 }
 
-static char *format_verdicts(char *to, const batch *s, const number_block *block,
-                             const cf_task_context *context) {
-    for (size_t i = 0; i < s->count; i++) {
-        const char *token = block->text + s->start[i];
-        if (s->verdict[i] == CHECK_FAILED) {
-            to = put_failure(to, token, s->length[i], context);
-            continue;
-        }
-        const ending *end = &VERDICT_ENDINGS[s->verdict[i]];
-        to = put_token(to, token, s->length[i]);
-        memcpy(to, end->text, sizeof end->text);
-        to += end->length;
-    }
-    return to;
-}
-
-static char *format_numbers(char *to, const batch *s, const number_block *block,
-                            const cf_task_context *context) {
+static char *format_lines(char *to, const batch *s, const number_block *block,
+                          const cf_task_context *context) {
+    const ending *endings = ENDINGS[settings->format];
     for (size_t i = 0; i < s->count; i++) {
         const char *token = block->text + s->start[i];
         if (!(settings->shown >> s->verdict[i] & 1)) {
@@ -226,8 +213,10 @@ static char *format_numbers(char *to, const batch *s, const number_block *block,
             to = put_failure(to, token, s->length[i], context);
             continue;
         }
+        const ending *end = &endings[s->verdict[i]];
         to = put_token(to, token, s->length[i]);
-        *to++ = '\n';
+        memcpy(to, end->text, sizeof end->text);
+        to += end->length;
     }
     return to;
 }
@@ -312,9 +301,8 @@ static char *format(char *to, const batch *s, const number_block *block,
                     const cf_task_context *context, int64_t batch_ns) {
     switch (settings->format) {
     case CHECK_VERDICT_LINES:
-        return format_verdicts(to, s, block, context);
     case CHECK_NUMBER_LINES:
-        return format_numbers(to, s, block, context);
+        return format_lines(to, s, block, context);
     case CHECK_JSON_LINES:
         return format_json(to, s, block, context, batch_ns);
     case CHECK_COUNTS:

@@ -11,4 +11,9 @@ static inline int64_t monotonic_ns(void) {
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+/* For people. */
+static inline double seconds(int64_t ns) {
+    return (double)ns / 1e9;
+}
+
 #endif

@@ -1,16 +1,13 @@
 #include "programs/prime_report.h"
 
 #include "primes/primes.h"
+#include "programs/monotonic.h"
 #include "programs/output.h"
 
 #include <inttypes.h>
 
 static const char *plural(size_t count) {
     return count == 1 ? "" : "s";
-}
-
-static double seconds(int64_t ns) {
-    return (double)ns / 1e9;
 }
 
 /* ---- first line ------------------------------------------------------------------------------ */

@@ -61,10 +61,6 @@ void prime_stats_free(prime_stats *stats) {
 
 /* ---- printing -------------------------------------------------------------------------------- */
 
-static double seconds(int64_t ns) {
-    return (double)ns / 1e9;
-}
-
 double prime_stats_speedup(const prime_stats *stats) {
     return seconds(stats->work_ns) / seconds(stats->wall_ns);
 }

@@ -1,5 +1,6 @@
 #include "programs/primecheck_report.h"
 
+#include "programs/monotonic.h"
 #include "programs/output.h"
 #include "programs/shown.h"
 
@@ -128,10 +129,6 @@ void primecheck_report_counts(const primecheck_report *report) {
     }
     print_count("not numbers", counts[CHECK_INVALID], false);
     print_count("failed", counts[CHECK_FAILED], false);
-}
-
-static double seconds(int64_t ns) {
-    return (double)ns / 1e9;
 }
 
 static void print_summary(const primecheck_report *report, const prime_stats *stats) {

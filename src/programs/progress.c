@@ -30,12 +30,12 @@ void progress_show(progress *p, uint64_t numbers, uint64_t taken, uint64_t size)
     }
     p->drawn_ns = now_ns;
     char line[160], share[32] = "";
-    const double seconds = (double)(now_ns - p->begun_ns) / 1e9;
+    const double passed = seconds(now_ns - p->begun_ns);
     if (size > 0) {
         snprintf(share, sizeof share, "%3.0f %%  ", 100.0 * (double)taken / (double)size);
     }
     snprintf(line, sizeof line, "%s%" PRIu64 " numbers  %.2f million/s  %.0f s", share, numbers,
-             (double)numbers / seconds / 1e6, seconds);
+             (double)numbers / passed / 1e6, passed);
     dprintf(STDERR_FILENO, CLEAR "%.*s", (int)width(), line);
     p->drawn = true;
 }
