@@ -8,6 +8,7 @@
 #define CHUNK        ((size_t)CFI_CHUNK_BYTES)
 #define COMMIT_LEAST 4u   /* chunks committed at a time: a quarter of what there is, */
 #define COMMIT_MOST  256u /* within these bounds */
+#define HUGE         (CFI_HUGE_PAGE / CFI_CHUNK_BYTES)
 #define SMALL_MOST   (CHUNK / 2)
 
 /* ---- creation -------------------------------------------------------------------------------- */
@@ -50,6 +51,9 @@ static bool commit_to(cfi_arena *arena, uint32_t end) {
     uint32_t growth = (arena->committed - arena->fixed) / 4;
     growth = growth < COMMIT_LEAST ? COMMIT_LEAST : growth > COMMIT_MOST ? COMMIT_MOST : growth;
     growth = growth < missing ? missing : growth;
+    if (growth >= HUGE) { /* up to the end of a huge page */
+        growth += HUGE - 1 - (arena->committed + growth - 1) % HUGE;
+    }
     if (growth > arena->limit - arena->committed) {
         growth = arena->limit - arena->committed;
     }

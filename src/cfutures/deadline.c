@@ -35,11 +35,11 @@ static void push_outer(cf_task_context *ctx, const cfi_record *record) {
         return;
     }
     cfi_worker_limits *limits = &executor->limits[ctx->worker];
-    cfi_lock_take(&executor->lock);
+    cfi_biased_lock_take(&executor->lock);
     ctx->outer.ended = ctx->outer.until_ns == limits->ended_ns;
     ctx->outer.next = limits->outer;
     limits->outer = &ctx->outer;
-    cfi_lock_give(&executor->lock);
+    cfi_biased_lock_give(&executor->lock);
 }
 
 /* And comes back, if it was not ended meanwhile. */
@@ -48,12 +48,12 @@ static void pop_outer(cf_task_context *ctx) {
     if (ctx->outer.until_ns == 0 || executor->limits == NULL) {
         return;
     }
-    cfi_lock_take(&executor->lock);
+    cfi_biased_lock_take(&executor->lock);
     executor->limits[ctx->worker].outer = ctx->outer.next;
     if (ctx->outer.ended) {
         ctx->outer.until_ns = 0;
     }
-    cfi_lock_give(&executor->lock);
+    cfi_biased_lock_give(&executor->lock);
 }
 
 bool cfi_limit_begin(cf_task_context *ctx, int64_t timeout_ns) {
@@ -155,12 +155,12 @@ static void look_at_outer(cf_executor *executor, unsigned worker, int64_t now_ns
 /* Ends what is over its time. Returns the earliest end of the others. */
 static int64_t look_through(cf_executor *executor, int64_t now_ns) {
     int64_t earliest_ns = INT64_MAX;
-    cfi_lock_take(&executor->lock);
+    cfi_biased_lock_take(&executor->lock);
     for (unsigned i = 0; i < cfi_load_relaxed(&executor->started); i++) {
         look_at_shown(executor, i, now_ns, &earliest_ns);
         look_at_outer(executor, i, now_ns, &earliest_ns);
     }
-    cfi_lock_give(&executor->lock);
+    cfi_biased_lock_give(&executor->lock);
     return earliest_ns;
 }
 
@@ -191,12 +191,12 @@ cf_status cfi_deadlines_start(cf_executor *executor) {
     if (executor->ops->start_worker == NULL || cfi_attendant_runs(&executor->deadlines)) {
         return CF_OK;
     }
-    cfi_lock_take(&executor->lock);
+    cfi_biased_lock_take(&executor->lock);
     if (executor->limits == NULL) {
         executor->limits = calloc(executor->max_workers, sizeof *executor->limits);
     }
     bool ready = executor->limits != NULL;
-    cfi_lock_give(&executor->lock);
+    cfi_biased_lock_give(&executor->lock);
     if (!ready) {
         return CF_ENOMEM;
     }

@@ -78,7 +78,7 @@ static cf_status set_up(cf_executor *executor, const cf_pool_options *options, b
         .queue = &executor->queue,
         .record_times = options->record_times,
     };
-    cfi_lock_init(&executor->lock);
+    cfi_biased_lock_init(&executor->lock);
     cfi_lock_init(&executor->reap_lock);
     cfi_lock_init(&executor->join_lock);
     cfi_attendant_init(&executor->deadlines);
@@ -116,7 +116,7 @@ cf_status cfi_executor_create(size_t size, const cfi_executor_ops *ops,
 void cfi_executor_free(cf_executor *executor) {
     cfi_task_table_free(&executor->tasks);
     cfi_arena_destroy(&executor->arena);
-    cfi_lock_destroy(&executor->lock);
+    cfi_biased_lock_destroy(&executor->lock);
     cfi_lock_destroy(&executor->reap_lock);
     cfi_lock_destroy(&executor->join_lock);
     cfi_attendant_destroy(&executor->deadlines);
@@ -155,6 +155,7 @@ static cf_status start_worker(cf_executor *executor) {
     if (started == executor->max_workers || executor->ops->start_worker == NULL) {
         return CF_OK;
     }
+    cfi_store_release(&executor->queue.control->workers, started + 1);
     cf_status status = executor->ops->start_worker(executor, started);
     if (status == CF_OK) {
         cfi_store_relaxed(&executor->started, started + 1);
@@ -177,10 +178,10 @@ static cf_status await_room(cf_executor *executor, int64_t until_ns) {
         if (!in_time) {
             return CF_EFULL;
         }
-        cfi_lock_give(&executor->lock);
+        cfi_biased_lock_give(&executor->lock);
         cfi_queue_wake_one(&executor->queue); /* what the same batch has published before */
         in_time = cfi_queue_room_sleep(&executor->queue, room, until_ns);
-        cfi_lock_take(&executor->lock);
+        cfi_biased_lock_take(&executor->lock);
     }
 }
 
@@ -220,13 +221,13 @@ static cf_status enqueue(cf_executor *executor, const cfi_submission *submission
     if (!cfi_task_table_find(&executor->tasks, &executor->queue, task, &index)) {
         return CF_ENOMEM;
     }
-    cfi_slot *taken = cfi_slabs_take(&executor->slabs, task->arg_size, task->result_size,
-                                     submission->timeout_ns > 0, submission->block);
+    unsigned kind = index | (submission->timeout_ns > 0 ? CFI_LIMITED : 0) |
+                    (task->unzeroed ? CFI_UNZEROED : 0);
+    cfi_slot *taken = cfi_slabs_take(&executor->slabs, task->arg_size, task->result_size, kind,
+                                     submission->block);
     if (taken == NULL) {
         return CF_ENOMEM;
     }
-    taken->task = index & (CFI_TASKS_MAX - 1u);
-    taken->unzeroed = task->unzeroed;
     cfi_store_relaxed(&taken->announcement, CFI_NOT_ASKED);
     taken->watch = NULL;
     cfi_store_relaxed(&taken->refs, wanted ? 1 : 0);
@@ -255,9 +256,9 @@ static void show_to_workers(cf_executor *executor, cfi_slot *slot) {
 cf_status cfi_executor_submit(cf_executor *executor, const cfi_submission *submission,
                               cf_future **future) {
     cfi_slot *slot;
-    cfi_lock_take(&executor->lock);
+    cfi_biased_lock_take(&executor->lock);
     cf_status status = enqueue(executor, submission, future != NULL, &slot);
-    cfi_lock_give(&executor->lock);
+    cfi_biased_lock_give(&executor->lock);
     if (status != CF_OK) {
         return status;
     }
@@ -269,18 +270,18 @@ cf_status cfi_executor_submit(cf_executor *executor, const cfi_submission *submi
 }
 
 uint64_t cfi_executor_take_block(cf_executor *executor, size_t arg_size, size_t result_size) {
-    cfi_lock_take(&executor->lock);
+    cfi_biased_lock_take(&executor->lock);
     uint64_t block =
         cfi_slabs_take_block(&executor->slabs, cfi_payload_size(arg_size, result_size));
-    cfi_lock_give(&executor->lock);
+    cfi_biased_lock_give(&executor->lock);
     return block;
 }
 
 void cfi_executor_give_block(cf_executor *executor, uint64_t block, size_t arg_size,
                              size_t result_size) {
-    cfi_lock_take(&executor->lock);
+    cfi_biased_lock_take(&executor->lock);
     cfi_arena_give(&executor->arena, block, cfi_payload_size(arg_size, result_size));
-    cfi_lock_give(&executor->lock);
+    cfi_biased_lock_give(&executor->lock);
 }
 
 static const cf_submit_options default_submit_options;
@@ -297,9 +298,9 @@ static cf_status stage(cf_executor *executor, cfi_submission *submission, size_t
     if (task->arg_size < LARGE) {
         return CF_OK;
     }
-    cfi_lock_take(&executor->lock);
+    cfi_biased_lock_take(&executor->lock);
     submission->block = cfi_slabs_take_block(&executor->slabs, *size);
-    cfi_lock_give(&executor->lock);
+    cfi_biased_lock_give(&executor->lock);
     if (submission->block == 0) {
         return CF_ENOMEM;
     }
@@ -315,9 +316,9 @@ static cf_status stage_and_submit(cf_executor *executor, cfi_submission *submiss
         status = cfi_executor_submit(executor, submission, future);
     }
     if (status != CF_OK && submission->block != 0) {
-        cfi_lock_take(&executor->lock);
+        cfi_biased_lock_take(&executor->lock);
         cfi_arena_give(&executor->arena, submission->block, size);
-        cfi_lock_give(&executor->lock);
+        cfi_biased_lock_give(&executor->lock);
     }
     return status;
 }
@@ -363,7 +364,7 @@ static size_t submit_batch(cf_executor *executor, cfi_submission submission, siz
     size_t most = executor->ops->submitted != NULL ? 1 : BATCH;
     size_t done = 0;
     *status = CF_OK;
-    cfi_lock_take(&executor->lock);
+    cfi_biased_lock_take(&executor->lock);
     while (done < count && done < most) {
         *status = enqueue(executor, &submission, futures != NULL, &slot);
         if (*status != CF_OK) {
@@ -375,7 +376,7 @@ static size_t submit_batch(cf_executor *executor, cfi_submission submission, siz
         submission.arg = (const char *)submission.arg + submission.task->arg_size;
         done++;
     }
-    cfi_lock_give(&executor->lock);
+    cfi_biased_lock_give(&executor->lock);
     if (done > 0) {
         show_to_workers(executor, slot);
     }
@@ -414,9 +415,9 @@ cf_status cf_executor_submit_many(cf_executor *executor, const cf_task *task, co
 }
 
 const cfi_task_entry *cfi_executor_task_of(cf_executor *executor, const cfi_slot *slot) {
-    cfi_lock_take(&executor->lock);
-    const cfi_task_entry *entry = executor->tasks.entries[slot->task];
-    cfi_lock_give(&executor->lock);
+    cfi_biased_lock_take(&executor->lock);
+    const cfi_task_entry *entry = executor->tasks.entries[slot->kind & CFI_KIND_TASK];
+    cfi_biased_lock_give(&executor->lock);
     return entry;
 }
 
@@ -433,17 +434,18 @@ bool cfi_executor_cancel(cf_executor *executor, cfi_slot *slot) {
     return cfi_word_phase(word) == CFI_CANCELLED;
 }
 
+static void cancel_slot(cfi_slot *slot, void *context) {
+    cfi_executor_cancel(context, slot);
+}
+
 static void cancel_pending_tasks(cf_executor *executor) {
     executor->cancels = true;
-    uint64_t tail = cfi_load_relaxed(&executor->queue.control->tail);
-    for (uint64_t ticket = cfi_queue_cursor(&executor->queue); ticket < tail; ticket++) {
-        cfi_executor_cancel(executor, cfi_queue_at(&executor->queue, ticket));
-    }
+    cfi_queue_visit(&executor->queue, cancel_slot, executor);
 }
 
 /* Who waits for room is told. */
 static void close_submission(cf_executor *executor, bool cancel_pending) {
-    cfi_lock_take(&executor->lock);
+    cfi_biased_lock_take(&executor->lock);
     if (executor->refuses == CF_OK) {
         executor->refuses = CF_ESHUTDOWN;
     }
@@ -452,7 +454,7 @@ static void close_submission(cf_executor *executor, bool cancel_pending) {
     }
     bool first = cfi_load_relaxed(&executor->queue.control->stop) == 0;
     cfi_store_release(&executor->queue.control->stop, 1);
-    cfi_lock_give(&executor->lock);
+    cfi_biased_lock_give(&executor->lock);
     cfi_queue_room_ring(&executor->queue);
     if (first) {
         cfi_queue_wake_all(&executor->queue);
@@ -500,25 +502,25 @@ void cf_executor_destroy(cf_executor *executor) {
         return;
     }
     cfi_watch_reap(executor); /* the stack's references */
-    cfi_lock_take(&executor->lock);
+    cfi_biased_lock_take(&executor->lock);
     cfi_slabs_reclaim(&executor->slabs, executor->slabs.forgotten_count); /* all are settled */
     if (cfi_slabs_close(&executor->slabs)) {
         cfi_slabs_retire(&executor->slabs, executor->slabs.open);
     }
     executor->destroyed = true;
     bool over = cfi_executor_is_over(executor);
-    cfi_lock_give(&executor->lock);
+    cfi_biased_lock_give(&executor->lock);
     if (over) {
         executor->ops->free(executor);
     }
 }
 
 static void send_to_all(cf_executor *executor, int signal) {
-    cfi_lock_take(&executor->lock);
+    cfi_biased_lock_take(&executor->lock);
     for (unsigned i = 0; i < cfi_load_relaxed(&executor->started); i++) {
         executor->ops->kill(executor, i, signal);
     }
-    cfi_lock_give(&executor->lock);
+    cfi_biased_lock_give(&executor->lock);
 }
 
 cf_status cf_executor_terminate_workers(cf_executor *executor) {

@@ -22,6 +22,7 @@
 #include "cfutures/task_table.h"
 #include "cfutures/worker.h"
 
+#include "platform/biased_lock.h"
 #include "platform/lock.h"
 
 /* What an executor does itself. All are called in the caller's process. */
@@ -74,7 +75,7 @@ struct cf_executor {
     cfi_worker_life life;
     cfi_queue queue; /* (but for `followed`, in a worker process) */
 
-    cfi_lock lock;
+    cfi_biased_lock lock;
     cfi_arena arena;
     cfi_slabs slabs;
     cfi_task_table tasks;

@@ -1,8 +1,11 @@
 #include "cfutures/queue.h"
 
+#include "cfutures/tuning.h"
+
 #include "platform/barrier.h"
 #include "platform/clock.h"
 #include "platform/futex.h"
+#include "platform/spin.h"
 
 #define TICKET_MASK ((UINT64_C(1) << 48) - 1)
 #define EPOCH       (UINT64_C(1) << 48)
@@ -56,35 +59,42 @@ static void wake(cfi_queue *queue, int how_many) {
     cfi_futex_wake(&queue->control->wake_count, how_many, queue->shared);
 }
 
-static void wake_if_needed(cfi_queue *queue) {
-    if (cfi_load_relaxed(&queue->control->need_wake) != 0 &&
-        cfi_swap_seq_cst(&queue->control->need_wake, 0) != 0) {
+static void wake_if_armed(cfi_queue *queue) {
+    uint32_t armed = CFI_ARMED;
+    if (cfi_load_relaxed(&queue->control->need_wake) == CFI_ARMED &&
+        cfi_cas(&queue->control->need_wake, &armed, CFI_CALM)) {
         wake(queue, 1);
     }
 }
 
 void cfi_queue_wake_one(cfi_queue *queue) {
     cfi_barrier_light(); /* tail is written before need_wake is read */
-    wake_if_needed(queue);
+    uint32_t need = cfi_load_relaxed(&queue->control->need_wake);
+    if (need == CFI_SEARCHED) {
+        cfi_barrier_full(); /* against the searcher, which does no heavy one */
+    }
+    if (need != CFI_CALM) {
+        wake_if_armed(queue);
+    }
 }
 
 void cfi_queue_wake_all(cfi_queue *queue) {
     wake(queue, INT_MAX);
 }
 
-static void ask_for_wake(cfi_queue *queue) {
-    cfi_store_relaxed(&queue->control->need_wake, 1);
+static void arm(cfi_queue *queue) {
+    cfi_store_relaxed(&queue->control->need_wake, CFI_ARMED);
     cfi_barrier_heavy(queue->shared); /* need_wake is written before tail is read */
 }
 
-void cfi_queue_pass_on(cfi_queue *queue) {
-    ask_for_wake(queue);
-    if (cfi_queue_has_work(queue)) {
-        wake_if_needed(queue);
+void cfi_queue_forget_searcher(cfi_queue *queue, unsigned worker) {
+    uint32_t searcher = worker + 1;
+    if (cfi_cas(&queue->control->searcher, &searcher, 0)) {
+        arm(queue);
     }
 }
 
-/* ---- the worker's side ----------------------------------------------------------------------- */
+/* ---- what there is to do --------------------------------------------------------------------- */
 
 /* Without memory to do so it ends in a segmentation fault: the worker dies as it would of any
  * other. */
@@ -96,42 +106,152 @@ void cfi_queue_follow_growth(cfi_queue *queue) {
     }
 }
 
+static bool is_pending(const cfi_slot *slot) {
+    return cfi_word_phase(cfi_load_relaxed(&slot->word)) == CFI_PENDING;
+}
+
 /* The first pending slot from *ticket on, NULL when there is none; *ticket is left on it or at the
- * tail. */
-static cfi_slot *find_pending(const cfi_queue *queue, uint64_t *ticket, uint64_t tail) {
-    for (; *ticket < tail; ++*ticket) {
+ * end. */
+static cfi_slot *find_pending(const cfi_queue *queue, uint64_t *ticket, uint64_t end) {
+    for (; *ticket < end; ++*ticket) {
         cfi_slot *slot = cfi_queue_at(queue, *ticket);
-        if (cfi_word_phase(cfi_load_relaxed(&slot->word)) == CFI_PENDING) {
+        if (is_pending(slot)) {
             return slot;
         }
     }
     return NULL;
 }
 
-cfi_slot *cfi_queue_claim(cfi_queue *queue, unsigned worker, uint64_t *word) {
-    cfi_control *control = queue->control;
-    _Atomic uint32_t *current = &queue->records[worker].current;
-    for (;;) {
-        uint64_t seen = cfi_load_acquire(&control->cursor);
-        uint64_t ticket = seen & TICKET_MASK;
-        uint64_t tail = cfi_load_acquire(&control->tail);
-        cfi_queue_follow_growth(queue);
-        cfi_slot *slot = find_pending(queue, &ticket, tail);
-        if (slot == NULL) {
-            if (ticket == (seen & TICKET_MASK)) {
-                return NULL;
-            }
-            ticket--; /* so that the cursor comes to rest at the tail */
-        } else {
-            cfi_store_relaxed(current, cfi_queue_index(queue, slot) + 1); /* ordered by the CAS */
-        }
-        if (!cfi_cas(&control->cursor, &seen, (seen & ~TICKET_MASK) | (ticket + 1))) {
-            continue;
-        }
-        if (slot != NULL && cfi_slot_begin(slot, worker, word)) {
+/* The tickets that a worker has claimed, from *ticket to *end. */
+static void claimed_by(const cfi_queue *queue, unsigned worker, uint64_t *ticket, uint64_t *end) {
+    uint64_t claimed = cfi_load_acquire(&queue->records[worker].claimed);
+    *ticket = claimed >> 8;
+    *end = *ticket + (claimed & 0xff);
+}
+
+/* What others have claimed and not begun. NULL: nothing; else *ticket and *end are the rest of it. */
+static cfi_slot *find_claimed(const cfi_queue *queue, uint64_t *ticket, uint64_t *end) {
+    unsigned workers = cfi_load_acquire(&queue->control->workers);
+    for (unsigned i = 0; i < workers; i++) {
+        claimed_by(queue, i, ticket, end);
+        cfi_slot *slot = find_pending(queue, ticket, *end);
+        if (slot != NULL) {
             return slot;
         }
     }
+    return NULL;
+}
+
+static bool has_any_work(cfi_queue *queue) {
+    uint64_t ticket, end;
+    cfi_queue_follow_growth(queue);
+    return cfi_queue_has_work(queue) || find_claimed(queue, &ticket, &end) != NULL;
+}
+
+void cfi_queue_visit_claimed(const cfi_queue *queue, unsigned worker,
+                             void (*visit)(cfi_slot *slot, void *context), void *context) {
+    uint64_t ticket, end;
+    claimed_by(queue, worker, &ticket, &end);
+    for (; ticket < end; ticket++) {
+        visit(cfi_queue_at(queue, ticket), context);
+    }
+}
+
+/* What a worker moves from behind the cursor to what it has claimed is seen in one of the two
+ * places: it is claimed before the cursor moves, and the cursor is read first. */
+void cfi_queue_visit(const cfi_queue *queue, void (*visit)(cfi_slot *slot, void *context),
+                     void *context) {
+    uint64_t ticket = cfi_queue_cursor(queue);
+    uint64_t tail = cfi_load_relaxed(&queue->control->tail);
+    for (unsigned i = 0; i < cfi_load_acquire(&queue->control->workers); i++) {
+        cfi_queue_visit_claimed(queue, i, visit, context);
+    }
+    for (; ticket < tail; ticket++) {
+        visit(cfi_queue_at(queue, ticket), context);
+    }
+}
+
+/* ---- claiming -------------------------------------------------------------------------------- */
+
+static void set_claimed(cfi_record *record, uint64_t ticket, uint64_t count) {
+    uint64_t claimed = count > 1 ? ticket << 8 | count : 0; /* one alone is in `current` */
+    if (cfi_load_relaxed(&record->claimed) != claimed) {
+        cfi_store_relaxed(&record->claimed, claimed); /* ordered by the cursor's CAS */
+    }
+}
+
+static uint64_t claim_count(const cfi_queue *queue, const cfi_seat *seat, uint64_t pending) {
+    if (seat->most == 1) {
+        return 1;
+    }
+    uint64_t share =
+        pending / ((uint64_t)CFI_CLAIM_SHARES * cfi_load_relaxed(&queue->control->workers));
+    uint64_t most = seat->most > 0 ? seat->most : CFI_CLAIM_MOST;
+    share = share < most ? share : most;
+    return share > 0 ? share : 1;
+}
+
+/* Claims the first pending task and some behind it. False when none is pending. */
+static bool claim_more(cfi_queue *queue, cfi_seat *seat) {
+    cfi_control *control = queue->control;
+    cfi_record *record = &queue->records[seat->worker];
+    for (;;) {
+        uint64_t seen = cfi_load_acquire(&control->cursor);
+        uint64_t first = seen & TICKET_MASK;
+        uint64_t ticket = first;
+        uint64_t tail = cfi_load_acquire(&control->tail);
+        cfi_queue_follow_growth(queue);
+        cfi_slot *slot = find_pending(queue, &ticket, tail);
+        if (ticket == first && slot == NULL) {
+            return false;
+        }
+        uint64_t count = slot != NULL ? claim_count(queue, seat, tail - ticket) : 0;
+        set_claimed(record, ticket, count);
+        if (slot != NULL) {
+            cfi_store_relaxed(&record->current, cfi_queue_index(queue, slot) + 1);
+        }
+        if (cfi_cas(&control->cursor, &seen, (seen & ~TICKET_MASK) | (ticket + count))) {
+            seat->next = ticket;
+            seat->end = ticket + count;
+            return slot != NULL;
+        }
+    }
+}
+
+static bool begin(cfi_queue *queue, cfi_seat *seat, cfi_slot *slot, uint64_t *word) {
+    cfi_store_relaxed(&queue->records[seat->worker].current,
+                      cfi_queue_index(queue, slot) + 1); /* ordered by the CAS */
+    return cfi_slot_begin(slot, seat->worker, word);
+}
+
+static cfi_slot *begin_claimed(cfi_queue *queue, cfi_seat *seat, uint64_t *word) {
+    while (seat->next < seat->end) {
+        cfi_slot *slot = cfi_queue_at(queue, seat->next++);
+        cfi_prefetch_for_write(slot + CFI_CLAIM_AHEAD);
+        if (is_pending(slot) && begin(queue, seat, slot, word)) {
+            return slot;
+        }
+    }
+    return NULL;
+}
+
+static cfi_slot *begin_claimed_by_others(cfi_queue *queue, cfi_seat *seat, uint64_t *word) {
+    uint64_t ticket, end;
+    cfi_slot *slot;
+    while ((slot = find_claimed(queue, &ticket, &end)) != NULL) {
+        if (begin(queue, seat, slot, word)) {
+            return slot;
+        }
+    }
+    return NULL;
+}
+
+cfi_slot *cfi_queue_claim(cfi_queue *queue, cfi_seat *seat, uint64_t *word) {
+    cfi_slot *slot = begin_claimed(queue, seat, word);
+    while (slot == NULL && claim_more(queue, seat)) {
+        slot = begin_claimed(queue, seat, word);
+    }
+    return slot != NULL ? slot : begin_claimed_by_others(queue, seat, word);
 }
 
 void cfi_queue_advance(cfi_queue *queue) {
@@ -141,28 +261,94 @@ void cfi_queue_advance(cfi_queue *queue) {
     cfi_cas(&queue->control->cursor, &seen, (seen & ~TICKET_MASK) | ticket);
 }
 
+/* ---- waiting for work ------------------------------------------------------------------------ */
+
+/* The worker has begun a task: somebody else has to be ready for the next. */
+static void hand_over(cfi_queue *queue, cfi_seat *seat) {
+    cfi_control *control = queue->control;
+    if (!seat->searching && !seat->woken) {
+        return;
+    }
+    if (seat->searching) {
+        uint32_t searched = CFI_SEARCHED;
+        cfi_store_release(&control->searcher, 0);
+        cfi_cas(&control->need_wake, &searched,
+                CFI_ARMED); /* and a full barrier, if it fails too */
+    }
+    if (seat->woken) { /* its wake-up was taken from the others too */
+        arm(queue);
+    }
+    seat->searching = false;
+    seat->woken = false;
+    if (has_any_work(queue)) {
+        wake_if_armed(queue);
+    }
+}
+
+/* True when there may be work. The searcher stays it until it has begun a task. */
+static bool search(cfi_queue *queue, cfi_seat *seat) {
+    cfi_control *control = queue->control;
+    uint32_t nobody = 0;
+    if (!seat->searching && (cfi_load_relaxed(&control->searcher) != 0 ||
+                             !cfi_cas(&control->searcher, &nobody, seat->worker + 1))) {
+        return false;
+    }
+    seat->searching = true;
+    int64_t until_ns = cfi_now_ns() + CFI_SEARCH_NS;
+    do {
+        for (unsigned i = 0; i < CFI_SEARCH_LOOKS; i++) {
+            uint32_t armed = CFI_ARMED;
+            if (cfi_load_relaxed(&control->need_wake) == CFI_ARMED) {
+                cfi_cas(&control->need_wake, &armed, CFI_SEARCHED);
+            }
+            if (cfi_queue_has_work(queue)) {
+                return true;
+            }
+            cfi_spin_pause();
+        }
+    } while (cfi_now_ns() < until_ns && cfi_load_relaxed(&control->stop) == 0);
+    seat->searching = false;
+    cfi_store_release(&control->searcher, 0);
+    return false;
+}
+
 void cfi_queue_account(cfi_queue *queue, unsigned worker) {
     cfi_record *record = &queue->records[worker];
     cfi_bump_owned(&record->busy_ns, cfi_now_ns() - cfi_load_relaxed(&record->awake_since_ns));
     cfi_store_relaxed(&record->awake_since_ns, 0);
 }
 
-bool cfi_queue_sleep(cfi_queue *queue, unsigned worker) {
+/* False when there is no work and will be none. */
+static bool fall_asleep(cfi_queue *queue, cfi_seat *seat) {
     cfi_control *control = queue->control;
-    cfi_record *record = &queue->records[worker];
+    cfi_record *record = &queue->records[seat->worker];
     uint32_t woken = cfi_load_acquire(&control->wake_count);
     bool stop =
         cfi_load_acquire(&control->stop) != 0; /* first: what came before stop is seen below */
-    ask_for_wake(queue);
-    if (cfi_queue_has_work(queue)) {
+    arm(queue);
+    seat->woken = true;
+    if (has_any_work(queue)) {
         return true;
     }
-    cfi_queue_account(queue, worker);
+    cfi_queue_account(queue, seat->worker);
     if (!stop) {
         cfi_futex_wait(&control->wake_count, woken, -1, queue->shared);
         cfi_store_relaxed(&record->awake_since_ns, cfi_now_ns());
     }
     return !stop;
+}
+
+cfi_slot *cfi_queue_next(cfi_queue *queue, cfi_seat *seat, uint64_t *word) {
+    for (;;) {
+        cfi_slot *slot = cfi_queue_claim(queue, seat, word);
+        if (slot != NULL) {
+            hand_over(queue, seat);
+            return slot;
+        }
+        if (!search(queue, seat) && !fall_asleep(queue, seat)) {
+            return NULL;
+        }
+    }
 }
 
 /* ---- room ------------------------------------------------------------------------------------ */

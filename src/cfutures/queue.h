@@ -7,30 +7,52 @@
  *
  *      submit (one at a time, under the lock)       worker (any number)
  *      open the slot                (release)       find the first pending slot from the cursor on
- *      tail = ticket + 1            (release)       current = that slot
- *      light barrier                                move the cursor past it (CAS)
- *      does someone need waking?                    begin it (CAS on its word: the gate)
- *      take the flag, wake one
+ *      tail = ticket + 1            (release)       claimed = that one and some more
+ *      light barrier                                move the cursor past them (CAS)
+ *      does someone need waking?                    one after the other: current = the slot,
+ *      take the flag, wake one                      begin it (CAS on its word: the gate)
  *
- * The cursor is a hint, the slot's word the truth. What must hold: a pending slot lies at or behind
- * the cursor, or in the `current` of a living worker that moved the cursor past it. A worker writes
- * `current` before it moves the cursor; so whoever judges a dead worker finds the one slot that it
- * can have left behind, and rewinds the cursor to it. The cursor carries an epoch that every rewind
- * changes: a worker that has passed over a slot while it was not pending cannot move the cursor any
- * more once it is pending again.
+ * The cursor and what workers have claimed are hints, the slot's word is the truth: whoever begins
+ * a pending slot has it, wherever he found it. What must hold: a pending slot lies at or behind the
+ * cursor, or in the `claimed` or `current` of a living worker that moved the cursor past it. A
+ * worker writes these before it moves the cursor; so whoever judges a dead worker finds all that it
+ * can have left behind, and rewinds the cursor to the first of it. The cursor carries an epoch that
+ * every rewind changes: a worker that has passed over a slot while it was not pending cannot move
+ * the cursor any more once it is pending again.
+ *
+ * A worker claims several tasks at once where many are pending (tuning.h), so that the cursor does
+ * not change hands for each. One that finds nothing behind the cursor begins what others have
+ * claimed and not begun: no task waits for the one before it while a worker is idle.
  *
  * A slab may be recycled while the cursor is still before it, when all its tasks were cancelled. A
  * worker then looks into slots that belong to later tickets; that costs it a look, or lets it begin
  * one of those early. Neither harms.
  *
- * Sleeping. `need_wake` says that a wake-up would find a sleeper. A worker sets it, does the heavy
- * barrier, looks once more for work, sleeps on wake_count. Submit looks at it after publishing
- * (light barrier between); the first to see it takes it and wakes one worker. That worker, when it
- * has claimed a task, sets the flag again for the others and, if there is more work, takes it and
- * wakes the next. Thus a burst of submits costs one system call, not one each, and no sleeper is
- * forgotten: with the flag taken there is a woken worker on its way that sets it again; one that
- * dies on the way is replaced, and its successor begins as if woken. Lock-free for the sake of
- * worker death, not of speed: there is nothing a dead worker can hold. */
+ * Waiting for work. A worker that finds none searches for a while, sleeps then. One searches at a
+ * time (`searcher`), the others sleep at once. `need_wake` is
+ *
+ *      CALM      all are awake, or one that was woken is on its way
+ *      ARMED     a wake-up would find a sleeper
+ *      SEARCHED  it would too, but the searcher will find the task sooner
+ *
+ *   - Who falls asleep sets ARMED, does the heavy barrier, looks once more for work, sleeps on
+ *     wake_count. Submit publishes, does the light barrier, reads need_wake. So one of them sees
+ *     the other.
+ *   - Submit that reads ARMED takes it (CALM) and wakes one. That worker, when it has begun a task
+ *     or is about to sleep again, sets ARMED for the others, with the heavy barrier; if there is
+ *     more work it takes it again and wakes the next. Thus a burst of submits costs one system
+ *     call and not one each, and no sleeper is forgotten.
+ *   - The searcher turns ARMED into SEARCHED. When it has begun a task it turns it back and looks
+ *     whether there is more, which takes a wake-up as above. That happens too often for a heavy
+ *     barrier, so submit that reads SEARCHED does a full one and reads again: either it then sees
+ *     ARMED, or the searcher, whose CAS is as good as a barrier, sees its task.
+ *   - Submit that reads an old CALM: the word was ARMED since only after a heavy barrier, before
+ *     which submit had read (then its task was seen in the look that followed) or had not (then it
+ *     reads ARMED or later). From CALM it never becomes SEARCHED.
+ *   - One that dies: woken, it is replaced, and its successor begins as if woken; as the searcher,
+ *     its supervisor sets ARMED in its place. Every death wakes all.
+ *
+ * Lock-free for the sake of worker death, not of speed: there is nothing a dead worker can hold. */
 #ifndef CFUTURES_QUEUE_H
 #define CFUTURES_QUEUE_H
 
@@ -51,6 +73,12 @@ typedef enum cfi_readiness {
     CFI_RETIRED, /* ended because it had run as many tasks as it may */
 } cfi_readiness;
 
+typedef enum cfi_need {
+    CFI_CALM,
+    CFI_ARMED,
+    CFI_SEARCHED,
+} cfi_need;
+
 /* What one worker tells the others; written by it, and by its supervisor when it is dead. */
 typedef struct cfi_record {
     _Alignas(128) _Atomic uint32_t current; /* slot it is about to begin or is running: index + 1 */
@@ -62,6 +90,7 @@ typedef struct cfi_record {
     _Atomic int64_t busy_ns;              /* until awake_since */
     _Atomic int64_t awake_since_ns;       /* 0 while asleep */
     _Atomic int64_t id;                   /* process or thread id */
+    _Atomic uint64_t claimed;     /* tickets taken out of the queue: the first << 8 | how many */
     _Atomic int64_t run_until_ns; /* end of the time that its run was given, 0 = none: deadline.h */
     _Atomic uint32_t limited;     /* the slot of that run: index + 1 */
     _Atomic uint32_t timed_out;   /* runs that returned late */
@@ -81,13 +110,15 @@ typedef struct cfi_control {
     _Alignas(64) _Atomic uint64_t cursor; /* bits 0-47 ticket, 48-63 epoch */
     _Alignas(64) _Atomic uint64_t tail;   /* the next ticket to be given out */
     _Atomic uint64_t committed;           /* bytes of the region that slots and blocks may lie in */
-    _Alignas(64) _Atomic uint32_t need_wake;
-    _Atomic uint32_t wake_count;        /* futex that idle workers sleep on */
-    _Atomic uint32_t stop;              /* workers end when there is no more work */
-    _Atomic uint32_t terminating;       /* tasks are asked to return: cf_task_cancelled */
-    _Atomic uint32_t need_room;         /* a submit waits until fewer tasks are pending */
-    _Atomic uint32_t room;              /* futex that it sleeps on */
-    _Alignas(64) _Atomic uint32_t done; /* completion stack: slot index + 1; see watch.h */
+    _Alignas(64) _Atomic uint32_t need_wake; /* a cfi_need */
+    _Atomic uint32_t searcher;               /* worker + 1, 0 = nobody */
+    _Atomic uint32_t workers;                /* started: their records are in use */
+    _Atomic uint32_t wake_count;             /* futex that idle workers sleep on */
+    _Atomic uint32_t stop;                   /* workers end when there is no more work */
+    _Atomic uint32_t terminating;            /* tasks are asked to return: cf_task_cancelled */
+    _Atomic uint32_t need_room;              /* a submit waits until fewer tasks are pending */
+    _Atomic uint32_t room;                   /* futex that it sleeps on */
+    _Alignas(64) _Atomic uint32_t done;      /* completion stack: slot index + 1; see watch.h */
     _Alignas(64) _Atomic uint32_t workers_wanted; /* process pool: see nursery.h */
     _Atomic uint32_t quit;
     _Atomic int32_t spawn_error;
@@ -134,35 +165,50 @@ static inline uint32_t cfi_queue_index(const cfi_queue *queue, const cfi_slot *s
     return (uint32_t)((size_t)((const char *)slot - queue->base) / sizeof(cfi_slot));
 }
 
+/* A worker's place at the queue, as it alone sees it. */
+typedef struct cfi_seat {
+    unsigned worker;
+    unsigned most;      /* tasks that it may claim at once; 0 = as many as are good */
+    uint64_t next, end; /* tickets that it has claimed and not begun */
+    bool searching;
+    bool woken; /* there is a wake-up to be passed on */
+} cfi_seat;
+
 /* ---- the caller's side, under the executor's lock -------------------------------------------- */
 
 cfi_slot *cfi_queue_at(const cfi_queue *queue, uint64_t ticket);
-uint64_t cfi_queue_cursor(const cfi_queue *queue); /* no pending slot lies before it */
-bool cfi_queue_has_work(const cfi_queue *queue);
+uint64_t cfi_queue_cursor(const cfi_queue *queue);
+bool cfi_queue_has_work(const cfi_queue *queue); /* behind the cursor */
 /* The slot of the next ticket is open: shows it to the workers. */
 void cfi_queue_publish(cfi_queue *queue);
 /* Moves the cursor back to `ticket` unless it lies before it. */
 void cfi_queue_rewind(cfi_queue *queue, uint64_t ticket);
+/* Calls visit for every slot that may be pending: what is claimed, and what lies behind the cursor. */
+void cfi_queue_visit(const cfi_queue *queue, void (*visit)(cfi_slot *slot, void *context),
+                     void *context);
+/* The same for what one worker has claimed, beside its `current`. */
+void cfi_queue_visit_claimed(const cfi_queue *queue, unsigned worker,
+                             void (*visit)(cfi_slot *slot, void *context), void *context);
 
 /* ---- waking: anybody ------------------------------------------------------------------------- */
 
 void cfi_queue_wake_one(cfi_queue *queue); /* after publishing: if a worker needs it */
 void cfi_queue_wake_all(cfi_queue *queue);
+/* The worker is dead: searches no more. */
+void cfi_queue_forget_searcher(cfi_queue *queue, unsigned worker);
 
 /* ---- the worker's side ----------------------------------------------------------------------- */
 
 /* A worker process calls this before it goes where the region may have grown since. */
 void cfi_queue_follow_growth(cfi_queue *queue);
-/* Begins the first pending task, if there is one. */
-cfi_slot *cfi_queue_claim(cfi_queue *queue, unsigned worker, uint64_t *word);
-/* Sleeps until there may be work. False when there is none and will be none: the worker ends. */
-bool cfi_queue_sleep(cfi_queue *queue, unsigned worker);
+/* Begins a pending task, if there is one. */
+cfi_slot *cfi_queue_claim(cfi_queue *queue, cfi_seat *seat, uint64_t *word);
+/* The same, and waits for one. NULL when there is none and will be none: the worker ends. */
+cfi_slot *cfi_queue_next(cfi_queue *queue, cfi_seat *seat, uint64_t *word);
 /* Moves the cursor past what is no longer pending, for an executor whose workers do not claim. */
 void cfi_queue_advance(cfi_queue *queue);
 /* The worker was awake until now. */
 void cfi_queue_account(cfi_queue *queue, unsigned worker);
-/* A woken worker that has claimed a task passes the wake-up on. */
-void cfi_queue_pass_on(cfi_queue *queue);
 
 /* ---- room for a bounded number of pending tasks ---------------------------------------------- */
 

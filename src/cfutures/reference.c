@@ -21,17 +21,19 @@ static void forget(cf_executor *executor, cfi_slot *slot) {
 
 static void under_lock(cf_executor *executor, cfi_slot *slot,
                        void (*give_back)(cf_executor *executor, cfi_slot *slot)) {
-    cfi_lock_take(&executor->lock);
+    cfi_biased_lock_take(&executor->lock);
     give_back(executor, slot);
     bool over = cfi_executor_is_over(executor);
-    cfi_lock_give(&executor->lock);
+    cfi_biased_lock_give(&executor->lock);
     if (over) {
         executor->ops->free(executor);
     }
 }
 
 void cfi_slot_release(cfi_slot *slot) {
-    if ((cfi_sub_acq_rel(&slot->refs, 1) & ~CFI_SEEN) > 1) {
+    /* Whoever has the only reference need not count down: there is nobody to take another one. */
+    if ((cfi_load_acquire(&slot->refs) & ~CFI_SEEN) > 1 &&
+        (cfi_sub_acq_rel(&slot->refs, 1) & ~CFI_SEEN) > 1) {
         return;
     }
     if (cfi_slot_has_block(slot)) {

@@ -1,6 +1,9 @@
 #include "cfutures/slab.h"
 
 #include "cfutures/times.h"
+#include "cfutures/tuning.h"
+
+#include "platform/spin.h"
 
 #include <string.h>
 
@@ -13,7 +16,7 @@ static void give_block(cfi_slabs *slabs, cfi_slot *slot) {
         cfi_arena_give(slabs->arena, slot->block, cfi_slot_payload_size(slot));
         slot->arg_size = 0;
         slot->result_size = 0;
-        slot->limited = false;
+        slot->kind = 0;
     }
 }
 
@@ -191,7 +194,7 @@ static bool open_slab(cfi_slabs *slabs) {
     return true;
 }
 
-cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size, bool limited,
+cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size, unsigned kind,
                          uint64_t block) {
     enum {
         LOOKS = 2 /* more than this task can add */
@@ -201,16 +204,18 @@ cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size, 
         return NULL;
     }
     cfi_slot *slot = cfi_slab_slot(slabs->open, slabs->next);
+    cfi_prefetch_for_write(slot + CFI_SUBMIT_AHEAD);
     slot->arg_size = (uint32_t)arg_size;
     slot->result_size = (uint32_t)result_size;
-    slot->limited = limited;
-    if (cfi_slot_has_block(slot)) {
-        slot->block = block != 0 ? block : cfi_slabs_take_block(slabs, cfi_slot_payload_size(slot));
-        if (slot->block == 0) {
-            slot->arg_size = slot->result_size = 0; /* it has none to be given back */
-            slot->limited = false;
+    slot->kind = (uint16_t)(kind | (slabs->record_times ? CFI_TIMED : 0));
+    size_t payload =
+        cfi_payload_size(arg_size, result_size) + ((kind & CFI_LIMITED) != 0 ? CFI_LIMIT_BYTES : 0);
+    if (payload > CFI_SLOT_INLINE) {
+        if (block == 0 && (block = cfi_slabs_take_block(slabs, payload)) == 0) {
+            slot->arg_size = slot->result_size = slot->kind = 0; /* it has none to be given back */
             return NULL;
         }
+        slot->block = block;
     }
     slabs->next++;
     return slot;

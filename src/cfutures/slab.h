@@ -63,9 +63,10 @@ typedef struct cfi_slabs {
     size_t in_use; /* slabs that are neither spare nor given */
 } cfi_slabs;
 
-/* The slot of the next ticket with room for its payload, not yet open; NULL = no memory. block: one
+/* The slot of the next ticket with room for its payload, not yet open; NULL = no memory. kind: as in
+ * the slot, but for CFI_TIMED. block: one
  * that holds the payload already, 0 = take one if it needs one. */
-cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size, bool limited,
+cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size, unsigned kind,
                          uint64_t block);
 
 /* The last reference is gone. Called without the lock; true when the whole slab is given up: then

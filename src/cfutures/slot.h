@@ -50,6 +50,15 @@ enum {
     CFI_LIMIT_BYTES = 8
 };
 
+/* The rest of `kind`. One field that is written as a whole, so that submit need not wait for the
+ * slot's line, which a worker had last. */
+enum {
+    CFI_KIND_TASK = 0x0fff,
+    CFI_LIMITED = 0x1000,  /* the payload begins with the time that a run may take */
+    CFI_UNZEROED = 0x2000, /* the result is not cleared before a run */
+    CFI_TIMED = 0x4000,    /* its times are recorded: times.h */
+};
+
 /* A cf_future is a slot as the caller holds it. */
 typedef struct cf_future {
     union {
@@ -61,9 +70,7 @@ typedef struct cf_future {
     uint32_t next_done;           /* next in the completion stack: index + 1, 0 ends it */
     int32_t detail;               /* CF_OK: length of the result; CF_ETASK: the task's error number;
                            CF_EWORKER: the wait status of its dead worker */
-    uint16_t task : 12;           /* index into the task table */
-    uint16_t limited : 1;         /* the payload begins with the time that a run may take */
-    uint16_t unzeroed : 1;        /* the result is not cleared before a run */
+    uint16_t kind;                /* index into the task table, and the bits below */
     uint8_t outcome;              /* a cf_status, once FINISHED */
     _Atomic uint8_t announcement; /* a cfi_announcement; under the reap lock once it is open */
     _Atomic uint32_t refs;        /* the caller's handle, watches, the completion stack; CFI_SEEN */
@@ -262,7 +269,7 @@ static inline size_t cfi_payload_size(size_t arg_size, size_t result_size) {
 }
 
 static inline size_t cfi_slot_limit_size(const cfi_slot *slot) {
-    return slot->limited ? CFI_LIMIT_BYTES : 0;
+    return (slot->kind & CFI_LIMITED) != 0 ? CFI_LIMIT_BYTES : 0;
 }
 
 /* Bytes of the slot's payload: in a block of its own if they do not fit. */
@@ -281,7 +288,7 @@ static inline unsigned char *cfi_slot_payload(cfi_slot *slot, char *base) {
 
 /* Where the time lies that one run may take; NULL = it may take any. */
 static inline int64_t *cfi_slot_limit(cfi_slot *slot, char *base) {
-    return slot->limited ? (int64_t *)(void *)cfi_slot_payload(slot, base) : NULL;
+    return (slot->kind & CFI_LIMITED) != 0 ? (int64_t *)(void *)cfi_slot_payload(slot, base) : NULL;
 }
 
 static inline void *cfi_slot_arg(cfi_slot *slot, char *base) {

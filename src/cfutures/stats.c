@@ -25,7 +25,7 @@ cf_status cf_executor_stats(cf_executor *executor, cf_stats *stats) {
     if (!cfi_fork_mark_is_ours(executor->fork_mark)) {
         return CF_EFORKED;
     }
-    cfi_lock_take(&executor->lock);
+    cfi_biased_lock_take(&executor->lock);
     *stats = (cf_stats){
         .max_workers = executor->max_workers,
         .workers = worker_count(executor),
@@ -50,7 +50,7 @@ cf_status cf_executor_stats(cf_executor *executor, cf_stats *stats) {
     uint64_t seen = cfi_load_relaxed(&executor->seen);
     stats->unseen = stats->failed > seen ? stats->failed - seen : 0;
     stats->pending = cfi_executor_pending(executor);
-    cfi_lock_give(&executor->lock);
+    cfi_biased_lock_give(&executor->lock);
     return CF_OK;
 }
 

@@ -20,10 +20,10 @@ enum {
 
 /* NULL when the executor records none. */
 static inline cfi_times *cfi_times_of(const cfi_queue *queue, const cfi_slot *slot) {
-    const cfi_slab *slab = cfi_slab_of(slot);
-    if (slab->times == 0) {
+    if ((slot->kind & CFI_TIMED) == 0) {
         return NULL;
     }
+    const cfi_slab *slab = cfi_slab_of(slot);
     cfi_times *times = (cfi_times *)(void *)(queue->base + slab->times);
     return &times[slot - (const cfi_slot *)(const void *)slab];
 }

@@ -95,12 +95,13 @@ static cf_task_context context_of(const cfi_worker *worker, cfi_slot *slot, uint
 static int call_task(cf_task_context *ctx) {
     cfi_queue *queue = ctx->queue;
     cfi_slot *slot = ctx->slot;
-    cf_task_fn *run = cfi_load_relaxed(&queue->tasks[slot->task]); /* ordered by the slot's word */
+    cf_task_fn *run = cfi_load_relaxed(
+        &queue->tasks[slot->kind & CFI_KIND_TASK]); /* ordered by the slot's word */
     const void *arg = slot->arg_size > 0 ? cfi_slot_arg(slot, queue->base) : NULL;
     void *result = NULL;
     if (slot->result_size > 0) {
         result = cfi_slot_result(slot, queue->base);
-        if (!slot->unzeroed) {
+        if ((slot->kind & CFI_UNZEROED) == 0) {
             memset(result, 0, slot->result_size); /* an earlier task may have left something */
         }
     }
@@ -190,27 +191,23 @@ void cfi_worker_finish(const cfi_worker *worker) {
 static cfi_worker_end work(const cfi_worker *worker) {
     cfi_queue *queue = worker->queue;
     cfi_record *record = &queue->records[worker->number];
-    bool woken = true; /* a new worker may stand in for one that died with a wake-up in its hands */
-    for (unsigned tasks = 0;;) {
-        uint64_t word;
-        cfi_slot *slot = cfi_queue_claim(queue, worker->number, &word);
-        if (slot != NULL) {
-            if (woken) {
-                cfi_queue_pass_on(queue);
-                woken = false;
-            }
-            cfi_worker_execute(worker, slot, word);
-            cfi_store_release(&record->current, 0); /* nothing left behind */
-            if (++tasks == worker->life->max_tasks) {
-                cfi_queue_account(queue, worker->number);
-                return CFI_WORKER_RETIRED;
-            }
-        } else if (cfi_queue_sleep(queue, worker->number)) {
-            woken = true;
-        } else {
-            return CFI_WORKER_DONE;
+    cfi_seat seat = {
+        .worker = worker->number,
+        .most = worker->life->max_tasks > 0, /* so that it has begun what it has claimed */
+        .woken = true, /* it may stand in for one that died with a wake-up in its hands */
+    };
+    unsigned tasks = 0;
+    cfi_slot *slot;
+    uint64_t word;
+    while ((slot = cfi_queue_next(queue, &seat, &word)) != NULL) {
+        cfi_worker_execute(worker, slot, word);
+        cfi_store_release(&record->current, 0); /* nothing left behind */
+        if (++tasks == worker->life->max_tasks) {
+            cfi_queue_account(queue, worker->number);
+            return CFI_WORKER_RETIRED;
         }
     }
+    return CFI_WORKER_DONE;
 }
 
 cfi_worker_end cfi_worker_run(cfi_queue *queue, unsigned number, const cfi_worker_life *life,

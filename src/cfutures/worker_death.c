@@ -2,7 +2,8 @@
  *
  * Called in the caller's process, by whoever reaped the worker, once for each death and before the
  * worker's number is used again. The worker no longer changes anything, so its `current` names the
- * one slot that it can have left between two steps (src/README.md has the table). The executor's
+ * one slot that it can have left between two steps (src/README.md has the table), and its `claimed`
+ * those that it had not begun. The executor's
  * lock and its reap_lock are taken one after the other, never both. */
 #include "cfutures/completion.h"
 #include "cfutures/executor.h"
@@ -62,7 +63,13 @@ static void judge(cf_executor *executor, cfi_slot *slot, unsigned worker, int wa
         } else {
             settle_as_lost(executor, slot, worker, CF_EWORKER, wait_status);
         }
-    } else if (cfi_word_phase(word) == CFI_PENDING && executor->cancels) {
+    }
+}
+
+/* It may be pending, and only the dead worker knew of it. */
+static void give_back(cfi_slot *slot, void *context) {
+    cf_executor *executor = context;
+    if (executor->cancels) {
         cfi_executor_cancel(executor, slot);
     }
     if (cfi_word_phase(cfi_load_acquire(&slot->word)) == CFI_PENDING) {
@@ -78,12 +85,18 @@ void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_s
     cfi_store_relaxed(&record->run_until_ns, 0);
     if (current != 0) {
         cfi_slot *slot = cfi_queue_slot(queue, current - 1);
-        cfi_lock_take(&executor->lock); /* cancelling sees it before or after, not between */
+        cfi_biased_lock_take(&executor->lock); /* cancelling sees it before or after, not between */
         judge(executor, slot, worker, wait_status);
-        cfi_lock_give(&executor->lock);
+        give_back(slot, executor);
+        cfi_biased_lock_give(&executor->lock);
         cfi_futex_wake_all(&slot->futex, queue->shared); /* it may have died before it woke them */
         cfi_watch_reap_orphan(executor, slot, worker);
     }
+    cfi_biased_lock_take(&executor->lock);
+    cfi_queue_visit_claimed(queue, worker, give_back, executor);
+    cfi_biased_lock_give(&executor->lock);
+    cfi_store_relaxed(&record->claimed, 0);
+    cfi_queue_forget_searcher(queue, worker);
     cfi_bell_ring_always(queue->bell); /* it may have died with a ring, */
     cfi_queue_wake_all(queue);         /* or with a wake-up in its hands */
     cfi_queue_room_ring(queue);        /* or of one that waits for room */
@@ -119,24 +132,24 @@ static void break_pending(cf_executor *executor) {
 }
 
 void cfi_executor_break(cf_executor *executor) {
-    cfi_lock_take(&executor->lock);
+    cfi_biased_lock_take(&executor->lock);
     if (executor->refuses != CF_EBROKEN) {
         executor->why_broken = (cf_exception){.status = CF_EBROKEN, .worker = -1};
         executor->refuses = CF_EBROKEN;
     }
     executor->dead = true;
-    cfi_lock_give(&executor->lock);
+    cfi_biased_lock_give(&executor->lock);
     for (unsigned i = 0; i < cfi_load_relaxed(&executor->started); i++) {
         cfi_executor_worker_died(executor, i, 0);
     }
-    cfi_lock_take(&executor->lock);
+    cfi_biased_lock_take(&executor->lock);
     break_pending(executor);
-    cfi_lock_give(&executor->lock);
+    cfi_biased_lock_give(&executor->lock);
     cfi_queue_room_ring(&executor->queue);
 }
 
 void cfi_executor_unfit(cf_executor *executor, unsigned worker, int wait_status) {
-    cfi_lock_take(&executor->lock);
+    cfi_biased_lock_take(&executor->lock);
     if (executor->refuses != CF_EBROKEN) {
         executor->refuses = CF_EBROKEN;
         executor->why_broken = (cf_exception){
@@ -148,6 +161,6 @@ void cfi_executor_unfit(cf_executor *executor, unsigned worker, int wait_status)
         };
     }
     break_pending(executor);
-    cfi_lock_give(&executor->lock);
+    cfi_biased_lock_give(&executor->lock);
     cf_executor_shutdown(executor, false, false);
 }

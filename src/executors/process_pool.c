@@ -65,28 +65,28 @@ static unsigned workers_wanted(const process_pool *self) {
  * death. */
 static bool needs_successor(process_pool *self) {
     cf_executor *executor = &self->base;
-    cfi_lock_take(&executor->lock);
+    cfi_biased_lock_take(&executor->lock);
     bool needs = executor->refuses != CF_EBROKEN && !executor->cancels &&
                  (!is_stopped(self) || cfi_queue_has_work(&executor->queue));
-    cfi_lock_give(&executor->lock);
+    cfi_biased_lock_give(&executor->lock);
     return needs;
 }
 
 /* It died before its first task, and not because all were told to. */
 static bool died_in_initializer(process_pool *self, const cfi_record *record) {
     cf_executor *executor = &self->base;
-    cfi_lock_take(&executor->lock);
+    cfi_biased_lock_take(&executor->lock);
     bool told = executor->cancels;
-    cfi_lock_give(&executor->lock);
+    cfi_biased_lock_give(&executor->lock);
     return executor->life.initializer != NULL && !told &&
            cfi_load_acquire(&record->ready) == CFI_UNREADY;
 }
 
 /* A request that came too late must not hit the successor. */
 static void drop_kill_request(process_pool *self, cfi_record *record) {
-    cfi_lock_take(&self->base.lock);
+    cfi_biased_lock_take(&self->base.lock);
     cfi_store_relaxed(&record->kill, 0);
-    cfi_lock_give(&self->base.lock);
+    cfi_biased_lock_give(&self->base.lock);
 }
 
 static void settle_death(process_pool *self, unsigned worker) {

@@ -80,8 +80,9 @@ static void run_pending(serial *self) {
     cf_executor *executor = &self->base;
     cfi_slot *slot;
     uint64_t word;
+    cfi_seat seat = {.most = 1};
     while (cfi_queue_has_work(&executor->queue) && is_fit(self) &&
-           (slot = cfi_queue_claim(&executor->queue, 0, &word)) != NULL) {
+           (slot = cfi_queue_claim(&executor->queue, &seat, &word)) != NULL) {
         run(self, slot, word);
     }
 }

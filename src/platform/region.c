@@ -19,13 +19,13 @@ static bool file_size_allowed(size_t size) {
 
 /* mmap knows page alignment only: reserve more and give the ends back. */
 static char *map_aligned(size_t size) {
-    char *start = mmap(NULL, size + CFI_REGION_ALIGNMENT, PROT_NONE,
+    char *start = mmap(NULL, size + CFI_HUGE_PAGE, PROT_NONE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (start == MAP_FAILED) {
         return NULL;
     }
-    size_t before = -(uintptr_t)start % CFI_REGION_ALIGNMENT;
-    size_t after = CFI_REGION_ALIGNMENT - before;
+    size_t before = -(uintptr_t)start % CFI_HUGE_PAGE;
+    size_t after = CFI_HUGE_PAGE - before;
     if (before > 0) {
         munmap(start, before);
     }
@@ -86,12 +86,30 @@ static bool allocate_in_file(int file, size_t offset, size_t length) {
     return r == 0;
 }
 
+/* A wish, where the system has them and the range holds whole ones: the first touch of a small page
+ * costs as much as ten small tasks. (A file's pages are allocated small, whatever one asks for.) */
+static void ask_for_huge_pages(char *base, size_t start, size_t end) {
+    start = (start + CFI_HUGE_PAGE - 1) / CFI_HUGE_PAGE * CFI_HUGE_PAGE;
+    end = end / CFI_HUGE_PAGE * CFI_HUGE_PAGE;
+    if (start < end) {
+        madvise(base + start, end - start, MADV_HUGEPAGE);
+    }
+}
+
 bool cfi_region_commit(cfi_region *region, size_t offset, size_t length) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t start = offset / page * page;
     size_t end = (offset + length + page - 1) / page * page;
-    return (region->file < 0 || allocate_in_file(region->file, start, end - start)) &&
-           cfi_region_open(region->base, start, end - start);
+    if (region->file >= 0 && !allocate_in_file(region->file, start, end - start)) {
+        return false;
+    }
+    if (!cfi_region_open(region->base, start, end - start)) {
+        return false;
+    }
+    if (region->file < 0) {
+        ask_for_huge_pages(region->base, start, end);
+    }
+    return true;
 }
 
 bool cfi_region_open(char *base, size_t offset, size_t length) {

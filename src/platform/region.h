@@ -13,7 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CFI_REGION_ALIGNMENT 65536u /* of the base address */
+#define CFI_REGION_ALIGNMENT 65536u     /* of a region's size */
+#define CFI_HUGE_PAGE        (2u << 20) /* the base address is aligned to it */
 
 typedef struct cfi_region {
     char *base;
@@ -25,7 +26,8 @@ typedef struct cfi_region {
  * do not suffice for it, takes less, halving, but not less than `least`. False: none to be had. */
 bool cfi_region_reserve(cfi_region *region, size_t size, size_t least, bool shared);
 
-/* Makes [offset, offset + length) usable, zeroed at first; pieces committed before keep what they
+/* Makes [offset, offset + length) usable, zeroed at first; in private memory with huge pages where it
+ * holds whole ones; pieces committed before keep what they
  * hold. Widened to whole pages. False when the system has no memory for it. Thread-safe. */
 bool cfi_region_commit(cfi_region *region, size_t offset, size_t length);
 

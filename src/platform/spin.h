@@ -1,0 +1,19 @@
+/* Waiting for a word to change without giving up the processor. */
+#ifndef PLATFORM_SPIN_H
+#define PLATFORM_SPIN_H
+
+/* Between two looks. */
+static inline void cfi_spin_pause(void) {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ __volatile__("isb" ::: "memory");
+#endif
+}
+
+/* The line that `address` lies in will soon be written. */
+static inline void cfi_prefetch_for_write(const void *address) {
+    __builtin_prefetch(address, 1);
+}
+
+#endif
