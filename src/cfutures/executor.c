@@ -185,13 +185,6 @@ static cf_status await_room(cf_executor *executor, int64_t until_ns) {
     }
 }
 
-/* The worker clears the result before it runs the task. A map reads how far a chunk came from the
- * result's first bytes, also when the worker died before it got there. */
-static void forget_old_result(cf_executor *executor, cfi_slot *slot) {
-    size_t size = slot->result_size < 8 ? slot->result_size : 8;
-    memset(cfi_slot_result(slot, executor->queue.base), 0, size);
-}
-
 static void fill_in(cf_executor *executor, cfi_slot *slot, const cfi_submission *submission) {
     int64_t *limit = cfi_slot_limit(slot, executor->queue.base);
     if (limit != NULL) {
@@ -200,7 +193,6 @@ static void fill_in(cf_executor *executor, cfi_slot *slot, const cfi_submission 
     if (submission->block == 0 && slot->arg_size > 0) {
         memcpy(cfi_slot_arg(slot, executor->queue.base), submission->arg, slot->arg_size);
     }
-    forget_old_result(executor, slot);
 }
 
 /* Under the lock. On success the slot is published. */

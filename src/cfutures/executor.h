@@ -120,8 +120,9 @@ static inline cf_executor *cfi_executor_of(const cfi_slot *slot) {
 typedef struct cfi_submission {
     const cf_task *task;
     const void *arg; /* copied in; NULL with a block */
-    uint64_t block;  /* 0, or one taken with the function below that holds the argument; belongs to
-                           the task after CF_OK */
+    uint64_t block; /* 0, or one taken with the function below that holds the argument (and what the
+                           result is to hold at first, for an unzeroed task); belongs to the task
+                           after CF_OK */
     unsigned retries;
     int64_t timeout_ns; /* of a run, <= 0 = none. Not with a block */
     int64_t until_ns;   /* waits until then for room, where there is a bound: -1 = for ever, 0 = not

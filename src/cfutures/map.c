@@ -1,7 +1,8 @@
-/* Arrays in, arrays out: a stream over the arguments whose pieces are copied out as they are done.
- * */
+/* Arrays in, arrays out: a stream over the arguments whose pieces are copied out as they are done. Or
+ * the workers read and write the arrays themselves, where they share the caller's memory. */
 #include "cfutures/stream.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct map_call {
@@ -11,27 +12,44 @@ typedef struct map_call {
     unsigned char *results;
     size_t count;
     cf_exception *exceptions; /* NULL = not wanted */
+    cfi_direct direct;        /* in use if the stream has it */
+    size_t *order;            /* in which the items are sent; NULL = as they lie */
     size_t sent;              /* items */
     size_t first_failed;      /* item; count = none */
     cf_status failure;        /* of that item */
 } map_call;
 
+/* The item that was sent as number `sent`. */
+static size_t item_at(const map_call *map, size_t sent) {
+    return map->order != NULL ? map->order[sent] : sent;
+}
+
+/* ---- arguments ------------------------------------------------------------------------------- */
+
 /* Where an argument is a multiple of 8 bytes, a chunk's lie as the array's do. */
+static void copy_args(const map_call *map, unsigned char *args, size_t count) {
+    size_t size = map->task->arg_size;
+    size_t together = size % 8 == 0 && map->order == NULL ? count : 1;
+    for (size_t i = 0; i < count && size > 0; i += together) {
+        memcpy(args + cfi_chunk_step(size) * i, map->args + item_at(map, map->sent + i) * size,
+               size * together);
+    }
+}
+
 static cf_source_answer fill_from_array(void *context, unsigned char *args, size_t most,
                                         size_t *filled) {
     map_call *map = context;
-    size_t size = map->task->arg_size;
     size_t left = map->count - map->sent;
     size_t count = left < most ? left : most;
-    size_t together = size % 8 == 0 ? count : 1;
-    for (size_t i = 0; i < count && size > 0; i += together) {
-        memcpy(args + cfi_chunk_step(size) * i, map->args + (map->sent + i) * size,
-               size * together);
+    if (map->stream->direct == NULL) {
+        copy_args(map, args, count);
     }
     map->sent += count;
     *filled = count;
     return count < most ? CF_SOURCE_END : CF_SOURCE_ITEM;
 }
+
+/* ---- results --------------------------------------------------------------------------------- */
 
 static void note(map_call *map, size_t item, const cf_exception *exception) {
     if (exception->status != CF_OK && item < map->first_failed) {
@@ -54,24 +72,90 @@ static void copy_result(map_call *map, size_t item, const void *result, size_t s
     }
 }
 
-static void copy_piece(map_call *map, const cfi_piece *piece) {
+static void copy_one_by_one(map_call *map, const cfi_piece *piece) {
     for (uint32_t i = 0; i < piece->count; i++) {
         cf_exception exception;
         size_t size;
+        size_t item = item_at(map, (size_t)piece->first + i);
         const void *result = cfi_piece_read(map->stream, piece, i, &exception, &size);
-        copy_result(map, (size_t)piece->first + i, result, size);
-        note(map, (size_t)piece->first + i, &exception);
+        copy_result(map, item, result, size);
+        note(map, item, &exception);
+    }
+}
+
+/* All returned 0 and a whole result, and lie as the array's do. */
+static bool is_copied_at_once(const map_call *map, const cfi_chunk_progress *progress) {
+    return progress->varied == 0 && map->task->result_size % 8 == 0 && map->order == NULL &&
+           map->exceptions == NULL;
+}
+
+static void copy_piece(map_call *map, const cfi_piece *piece) {
+    const cfi_chunk_progress *progress = cfi_piece_progress(map->stream, piece);
+    size_t first = (size_t)piece->first;
+    size_t room = map->task->result_size;
+    if (progress == NULL) {
+        copy_one_by_one(map, piece);
+    } else if (map->stream->direct != NULL) { /* it is all there */
+        if (progress->failed > 0 && first + progress->failed - 1 < map->first_failed) {
+            map->first_failed = first + progress->failed - 1;
+            map->failure = CF_ETASK;
+        }
+    } else if (!is_copied_at_once(map, progress)) {
+        copy_one_by_one(map, piece);
+    } else if (room > 0) {
+        memcpy(map->results + first * room, cfi_chunk_results(progress), piece->count * room);
     }
 }
 
 /* Items that were never sent. */
 static void fail_rest(map_call *map, cf_status status) {
     const cf_exception exception = {.status = status, .worker = -1};
-    for (size_t item = map->sent; item < map->count; item++) {
+    for (size_t sent = map->sent; sent < map->count; sent++) {
+        size_t item = item_at(map, sent);
         copy_result(map, item, NULL, 0);
         note(map, item, &exception);
     }
 }
+
+/* ---- the order in which they are sent -------------------------------------------------------- */
+
+typedef struct priced {
+    double cost;
+    size_t item;
+} priced;
+
+/* The dearest first; of equal ones as they lie. */
+static int compare_costs(const void *left, const void *right) {
+    const priced *a = left, *b = right;
+    if (a->cost != b->cost) {
+        return a->cost > b->cost ? -1 : 1;
+    }
+    return a->item < b->item ? -1 : 1;
+}
+
+/* NULL: no memory. */
+static size_t *dearest_first(const map_call *map, const cf_map_options *options) {
+    size_t *order = malloc(map->count * sizeof *order);
+    priced *items = malloc(map->count * sizeof *items);
+    for (size_t i = 0; i < map->count && order != NULL && items != NULL; i++) {
+        double cost = options->cost(options->cost_context,
+                                    map->args != NULL ? map->args + i * map->task->arg_size : NULL);
+        items[i] = (priced){cost == cost ? cost : 0, i}; /* not a number is no order */
+    }
+    if (order == NULL || items == NULL) {
+        free(order);
+        order = NULL;
+    } else {
+        qsort(items, map->count, sizeof *items, compare_costs);
+        for (size_t i = 0; i < map->count; i++) {
+            order[i] = items[i].item;
+        }
+    }
+    free(items);
+    return order;
+}
+
+/* ---- the map --------------------------------------------------------------------------------- */
 
 static cf_status run_map(map_call *map) {
     for (;;) {
@@ -92,6 +176,40 @@ static cf_status run_map(map_call *map) {
     }
 }
 
+static bool is_aligned(const void *array, size_t item_size) {
+    return item_size % 8 == 0 && (uintptr_t)array % 8 == 0;
+}
+
+/* The workers see the arrays, items lie in them as a task expects it, and none is still being run
+ * when the map returns: so it would be if a run's time were over, or if the map gave up inside a
+ * task. */
+static bool may_be_direct(const cf_executor *executor, const map_call *map,
+                          const cf_map_options *options) {
+    return executor != NULL && !executor->queue.shared && map->order == NULL &&
+           options->timeout_ns <= 0 && cfi_worker_innermost() == NULL &&
+           is_aligned(map->args, map->task->arg_size) &&
+           is_aligned(map->results, map->task->result_size);
+}
+
+static cf_status open_and_run(cf_executor *executor, map_call *map, const cf_map_options *options) {
+    const cf_stream_options stream_options = {
+        .as_completed = true,
+        .chunk = options->chunk < map->count ? options->chunk : map->count,
+        .size_hint = map->count,
+        .retries = options->retries,
+        .timeout_ns = options->timeout_ns,
+    };
+    bool direct = map->task != NULL && may_be_direct(executor, map, options);
+    cf_status status =
+        cfi_stream_create(executor, map->task, fill_from_array, map, direct ? &map->direct : NULL,
+                          &stream_options, &map->stream);
+    if (status == CF_OK) {
+        status = run_map(map);
+        cf_stream_close(map->stream);
+    }
+    return status;
+}
+
 cf_status cf_executor_map(cf_executor *executor, const cf_task *task, const void *args,
                           size_t count, void *results, const cf_map_options *options) {
     static const cf_map_options default_options;
@@ -108,20 +226,16 @@ cf_status cf_executor_map(cf_executor *executor, const cf_task *task, const void
         .results = results,
         .count = count,
         .exceptions = options->exceptions,
+        .direct = {.args = args, .results = results, .exceptions = options->exceptions},
         .first_failed = count,
     };
-    const cf_stream_options stream_options = {
-        .as_completed = true,
-        .chunk = options->chunk < count ? options->chunk : count,
-        .size_hint = count,
-        .retries = options->retries,
-        .timeout_ns = options->timeout_ns,
-    };
-    cf_status status =
-        cfi_stream_create(executor, task, fill_from_array, &map, &stream_options, &map.stream);
-    if (status == CF_OK) {
-        status = run_map(&map);
-        cf_stream_close(map.stream);
+    if (options->cost != NULL && task != NULL && count > 1) {
+        map.order = dearest_first(&map, options);
+        if (map.order == NULL) {
+            return CF_ENOMEM;
+        }
     }
+    cf_status status = open_and_run(executor, &map, options);
+    free(map.order);
     return status;
 }

@@ -2,6 +2,7 @@
 
 #include "cfutures/deadline.h"
 #include "cfutures/future.h"
+#include "cfutures/tuning.h"
 
 #include "platform/clock.h"
 #include "platform/fork_mark.h"
@@ -44,11 +45,25 @@ static cfi_piece *add_piece(cf_stream *stream, cfi_piece *previous, uint64_t fir
     return piece;
 }
 
+static bool is_adaptive(const cf_stream *stream) {
+    return stream->options.chunk == 0;
+}
+
+/* Bytes of a chunk of so many items. */
+static size_t arg_room(const cf_stream *stream, size_t count) {
+    return stream->direct != NULL ? sizeof(cfi_chunk_header)
+                                  : cfi_chunk_arg_size(stream->task.arg_size, count);
+}
+
+static size_t result_room(const cf_stream *stream, size_t count) {
+    return stream->direct != NULL ? sizeof(cfi_chunk_progress)
+                                  : cfi_chunk_result_size(stream->task.result_size, count);
+}
+
 static void give_block(cf_stream *stream, cfi_piece *piece) {
     if (piece->block != 0) {
-        cfi_executor_give_block(stream->executor, piece->block,
-                                cfi_chunk_arg_size(stream->task.arg_size, piece->layout),
-                                cfi_chunk_result_size(stream->task.result_size, piece->layout));
+        cfi_executor_give_block(stream->executor, piece->block, arg_room(stream, piece->layout),
+                                result_room(stream, piece->layout));
         piece->block = 0;
     }
     if (piece->origin != NULL) {
@@ -119,9 +134,8 @@ static cfi_chunk_header *header_in(const cf_stream *stream, uint64_t block) {
 }
 
 static uint64_t take_block(cf_stream *stream, size_t count) {
-    return cfi_executor_take_block(stream->executor,
-                                   cfi_chunk_arg_size(stream->task.arg_size, count),
-                                   cfi_chunk_result_size(stream->task.result_size, count));
+    return cfi_executor_take_block(stream->executor, arg_room(stream, count),
+                                   result_room(stream, count));
 }
 
 static void watch_future(cf_stream *stream, cfi_piece *piece, cf_future *future) {
@@ -135,9 +149,22 @@ static void watch_future(cf_stream *stream, cfi_piece *piece, cf_future *future)
     cf_future_release(future); /* the watch holds it */
 }
 
-/* The piece's block is filled. When there is no memory it is tried again later; for any other
- * reason the piece fails, and the stream submits no more. */
-static void submit_piece(cf_stream *stream, cfi_piece *piece) {
+/* The arrays of all items, from this one on. */
+static cfi_direct direct_from(const cf_stream *stream, uint64_t item) {
+    const cfi_direct *direct = stream->direct;
+    if (direct == NULL) {
+        return (cfi_direct){0};
+    }
+    return (cfi_direct){
+        .args = direct->args != NULL ? direct->args + stream->task.arg_size * item : NULL,
+        .results =
+            direct->results != NULL ? direct->results + stream->task.result_size * item : NULL,
+        .exceptions = direct->exceptions != NULL ? direct->exceptions + item : NULL,
+    };
+}
+
+static void write_header(cf_stream *stream, const cfi_piece *piece) {
+    size_t result_at = cfi_result_offset(arg_room(stream, piece->layout));
     *header_in(stream, piece->block) = (cfi_chunk_header){
         .run = stream->task.run,
         .arg_size = stream->task.arg_size,
@@ -146,12 +173,23 @@ static void submit_piece(cf_stream *stream, cfi_piece *piece) {
         .count = piece->count,
         .attempt = piece->attempt,
         .unzeroed = stream->task.unzeroed,
+        .is_direct = stream->direct != NULL,
+        .direct = direct_from(stream, piece->first),
     };
+    cfi_chunk_progress *progress =
+        (void *)(stream->executor->queue.base + piece->block + result_at);
+    *progress = (cfi_chunk_progress){.end = piece->count};
+}
+
+/* The piece's block is filled. When there is no memory it is tried again later; for any other
+ * reason the piece fails, and the stream submits no more. */
+static void submit_piece(cf_stream *stream, cfi_piece *piece) {
+    write_header(stream, piece);
     const cf_task task = {
         .name = stream->task.name,
         .run = cfi_chunk_run,
-        .arg_size = cfi_chunk_arg_size(stream->task.arg_size, piece->layout),
-        .result_size = cfi_chunk_result_size(stream->task.result_size, piece->layout),
+        .arg_size = arg_room(stream, piece->layout),
+        .result_size = result_room(stream, piece->layout),
         .result_type = stream->task.result_type,
         .unzeroed = true, /* each item's is, when its turn comes */
     };
@@ -162,6 +200,7 @@ static void submit_piece(cf_stream *stream, cfi_piece *piece) {
     if (status == CF_OK) {
         piece->block = 0;
         piece->layout = piece->count;
+        piece->sent_ns = is_adaptive(stream) ? cfi_now_ns() : 0;
         stream->submitted = true;
         watch_future(stream, piece, future);
     } else if (status == CF_ENOMEM || status == CF_EFULL) {
@@ -181,9 +220,11 @@ static bool fill_from_origin(cf_stream *stream, cfi_piece *piece) {
         stream->lacking = CF_ENOMEM;
         return false;
     }
-    cfi_chunk_header *lies_in = cfi_slot_arg(piece->origin, stream->executor->queue.base);
-    memcpy(cfi_chunk_args(header_in(stream, piece->block)),
-           cfi_chunk_args(lies_in) + step * piece->origin_first, step * piece->count);
+    if (stream->direct == NULL) {
+        cfi_chunk_header *lies_in = cfi_slot_arg(piece->origin, stream->executor->queue.base);
+        memcpy(cfi_chunk_args(header_in(stream, piece->block)),
+               cfi_chunk_args(lies_in) + step * piece->origin_first, step * piece->count);
+    }
     cfi_slot_release(piece->origin);
     piece->origin = NULL;
     piece->origin_first = 0;
@@ -233,9 +274,8 @@ static bool take_chunk(cf_stream *stream, size_t most) {
     cfi_piece *piece = block != 0 ? add_piece(stream, NULL, stream->taken, most) : NULL;
     if (piece == NULL) {
         if (block != 0) {
-            cfi_executor_give_block(stream->executor, block,
-                                    cfi_chunk_arg_size(stream->task.arg_size, most),
-                                    cfi_chunk_result_size(stream->task.result_size, most));
+            cfi_executor_give_block(stream->executor, block, arg_room(stream, most),
+                                    result_room(stream, most));
         }
         if (stream->first == NULL) { /* nothing that could be given back */
             stream->refused = CF_ENOMEM;
@@ -258,18 +298,44 @@ static bool take_chunk(cf_stream *stream, size_t most) {
     return answer == CF_SOURCE_ITEM;
 }
 
+/* Items of the next chunk. Near the end it gets smaller, so that all workers end together. */
+static size_t next_count(const cf_stream *stream) {
+    uint64_t left = stream->options.size_hint - stream->taken;
+    if (!is_adaptive(stream) || stream->options.size_hint <= stream->taken) {
+        return stream->chunk;
+    }
+    uint64_t share = left / ((uint64_t)stream->executor->max_workers * CFI_CHUNK_SHARES);
+    double least = stream->pace_ns > 0 ? CFI_CHUNK_LEAST_NS / stream->pace_ns : 1;
+    if ((double)share < least) {
+        share = (uint64_t)least;
+    }
+    return share >= stream->chunk ? stream->chunk : share > 0 ? (size_t)share : 1;
+}
+
 /* What may be taken now: a whole chunk; less only to fill the first window up. */
 static size_t room_in_window(const cf_stream *stream) {
-    uint64_t room = stream->options.window - (stream->taken - stream->handed_out);
+    uint64_t window = stream->options.window > 0
+                          ? stream->options.window
+                          : (uint64_t)stream->executor->max_workers * 16 * stream->chunk;
+    uint64_t out = stream->taken - stream->handed_out;
+    uint64_t room = window > out ? window - out : 0;
+    size_t count = next_count(stream);
     bool filling = stream->handed_out == 0;
-    return room >= stream->chunk ? stream->chunk : filling ? (size_t)room : 0;
+    return room >= count ? count : filling ? (size_t)room : 0;
+}
+
+/* A window that was wished for is filled; else few chunks are under way, so that there are few of the
+ * wrong size while that is still being found out. */
+static bool may_send(const cf_stream *stream) {
+    return !is_adaptive(stream) || stream->options.window > 0 ||
+           stream->under_way < (size_t)stream->executor->max_workers * CFI_CHUNKS_UNDER_WAY;
 }
 
 void cfi_stream_top_up(cf_stream *stream) {
     size_t most;
     send_unsent(stream);
     while (!stream->ended && stream->refused == CF_OK && stream->unsent.first == NULL &&
-           (most = room_in_window(stream)) > 0 && take_chunk(stream, most)) {}
+           may_send(stream) && (most = room_in_window(stream)) > 0 && take_chunk(stream, most)) {}
 }
 
 /* ---- collecting ------------------------------------------------------------------------------ */
@@ -278,6 +344,9 @@ void cfi_stream_top_up(cf_stream *stream) {
  * that will be). True when it fails. */
 static bool running_item_fails(cf_stream *stream, const cf_exception *exception, bool was_running,
                                uint32_t *attempt) {
+    if (exception->status == CF_OK) { /* the worker stopped before it */
+        return false;
+    }
     if (exception->status == CF_EDEADLINE) {
         return was_running;
     }
@@ -329,24 +398,44 @@ static void break_up(cf_stream *stream, cfi_piece *piece, uint32_t done, bool wa
     }
 }
 
+static cfi_chunk_progress *progress_of(const cf_stream *stream, const cfi_piece *piece) {
+    return cfi_slot_result(piece->watch.slot, stream->executor->queue.base);
+}
+
+/* From a chunk that was run: how many items the next one should have. */
+static void learn(cf_stream *stream, const cfi_chunk_progress *progress) {
+    uint32_t done = cfi_load_acquire(&progress->done);
+    if (!is_adaptive(stream) || done == 0) {
+        return;
+    }
+    double pace_ns = (double)progress->busy_ns / done;
+    stream->pace_ns = stream->pace_ns > 0 ? (stream->pace_ns + 3 * pace_ns) / 4 : pace_ns;
+    double fitting = CFI_CHUNK_NS / (stream->pace_ns > 0.1 ? stream->pace_ns : 0.1);
+    double most = (double)stream->chunk * CFI_CHUNK_GROWTH;
+    most = most < (double)stream->chunk_most ? most : (double)stream->chunk_most;
+    fitting = fitting < most ? fitting : most;
+    stream->chunk = fitting > 1 ? (size_t)fitting : 1;
+}
+
 static void collect(cf_stream *stream, cfi_piece *piece) {
     cfi_slot *slot = piece->watch.slot;
     cf_exception exception;
     stream->under_way--;
+    stream->look_ns = CFI_LOOK_NS;
     cfi_future_ending(slot, &exception);
-    if (exception.status == CF_OK) {
-        make_ready(stream, piece);
-        return;
-    }
-    if (exception.status != CF_ECANCELLED) {
+    if (exception.status != CF_OK && exception.status != CF_ECANCELLED) {
         cfi_future_seen(slot); /* whoever reads the items is told */
     }
-    if (exception.status != CF_EWORKER && exception.status != CF_EDEADLINE) {
+    if (exception.status != CF_OK && exception.status != CF_EWORKER &&
+        exception.status != CF_EDEADLINE) {
         fail_piece(stream, piece, &exception);
         return;
     }
     exception.timeout_ns = exception.status == CF_EDEADLINE ? stream->options.timeout_ns : 0;
-    const cfi_chunk_progress *progress = cfi_slot_result(slot, stream->executor->queue.base);
+    const cfi_chunk_progress *progress = progress_of(stream, piece);
+    if (exception.status == CF_OK) {
+        learn(stream, progress);
+    }
     uint32_t begun = cfi_load_acquire(&progress->begun);
     uint32_t done = cfi_load_acquire(&progress->done);
     if (done >= piece->count) {
@@ -363,6 +452,91 @@ static cfi_piece *ready_piece(cf_stream *stream) {
     return stream->first != NULL && stream->first->state == CFI_PIECE_READY ? stream->first : NULL;
 }
 
+/* ---- sharing out what is under way ----------------------------------------------------------- */
+
+/* There is less under way than there are workers, and nothing to be sent. */
+static bool some_worker_is_idle(const cf_stream *stream) {
+    return is_adaptive(stream) && stream->under_way > 0 && stream->unsent.first == NULL &&
+           stream->under_way < stream->executor->max_workers;
+}
+
+/* How long the worker will be at what it has of the piece and has not begun, as far as one knows; 0
+ * if it has begun all of it, or nothing. */
+static double left_ns(const cf_stream *stream, const cfi_piece *piece, int64_t now_ns) {
+    if (piece->state != CFI_PIECE_SENT) {
+        return 0;
+    }
+    const cfi_chunk_progress *progress = progress_of(stream, piece);
+    uint32_t begun = cfi_load_acquire(&progress->begun);
+    uint32_t end = cfi_load_relaxed(&progress->end);
+    if (begun == 0 || begun >= end) {
+        return 0;
+    }
+    double pace_ns = (double)(now_ns - piece->sent_ns) / begun;
+    return (end - begun) * (pace_ns > stream->pace_ns ? pace_ns : stream->pace_ns);
+}
+
+static cfi_piece *longest_left(const cf_stream *stream) {
+    int64_t now_ns = cfi_now_ns();
+    double most_ns = 0;
+    cfi_piece *longest = NULL;
+    for (cfi_piece *piece = stream->first; piece != NULL; piece = piece->next) {
+        double ns = left_ns(stream, piece, now_ns);
+        if (ns > most_ns) {
+            most_ns = ns;
+            longest = piece;
+        }
+    }
+    return most_ns >= CFI_TAKE_BACK_NS ? longest : NULL;
+}
+
+/* Takes from running chunks what their workers have not begun, for those that are idle. True while it
+ * is worth it to look again. */
+static bool share_out(cf_stream *stream) {
+    cfi_piece *piece;
+    while (some_worker_is_idle(stream) && (piece = longest_left(stream)) != NULL) {
+        uint32_t kept =
+            cfi_chunk_take_back(progress_of(stream, piece), stream->executor->queue.shared);
+        cfi_piece *rest =
+            kept > 0 ? add_piece(stream, piece, piece->first + kept, piece->count - kept) : NULL;
+        if (rest == NULL) {
+            return true;
+        }
+        keep_args_in(rest, piece->watch.slot, kept);
+        piece->count = kept;
+        send_piece(stream, rest);
+    }
+    return some_worker_is_idle(stream);
+}
+
+/* Something under way is not begun. */
+static bool can_be_shared(const cf_stream *stream) {
+    for (const cfi_piece *piece = stream->first; piece != NULL; piece = piece->next) {
+        if (piece->state == CFI_PIECE_SENT) {
+            const cfi_chunk_progress *progress = progress_of(stream, piece);
+            if (cfi_load_relaxed(&progress->begun) < cfi_load_relaxed(&progress->end)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Waits for a piece that is under way. While a worker is idle, looks now and then whether there has
+ * become something to share out. */
+static cf_status await_piece(cf_stream *stream, int64_t deadline_ns, cfi_watch **watch) {
+    int64_t until_ns = deadline_ns;
+    bool looks = some_worker_is_idle(stream) && share_out(stream) && can_be_shared(stream);
+    if (looks) {
+        int64_t look_ns = cfi_now_ns() + stream->look_ns;
+        until_ns = deadline_ns < 0 || look_ns < deadline_ns ? look_ns : deadline_ns;
+        stream->look_ns =
+            stream->look_ns < CFI_LOOK_MOST_NS ? stream->look_ns * 2 : CFI_LOOK_MOST_NS;
+    }
+    cf_status status = cfi_watch_set_next(&stream->set, until_ns, watch);
+    return status == CF_ETIMEDOUT && until_ns != deadline_ns ? CF_OK : status;
+}
+
 cf_status cfi_stream_next_piece(cf_stream *stream, int64_t deadline_ns, cfi_piece **piece) {
     for (;;) {
         cfi_stream_top_up(stream);
@@ -373,7 +547,7 @@ cf_status cfi_stream_next_piece(cf_stream *stream, int64_t deadline_ns, cfi_piec
         cf_status status;
         cfi_watch *watch = NULL;
         if (stream->under_way > 0) {
-            status = cfi_watch_set_next(&stream->set, deadline_ns, &watch);
+            status = await_piece(stream, deadline_ns, &watch);
         } else if (stream->unsent.first != NULL) {
             status = wait_for_others(stream, deadline_ns);
         } else if (stream->refused != CF_OK) {
@@ -405,6 +579,10 @@ void cfi_stream_abandon(cf_stream *stream, cf_status status) {
     }
 }
 
+const cfi_chunk_progress *cfi_piece_progress(const cf_stream *stream, const cfi_piece *piece) {
+    return piece->watch.slot != NULL ? progress_of(stream, piece) : NULL;
+}
+
 const void *cfi_piece_read(const cf_stream *stream, const cfi_piece *piece, uint32_t i,
                            cf_exception *exception, size_t *size) {
     cfi_slot *slot = piece->watch.slot;
@@ -413,8 +591,9 @@ const void *cfi_piece_read(const cf_stream *stream, const cfi_piece *piece, uint
         *exception = piece->exception;
         return NULL;
     }
-    const cfi_chunk_progress *progress = cfi_slot_result(slot, stream->executor->queue.base);
-    cfi_chunk_ending ending = progress->endings[i];
+    const cfi_chunk_progress *progress = progress_of(stream, piece);
+    cfi_chunk_ending ending =
+        cfi_chunk_ending_of(progress, stream->task.result_size, piece->layout, i);
     *exception = (cf_exception){.worker = (int)cfi_word_owner(cfi_load_relaxed(&slot->word))};
     if (ending.result_size == CFI_CHUNK_LATE) {
         exception->status = CF_EDEADLINE;
@@ -425,8 +604,7 @@ const void *cfi_piece_read(const cf_stream *stream, const cfi_piece *piece, uint
     } else if (stream->task.result_size > 0) {
         size_t room = stream->task.result_size;
         *size = ending.result_size < room ? ending.result_size : room;
-        return (const unsigned char *)progress + cfi_chunk_results_offset(piece->layout) +
-               cfi_chunk_step(room) * i;
+        return cfi_chunk_results(progress) + cfi_chunk_step(room) * i;
     }
     return NULL;
 }
@@ -460,38 +638,26 @@ static cf_status check(const cf_executor *executor, const cf_task *task,
     return cfi_fork_mark_is_ours(executor->fork_mark) ? CF_OK : CF_EFORKED;
 }
 
-/* Without a wish: so many chunks that the last ones make a tail of 1/64 of the whole at most, and
- * so few items in one that they are sent in a few dozen kilobytes; 1 if nobody knows how many items
- * there will be. */
-static size_t choose_chunk(const cf_executor *executor, const cf_task *task,
-                           const cf_stream_options *options) {
-    enum {
-        TAIL = 64,
-        BYTES = 32 << 10,
-        ITEMS_MOST = 1024
-    };
+/* The most items of one chunk: as many as were wished for, or as are sent in CFI_CHUNK_SENT_BYTES. */
+static size_t most_in_chunk(const cf_executor *executor, const cf_task *task,
+                            const cf_stream_options *options, bool direct) {
     size_t item = cfi_chunk_step(task->arg_size) + cfi_chunk_step(task->result_size) +
                   sizeof(cfi_chunk_ending);
-    size_t chunk = options->chunk;
-    size_t most = (size_t)CFI_BLOCK_BYTES_MAX / 2 / item;
+    size_t most = direct ? CFI_CHUNK_ITEMS : (size_t)CFI_BLOCK_BYTES_MAX / 2 / item;
     size_t window = options->window > 0 ? options->window : SIZE_MAX;
-    if (chunk == 0) {
-        uint64_t share = options->size_hint / executor->max_workers / TAIL;
-        most = BYTES / item < ITEMS_MOST ? BYTES / item : ITEMS_MOST;
-        chunk = share < most ? (size_t)share : most;
+    size_t wish = options->chunk;
+    if (wish == 0) {
+        wish = direct ? CFI_CHUNK_ITEMS : CFI_CHUNK_SENT_BYTES / item;
         window /= 2 * (size_t)executor->max_workers; /* one for every worker, and one that waits */
     }
     most = window < most ? window : most;
-    chunk = chunk < most ? chunk : most;
-    return chunk > 0 ? chunk : 1;
-}
-
-static size_t default_window(const cf_executor *executor, size_t chunk) {
-    return (size_t)executor->max_workers * 16 * chunk;
+    most = wish < most ? wish : most;
+    return most > 0 ? most : 1;
 }
 
 cf_status cfi_stream_create(cf_executor *executor, const cf_task *task, cfi_fill_fn *fill,
-                            void *context, const cf_stream_options *options, cf_stream **stream) {
+                            void *context, const cfi_direct *direct,
+                            const cf_stream_options *options, cf_stream **stream) {
     *stream = NULL;
     cf_status status = check(executor, task, options);
     if (status == CF_OK && options->timeout_ns > 0) {
@@ -510,10 +676,10 @@ cf_status cfi_stream_create(cf_executor *executor, const cf_task *task, cfi_fill
     made->fill = fill;
     made->context = context;
     made->options = *options;
-    made->chunk = choose_chunk(executor, task, options);
-    if (made->options.window == 0) {
-        made->options.window = default_window(executor, made->chunk);
-    }
+    made->direct = direct;
+    made->chunk_most = most_in_chunk(executor, task, options, direct != NULL);
+    made->chunk = is_adaptive(made) ? 1 : made->chunk_most;
+    made->look_ns = CFI_LOOK_NS;
     if (!copy_strings(&made->task) || !cfi_watch_set_init(&made->set)) {
         cf_stream_close(made);
         return CF_ENOMEM;
@@ -573,7 +739,7 @@ cf_status cf_stream_open(cf_executor *executor, const cf_task *task, cf_source_f
         return CF_EINVAL;
     }
     cf_stream *made;
-    cf_status status = cfi_stream_create(executor, task, fill_from_source, NULL,
+    cf_status status = cfi_stream_create(executor, task, fill_from_source, NULL, NULL,
                                          options != NULL ? options : &default_options, &made);
     if (status != CF_OK) {
         return status;

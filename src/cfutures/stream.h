@@ -37,7 +37,8 @@ typedef struct cfi_piece {
     uint32_t count;   /* items */
     uint32_t layout;  /* items of the chunk as its slot has it */
     uint32_t attempt; /* of the first item */
-    uint32_t handed_out;   /* items */
+    uint32_t handed_out; /* items */
+    int64_t sent_ns;
     uint64_t block;        /* without a slot: holds the arguments; or */
     cfi_slot *origin;      /* an earlier slot does, */
     uint32_t origin_first; /* from this of its items on */
@@ -62,7 +63,11 @@ struct cf_stream {
     cfi_fill_fn *fill;
     void *context;
     cf_stream_options options;
-    size_t chunk;
+    size_t chunk;             /* items of the next one, */
+    size_t chunk_most;        /* and at most */
+    double pace_ns;           /* what an item takes; 0 = not known yet */
+    int64_t look_ns;          /* until it looks again what could be shared out */
+    const cfi_direct *direct; /* NULL = arguments and results are copied */
     cfi_watch_set set;
     uint64_t taken; /* items, from the source */
     uint64_t handed_out;
@@ -82,9 +87,11 @@ struct cf_stream {
     void *source_context;
 };
 
-/* A stream on `fill`, which it has not called yet. `options` are checked here, sizes too. */
+/* A stream on `fill`, which it has not called yet. `options` are checked here, sizes too. direct: the
+ * arrays of all items, to be used in place and not copied (then fill only counts); NULL = none. */
 cf_status cfi_stream_create(cf_executor *executor, const cf_task *task, cfi_fill_fn *fill,
-                            void *context, const cf_stream_options *options, cf_stream **stream);
+                            void *context, const cfi_direct *direct,
+                            const cf_stream_options *options, cf_stream **stream);
 
 /* Submits what the window has room for. */
 void cfi_stream_top_up(cf_stream *stream);
@@ -98,6 +105,9 @@ void cfi_stream_hand_out(cf_stream *stream, cfi_piece *piece);
 
 /* Gives up waiting: what is not ready fails with this status, nothing more is submitted. */
 void cfi_stream_abandon(cf_stream *stream, cf_status status);
+
+/* What the worker noted of a ready piece; NULL if it has no results. */
+const cfi_chunk_progress *cfi_piece_progress(const cf_stream *stream, const cfi_piece *piece);
 
 /* How item number i of a ready piece ended, and its result (NULL if it has none). */
 const void *cfi_piece_read(const cf_stream *stream, const cfi_piece *piece, uint32_t i,

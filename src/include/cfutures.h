@@ -274,17 +274,29 @@ typedef struct cf_exception {
  * `text`. */
 char *cf_exception_describe(const cf_exception *exception, char *text, size_t size);
 
+/* About how much work an item is, in any unit: seconds, operations, bytes. Called by map on the
+ * caller's thread, once for each argument. */
+typedef double cf_cost_fn(void *context, const void *arg);
+
 typedef struct cf_map_options {
-    size_t chunk;             /* items that travel together; 0 = the library chooses */
+    size_t
+        chunk; /* items that travel together, obeyed; 0 = the library chooses, by the time that they
+                     are seen to take, and shares out anew what a worker has not begun of a chunk when
+                     another is idle */
     unsigned retries;         /* for each item, as in cf_submit_options */
     int64_t timeout_ns;       /* for each item, as in cf_submit_options */
     cf_exception *exceptions; /* room for `count`: what became of each item; NULL = not wanted */
+    cf_cost_fn
+        *cost; /* begin the dearest items first, so that none of them is left for the end when
+                         other workers have nothing to do; NULL = in the array's order. Results lie
+                         in the arguments' order all the same */
+    void *cost_context;
 } cf_map_options;
 
 /* Runs the task once for each of `count` arguments, args[i] -> results[i], and waits for all of
  * them. `args` is an array of count * arg_size bytes, `results` has room for count * result_size
- * (either may be NULL where its size is 0); results of failed items are zeroed. Items are begun in
- * order. A dead worker costs one item, also inside a chunk, and so does one over its time. Returns
+ * (either may be NULL where its size is 0); results of failed items are zeroed. Items are begun about
+ * in order. A dead worker costs one item, also inside a chunk, and so does one over its time. Returns
  * CF_OK, or the status of the first item (by index) that failed; CF_EINVAL, CF_ENOMEM and the like
  * when the map could not be done at all, in which case no item is still running. */
 cf_status cf_executor_map(cf_executor *executor, const cf_task *task, const void *args,
