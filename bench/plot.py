@@ -47,8 +47,22 @@ def draw(title, panels, stem):
 
 
 def draw_bars(title, bars, stem):
-    """The same for bars, with a logarithmic axis: a bar's length tells less than its number."""
-    return write(bars_script(title, bars), stem)
+    """The same for bars, with a logarithmic axis: a bar's length tells less than its number.
+    Clusters and series in which there is nothing are left out; no picture of nothing at all."""
+    bars = without_empty(bars)
+    return write(bars_script(title, bars), stem) if bars.series else []
+
+
+def without_empty(bars):
+    """
+    >>> without_empty(Bars("y", ["a", "b"], {"one": [None, 3], "two": [None, None]}))
+    Bars(y_label='y', clusters=['b'], series={'one': [3]})
+    """
+    kept = [place for place in range(len(bars.clusters))
+            if any(values[place] is not None for values in bars.series.values())]
+    return Bars(bars.y_label, [bars.clusters[place] for place in kept],
+                {title: [values[place] for place in kept] for title, values in bars.series.items()
+                 if any(value is not None for value in values)})
 
 
 def write(body, stem):
@@ -125,7 +139,8 @@ def bars_script(title, bars):
     return [*lines, f"set title {quoted(title)} font ',14'", f"set ylabel {quoted(bars.y_label)}",
             f"set boxwidth {width:.4f}", "set style fill solid 1 noborder", "set logscale y",
             f"set yrange [{log_range(bars)}]",
-            f"set xrange [-0.5:{len(bars.clusters) - 0.5}]", f"set xtics ({names})",
+            f"set xrange [-0.5:{len(bars.clusters) - 0.5}]",
+            f"set xtics ({names}) font ',{12 if len(bars.clusters) <= 8 else 10}'",
             "plot " + ", ".join(plots)]
 
 
