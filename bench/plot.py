@@ -32,6 +32,7 @@ class Panel:
     x_label: str
     y_label: str
     curves: list
+    x_names: tuple = ()  # of x = 1, 2, ..., in place of numbers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +115,14 @@ def panel_script(panel, prefix, marks):
                      f"title {quoted(curve.title)}")
     return [*lines, f"set title {quoted(panel.title)}", f"set xlabel {quoted(panel.x_label)}",
             f"set ylabel {quoted(panel.y_label)}", f"set xrange [0.5:{last_x + 0.5}]",
-            f"set xtics {1 + (last_x - 1) // 20}", "plot " + ", ".join(plots)]
+            f"set xtics {x_tics(panel, last_x)}", "plot " + ", ".join(plots)]
+
+
+def x_tics(panel, last_x):
+    if panel.x_names:
+        names = [f"{quoted(name)} {place}" for place, name in enumerate(panel.x_names, 1)]
+        return f"({', '.join(names)})"
+    return f"{1 + (last_x - 1) // 20}"
 
 
 def line_style(curve, point_type):

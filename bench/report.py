@@ -38,6 +38,7 @@ def print_figures(title, rows):
 
 
 def print_spreads(title, rows):
+    rows = list(rows)
     if rows:
         print_table(title, ["what", "rounds", "median", "quartiles", "goal", ""], rows)
 

@@ -80,7 +80,6 @@ typedef struct task_contender {
     uint64_t (*round_trip)(addends arg); /* one task, and its result */
     void (*block)(unsigned workers);     /* submits so many tasks, each of which calls gate_pass */
     void (*map)(const map_job *job);
-    size_t chunk; /* items that `map` hands out at a time, if that is fixed; else 0 */
 
     /* A stream of `count` tasks i -> i + 1; calls `progress` at the first and then every `step`.
      * Returns the sum of all results. */
@@ -98,8 +97,8 @@ void task_bench_fail(const char *what);
 extern const task_contender tasks_ours[];
 extern const size_t tasks_ours_count;
 
-extern const task_contender tasks_loop, tasks_libgomp, tasks_onetbb, tasks_glib, tasks_libuv;
-extern const task_contender tasks_condvar, tasks_futex;
+extern const task_contender tasks_loop, tasks_condvar, tasks_futex;
+extern const task_contender tasks_libgomp, tasks_libgomp_1, tasks_onetbb, tasks_glib, tasks_libuv;
 
 #ifdef __cplusplus
 }

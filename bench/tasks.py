@@ -19,7 +19,7 @@ CPYTHON_KINDS = ("cpython_threads", "cpython_processes")
 POOLS = ("thread_pool", "process_pool", "openmp")  # ours but for serial
 TITLES = {"serial": "serial", "thread_pool": "thread_pool", "process_pool": "process_pool",
           "openmp": "openmp", "loop": "plain loop", "condvar": "condition variable",
-          "futex": "futex", "libgomp": "libgomp", "onetbb": "oneTBB", "glib": "GLib",
+          "futex": "futex", "libgomp": "libgomp", "libgomp_1": "libgomp, chunk 1", "onetbb": "oneTBB", "glib": "GLib",
           "libuv": "libuv", "cpython_threads": "CPython threads",
           "cpython_processes": "CPython processes"}
 OURS = ("serial", *POOLS)

@@ -5,16 +5,14 @@
  * somebody is to look at the process from outside, a line each time, after which it waits for one on
  * standard input.
  *
- * Every result is checked, all those of a pass by their sum. */
-#include "bench/splitmix.h"
-#include "bench/tasks.h"
+ * Every result is checked, those of a pass by their sum. */
+#include "bench/tasks_driver.h"
 #include "programs/command_line.h"
 #include "programs/monotonic.h"
 #include "programs/output.h"
 
 #include <error.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,30 +22,15 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
 enum {
-    EXIT_WRONG = 1,             /* a result is wrong, or a contender failed */
-    SETTLE_NS = 20000000,       /* from the workers' start to the first pass */
-    CALIBRATION_STEPS = 1 << 22 /* of the busy loop, some ms */
+    SETTLE_NS = 20000000 /* from the workers' start to the first pass */
 };
-
-void task_bench_fail(const char *what) {
-    error(EXIT_WRONG, 0, "%s", what);
-    abort(); /* error has exited */
-}
-
-static void *allocated(size_t count, size_t size) {
-    void *memory = calloc(count, size > 0 ? size : 1);
-    if (memory == NULL) {
-        task_bench_fail("no memory");
-    }
-    return memory;
-}
 
 /* ---- the contenders -------------------------------------------------------------------------- */
 
 static const task_contender *const PEERS[] = {
-    &tasks_loop,    &tasks_condvar, &tasks_futex,
+    &tasks_loop,    &tasks_condvar,   &tasks_futex,
 #ifdef HAVE_LIBGOMP
-    &tasks_libgomp,
+    &tasks_libgomp, &tasks_libgomp_1,
 #endif
 #ifdef HAVE_ONETBB
     &tasks_onetbb,
@@ -91,30 +74,6 @@ static void list_contenders(void) {
 
 /* ---- the command line ------------------------------------------------------------------------ */
 
-typedef struct driver_options driver_options;
-
-/* A question: what is asked of a contender, and which ones it can be asked. */
-typedef struct question {
-    const char *name;
-    void (*measure)(const driver_options *options);
-} question;
-
-struct driver_options {
-    const question *question;
-    const task_contender *contender;
-    unsigned workers;
-    unsigned count;
-    unsigned passes;
-    unsigned window;
-    unsigned payload;
-    unsigned pause_us;
-    unsigned seed;
-    double item_ns;
-    const char *shape;
-    submit_way ways[WAYS];
-    size_t ways_count;
-};
-
 enum { /* options without a short form */
     KEY_LIST = 256,
     KEY_WORKERS,
@@ -145,19 +104,19 @@ static const struct argp_option OPTIONS[] = {
     {.name = "shape",
      .key = KEY_SHAPE,
      .arg = "even|mixed|late",
-     .doc = "balance: all alike; heavy-tailed, 10 ns to 10 ms; or 1 in 10^4 of 10^4 times NS, "
-            "all of them at the end (even)"},
+     .doc = "balance: all alike; heavy-tailed, 10 ns to 10 ms; half of the time in items of "
+            "10^4 times NS, all of them at the end (even)"},
     {.name = "seed", .key = KEY_SEED, .arg = "N", .doc = "balance: of the mixed ones (1)"},
     {0},
 };
 
-static const char *const WAY_NAMES[WAYS] = {"all", "window", "as_completed", "many", "payload"};
+const char *const way_names[WAYS] = {"all", "window", "as_completed", "many", "payload"};
 
 static void parse_ways(struct argp_state *state, driver_options *options, char *list) {
     options->ways_count = 0;
     for (char *name = strtok(list, ","); name != NULL; name = strtok(NULL, ",")) {
         submit_way way = 0;
-        while (way < WAYS && strcmp(name, WAY_NAMES[way]) != 0) {
+        while (way < WAYS && strcmp(name, way_names[way]) != 0) {
             way++;
         }
         if (way == WAYS || options->ways_count == WAYS) {
@@ -167,17 +126,33 @@ static void parse_ways(struct argp_state *state, driver_options *options, char *
     }
 }
 
-static void measure_submit(const driver_options *options);
+static item_shape parse_shape(struct argp_state *state, const char *text) {
+    static const char *const names[SHAPES] = {"even", "mixed", "late"};
+    for (item_shape shape = 0; shape < SHAPES; shape++) {
+        if (strcmp(text, names[shape]) == 0) {
+            return shape;
+        }
+    }
+    argp_error(state, "--shape: there is no '%s'", text);
+    return SHAPE_EVEN;
+}
+
+typedef struct question {
+    const char *name;
+    void (*measure)(const driver_options *options);
+} question;
 
 static const question QUESTIONS[] = {
-    {"submit", measure_submit},
+    {"submit", measure_submit},   {"map", measure_map},   {"balance", measure_balance},
+    {"latency", measure_latency}, {"idle", measure_idle}, {"memory", measure_memory},
+    {"stream", measure_stream},
 };
 
 static void parse_word(struct argp_state *state, driver_options *options, const char *word) {
     if (state->arg_num == 0) {
         for (size_t i = 0; i < COUNT_OF(QUESTIONS); i++) {
             if (strcmp(QUESTIONS[i].name, word) == 0) {
-                options->question = &QUESTIONS[i];
+                options->measure = QUESTIONS[i].measure;
                 return;
             }
         }
@@ -220,7 +195,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state) {
         options->item_ns = command_line_number(state, "--item", text, 1, 1000000000);
         return 0;
     case KEY_SHAPE:
-        options->shape = text;
+        options->shape = parse_shape(state, text);
         return 0;
     case KEY_SEED:
         options->seed = command_line_number(state, "--seed", text, 0, UINT32_MAX);
@@ -248,7 +223,7 @@ static driver_options parse(int argc, char **argv) {
                               .window = 1024,
                               .payload = sizeof(addends),
                               .item_ns = 100,
-                              .shape = "even",
+                              .shape = SHAPE_EVEN,
                               .seed = 1,
                               .ways = {WAY_ALL},
                               .ways_count = 1};
@@ -267,40 +242,68 @@ static driver_options parse(int argc, char **argv) {
 
 /* ---- what all questions share ---------------------------------------------------------------- */
 
-static void sleep_ns(int64_t ns) {
-    const struct timespec duration = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
-    nanosleep(&duration, NULL);
+void task_bench_fail(const char *what) {
+    error(EXIT_WRONG, 0, "%s", what);
+    abort(); /* error has exited */
 }
 
-/* What the workers' start still has to do is done, and they are asleep: for all contenders alike. */
-static void open_contender(const driver_options *options) {
-    options->contender->open(options->workers);
-    sleep_ns(SETTLE_NS);
-}
-
-static void require(const driver_options *options, bool has) {
+void require(const driver_options *options, bool has) {
     if (!has) {
         error(EXIT_USAGE, 0, "%s cannot be asked that", options->contender->name);
     }
 }
 
-static void check_sum(const driver_options *options, uint64_t sum, uint64_t expected) {
-    if (sum != expected) {
-        error(EXIT_WRONG, 0, "%s: the results' sum is %" PRIu64 " and should be %" PRIu64,
-              options->contender->name, sum, expected);
+void sleep_ns(int64_t ns) {
+    const struct timespec duration = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+    nanosleep(&duration, NULL);
+}
+
+void open_contender(const driver_options *options) {
+    options->contender->open(options->workers);
+    sleep_ns(SETTLE_NS);
+}
+
+void *allocated(size_t count, size_t size) {
+    void *memory = calloc(count, size > 0 ? size : 1);
+    if (memory == NULL) {
+        task_bench_fail("no memory");
+    }
+    return memory;
+}
+
+submit_job submit_job_of(const driver_options *options) {
+    const size_t size = options->contender->memory_size;
+    submit_job job = {.count = options->count,
+                      .window = options->window,
+                      .payload = options->payload,
+                      .memory = allocated(options->count, size)};
+    if (options->contender->memory_is_apart) {
+        memset(job.memory, UINT8_MAX, job.count * size);
+    }
+    return job;
+}
+
+void check_result(const driver_options *options, uint64_t result, uint64_t expected) {
+    if (result != expected) {
+        error(EXIT_WRONG, 0, "%s: the result is %" PRIu64 " and should be %" PRIu64,
+              options->contender->name, result, expected);
     }
 }
 
-/* Of 0 to count - 1, modulo 2^64. */
-static uint64_t sum_below(uint64_t count) {
+uint64_t sum_below(uint64_t count) {
     return count % 2 == 0 ? count / 2 * (count - 1) : (count - 1) / 2 * count;
 }
 
-static uint64_t sum_of_addends(uint64_t count) {
+uint64_t sum_of_addends(uint64_t count) {
     return sum_below(count) * (1 + ADDENDS_FACTOR);
 }
 
-static void print_figures(const char *name, const double *figures, size_t count) {
+void print_head(const driver_options *options) {
+    output_print("{\"contender\":\"%s\",\"workers\":%u,\"count\":%u", options->contender->name,
+                 options->workers, options->count);
+}
+
+void print_figures(const char *name, const double *figures, size_t count) {
     output_print(",\"%s\":[", name);
     for (size_t i = 0; i < count; i++) {
         output_print("%s%.4f", i == 0 ? "" : ",", figures[i]);
@@ -308,68 +311,58 @@ static void print_figures(const char *name, const double *figures, size_t count)
     output_print("]");
 }
 
-static void print_head(const driver_options *options) {
-    output_print("{\"contender\":\"%s\",\"workers\":%u,\"count\":%u", options->contender->name,
-                 options->workers, options->count);
-}
-
-/* From calloc: of the system, and not there before it is touched. */
-static void *task_memory(const driver_options *options) {
-    const size_t size = options->contender->memory_size;
-    void *memory = allocated(options->count, size);
-    if (options->contender->memory_is_apart) {
-        memset(memory, UINT8_MAX, options->count * size);
-    }
-    return memory;
-}
-
-static submit_job submit_job_of(const driver_options *options) {
-    return (submit_job){
-        .count = options->count, .window = options->window, .payload = options->payload};
-}
-
-/* ---- submit ---------------------------------------------------------------------------------- */
-
-/* The first pass is the first in its process; where there is more than one way they alternate. */
-static void measure_submit(const driver_options *options) {
-    const task_contender *one = options->contender;
-    for (size_t i = 0; i < options->ways_count; i++) {
-        require(options, one->ways[options->ways[i]] != NULL);
-    }
-    submit_job job = submit_job_of(options);
-    double *ns = allocated(WAYS * options->passes, sizeof *ns);
-    job.memory = task_memory(options);
-    open_contender(options);
-    for (size_t pass = 0; pass < options->passes; pass++) {
-        for (size_t i = 0; i < options->ways_count; i++) {
-            const size_t place = pass % 2 == 0 ? i : options->ways_count - 1 - i;
-            const int64_t start = monotonic_ns();
-            const uint64_t sum = one->ways[options->ways[place]](&job);
-            const int64_t passed = monotonic_ns() - start;
-            check_sum(options, sum, sum_of_addends(job.count));
-            ns[place * options->passes + pass] = (double)passed / (double)job.count;
-        }
-    }
-    print_head(options);
-    for (size_t i = 0; i < options->ways_count; i++) {
-        print_figures(WAY_NAMES[options->ways[i]], ns + i * options->passes, options->passes);
-    }
+void print_end(void) {
     output_print("}\n");
-    one->close();
-    free(job.memory);
-    free(ns);
 }
 
-/* ---- in a task ------------------------------------------------------------------------------- */
+int64_t look_at_me(uint64_t done) {
+    const int64_t start = monotonic_ns();
+    output_print("{\"at\":%" PRIu64 "}\n", done);
+    output_flush();
+    for (int character = getchar(); character != '\n' && character != EOF;) {
+        character = getchar();
+    }
+    return monotonic_ns() - start;
+}
 
-/* Event counters and no memory: in a process pool the tasks are in other processes. */
-static int gate_arrivals = -1, gate_passes = -1;
+/* ---- the gate -------------------------------------------------------------------------------- */
+
+/* Event counters and no memory: the tasks may be in other processes. */
+static int arrivals = -1, passes = -1;
+
+static void add_to(int counter) {
+    const uint64_t one = 1;
+    if (write(counter, &one, sizeof one) != (ssize_t)sizeof one) {
+        task_bench_fail("the gate");
+    }
+}
+
+static void take_from(int counter) {
+    uint64_t one;
+    if (read(counter, &one, sizeof one) != (ssize_t)sizeof one) {
+        task_bench_fail("the gate");
+    }
+}
+
+void gate_open(void) {
+    arrivals = eventfd(0, EFD_SEMAPHORE);
+    passes = eventfd(0, EFD_SEMAPHORE);
+}
 
 void gate_pass(void) {
-    uint64_t one = 1;
-    if (write(gate_arrivals, &one, sizeof one) != (ssize_t)sizeof one ||
-        read(gate_passes, &one, sizeof one) != (ssize_t)sizeof one) {
-        task_bench_fail("the gate");
+    add_to(arrivals);
+    take_from(passes);
+}
+
+void gate_await(unsigned workers) {
+    while (workers-- > 0) {
+        take_from(arrivals);
+    }
+}
+
+void gate_release(unsigned workers) {
+    while (workers-- > 0) {
+        add_to(passes);
     }
 }
 
@@ -378,6 +371,6 @@ void gate_pass(void) {
 int main(int argc, char **argv) {
     output_prepare(argv);
     const driver_options options = parse(argc, argv);
-    options.question->measure(&options);
+    options.measure(&options);
     return 0;
 }

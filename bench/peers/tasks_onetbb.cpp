@@ -9,8 +9,6 @@
 
 #include <oneapi/tbb.h>
 
-namespace tbb = oneapi::tbb;
-
 namespace {
 
 struct means {
