@@ -90,7 +90,7 @@ typedef struct task_contender {
 void gate_pass(void);
 
 /* For what a contender cannot go on without. Does not return. */
-void task_bench_fail(const char *what);
+void task_bench_fail(const char *what) __attribute__((noreturn));
 
 /* ---- ours, and the peers, each in a file of its own ------------------------------------------- */
 
