@@ -41,6 +41,12 @@ def parts_of(options, parts):
     return [part for part in parts if part in (options.only or parts)]
 
 
+def amounts_of(options, defaults, quick):
+    """How much of everything: what was asked for, else what `quick` or `defaults` say."""
+    return {name: value if getattr(options, name) is None else getattr(options, name)
+            for name, value in (quick if options.quick else defaults).items()}
+
+
 def seed_of(options):
     return random.randrange(10**6) if options.seed is None else options.seed
 

@@ -15,6 +15,7 @@ import platform
 import re
 import statistics
 import sys
+import time
 
 
 class BenchError(Exception):
@@ -134,6 +135,30 @@ def show_progress(line):
     if sys.stderr.isatty():
         width = os.get_terminal_size(sys.stderr.fileno()).columns - 1
         print(f"\r\033[K{line[:width]}", end="", file=sys.stderr, flush=True)
+
+
+# ---- the parts of a bench ----------------------------------------------------------------------
+
+
+def measure_parts(journal, measure_part):
+    """Measures the parts that the settings name, and how much of the machine others took."""
+    disturbance = Disturbance()
+    for part in journal.document["settings"]["parts"]:
+        print(f"measuring {part} ...", file=sys.stderr)
+        start = time.monotonic()
+        try:
+            measure_part(part)
+        finally:
+            journal.document["machine"].update(disturbance.shares())
+        print(f"measuring {part} took {time.monotonic() - start:.0f} s", file=sys.stderr)
+    journal.document["complete"] = True
+
+
+def measure_plans(journal, plans, run):
+    """Parts that have each a plan, which is a function of the settings."""
+    def measure_part(part):
+        journal.measure(part, list(plans[part](journal.document["settings"])), run)
+    measure_parts(journal, measure_part)
 
 
 # ---- the machine -------------------------------------------------------------------------------

@@ -17,8 +17,9 @@ import sys
 import command_line
 import plot
 import prime_programs
+import processes
 from command_line import at_least
-from engine import (BenchError, Disturbance, Journal, alternating, machine_facts, show_progress,
+from engine import (BenchError, Journal, alternating, machine_facts, measure_parts, show_progress,
                     spread)
 from prime_programs import PrimePrograms
 from report import print_machine, print_ratios, print_table, ratio_row
@@ -58,15 +59,7 @@ class Case:
 
 
 def measure(journal, programs):
-    disturbance = Disturbance()
-    parts = journal.document["settings"]["parts"]
-    for part in parts:
-        print(f"measuring {part} ...", file=sys.stderr)
-        try:
-            PARTS[part](journal, programs)
-        finally:
-            journal.document["machine"].update(disturbance.shares())
-    journal.document["complete"] = True
+    measure_parts(journal, lambda part: PARTS[part](journal, programs))
 
 
 def measure_tests(journal, programs):
@@ -85,7 +78,7 @@ def measure_tests(journal, programs):
         read_driver(journal, child.stdout)
         child.wait()
     finally:
-        prime_programs.stop(child)
+        processes.stop(child)
     if child.returncode != 0:
         raise BenchError(f"{DRIVER}: exit code {child.returncode}")
 
@@ -219,8 +212,7 @@ def parse_arguments(arguments):
 
 
 def begin(options):
-    settings = {name: value if getattr(options, name) is None else getattr(options, name)
-                for name, value in (QUICK if options.quick else DEFAULTS).items()}
+    settings = command_line.amounts_of(options, DEFAULTS, QUICK)
     settings["seed"] = command_line.seed_of(options)
     settings["parts"] = command_line.parts_of(options, PARTS)
     programs = PrimePrograms(options.bin)

@@ -32,6 +32,7 @@ class Panel:
     x_label: str
     y_label: str
     curves: list
+    x_names: tuple = ()  # of x = 1, 2, ..., in place of numbers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,8 +48,22 @@ def draw(title, panels, stem):
 
 
 def draw_bars(title, bars, stem):
-    """The same for bars, with a logarithmic axis: a bar's length tells less than its number."""
-    return write(bars_script(title, bars), stem)
+    """The same for bars, with a logarithmic axis: a bar's length tells less than its number.
+    Clusters and series in which there is nothing are left out; no picture of nothing at all."""
+    bars = without_empty(bars)
+    return write(bars_script(title, bars), stem) if bars.series else []
+
+
+def without_empty(bars):
+    """
+    >>> without_empty(Bars("y", ["a", "b"], {"one": [None, 3], "two": [None, None]}))
+    Bars(y_label='y', clusters=['b'], series={'one': [3]})
+    """
+    kept = [place for place in range(len(bars.clusters))
+            if any(values[place] is not None for values in bars.series.values())]
+    return Bars(bars.y_label, [bars.clusters[place] for place in kept],
+                {title: [values[place] for place in kept] for title, values in bars.series.items()
+                 if any(value is not None for value in values)})
 
 
 def write(body, stem):
@@ -100,7 +115,14 @@ def panel_script(panel, prefix, marks):
                      f"title {quoted(curve.title)}")
     return [*lines, f"set title {quoted(panel.title)}", f"set xlabel {quoted(panel.x_label)}",
             f"set ylabel {quoted(panel.y_label)}", f"set xrange [0.5:{last_x + 0.5}]",
-            f"set xtics {1 + (last_x - 1) // 20}", "plot " + ", ".join(plots)]
+            f"set xtics {x_tics(panel, last_x)}", "plot " + ", ".join(plots)]
+
+
+def x_tics(panel, last_x):
+    if panel.x_names:
+        names = [f"{quoted(name)} {place}" for place, name in enumerate(panel.x_names, 1)]
+        return f"({', '.join(names)})"
+    return f"{1 + (last_x - 1) // 20}"
 
 
 def line_style(curve, point_type):
@@ -125,7 +147,8 @@ def bars_script(title, bars):
     return [*lines, f"set title {quoted(title)} font ',14'", f"set ylabel {quoted(bars.y_label)}",
             f"set boxwidth {width:.4f}", "set style fill solid 1 noborder", "set logscale y",
             f"set yrange [{log_range(bars)}]",
-            f"set xrange [-0.5:{len(bars.clusters) - 0.5}]", f"set xtics ({names})",
+            f"set xrange [-0.5:{len(bars.clusters) - 0.5}]",
+            f"set xtics ({names}) font ',{12 if len(bars.clusters) <= 8 else 10}'",
             "plot " + ", ".join(plots)]
 
 

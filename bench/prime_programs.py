@@ -2,13 +2,11 @@
 
 import dataclasses
 import json
-import os
 import pathlib
-import signal
-import subprocess
 import sys
 
 from engine import BenchError
+from processes import launch
 
 PEER = pathlib.Path(__file__).parent / "peers" / "cpython_pool.py"
 PEER_KINDS = {"cpython_processes": "processes", "cpython_threads": "threads"}
@@ -16,8 +14,6 @@ PEER_KINDS = {"cpython_processes": "processes", "cpython_threads": "threads"}
 NUMBERS = 20  # the documents' list: so many numbers,
 PRIMES = 9    # so many of them prime
 DESCENDING = ("thread_pool", "proc_pool")  # the others submit in ascending order
-
-HUNG = 1800   # seconds; far more than the slowest case takes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,34 +106,3 @@ def parse(case, output):
         return lines, last["summary"]
     except (ValueError, KeyError, TypeError) as error:
         raise BenchError(f"{case}: not the expected output ({error!r}): {output[-300:]}") from error
-
-
-def launch(case, command, copies, stdin):
-    """Starts the copies together and waits for them; their outputs.
-
-    Each has a session of its own: a Ctrl-C is the bench's alone, which then stops them whole.
-    """
-    children = []
-    try:
-        for _ in range(copies):
-            children.append(subprocess.Popen(command, text=True, stdout=subprocess.PIPE,
-                                             stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-                                             start_new_session=True))
-        outputs = [child.communicate(stdin, timeout=HUNG)[0] for child in children]
-    except OSError as error:
-        raise BenchError(f"{case}: cannot be started: {error.strerror}: {command[0]}") from error
-    except subprocess.TimeoutExpired as error:
-        raise BenchError(f"{case}: no end after {HUNG} s") from error
-    finally:
-        for child in children:
-            stop(child)
-    for child in children:
-        if child.returncode != 0:
-            raise BenchError(f"{case}: exit code {child.returncode}")
-    return outputs
-
-
-def stop(child):
-    if child.poll() is None:
-        os.killpg(child.pid, signal.SIGKILL)  # its workers too: CPython's would stay
-        child.wait()

@@ -20,7 +20,7 @@ import time
 
 import command_line
 from command_line import ROOT, at_least
-from engine import BenchError, Disturbance, Journal, alternating, machine_facts, spread
+from engine import BenchError, Journal, alternating, machine_facts, measure_plans, spread
 from report import print_machine, print_ratios, print_table, ratio_row
 
 SEED = 1  # the file is made once, not for every run
@@ -216,17 +216,8 @@ PLANS = {"speed": speed_plan, "same": same_plan}
 
 
 def measure(journal, runner):
-    settings = journal.document["settings"]
-    disturbance = Disturbance()
-    for part in settings["parts"]:
-        plan = list(PLANS[part](settings))
-        print(f"measuring {part}: {len(plan)} runs ...", file=sys.stderr)
-        try:
-            journal.measure(part, plan, runner.run)
-        finally:
-            journal.document["machine"].update(disturbance.shares())
-            journal.document["facts"] = runner.expected
-    journal.document["complete"] = True
+    journal.document["facts"] = runner.expected
+    measure_plans(journal, PLANS, runner.run)
 
 
 # ---- what is reported --------------------------------------------------------------------------
@@ -314,8 +305,7 @@ def parse_arguments(arguments):
 
 
 def settings_of(options):
-    settings = {name: value if getattr(options, name) is None else getattr(options, name)
-                for name, value in (QUICK if options.quick else DEFAULTS).items()}
+    settings = command_line.amounts_of(options, DEFAULTS, QUICK)
     settings["seed"] = SEED if options.seed is None else options.seed
     settings["peer_numbers"] = PEER_NUMBERS
     settings["peers"] = [peer for peer, probe in

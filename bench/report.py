@@ -20,9 +20,7 @@ def print_machine(journal):
 
 
 def print_ratios(rows):
-    if rows:
-        print_table("Ratios, round by round",
-                    ["what", "rounds", "median", "quartiles", "goal", ""], rows)
+    print_spreads("Ratios, round by round", rows)
 
 
 def ratio_row(what, ratios, goal="", is_met=None, form="{:.3f}"):
@@ -33,6 +31,22 @@ def ratio_row(what, ratios, goal="", is_met=None, form="{:.3f}"):
     verdict = "" if is_met is None else "met" if is_met(figures.median) else "not met"
     quartiles = f"{form.format(figures.first_quartile)} .. {form.format(figures.third_quartile)}"
     yield [what, str(figures.count), form.format(figures.median), quartiles, goal, verdict]
+
+
+def print_figures(title, rows):
+    print_spreads(f"{title} (medians)", rows)
+
+
+def print_spreads(title, rows):
+    rows = list(rows)
+    if rows:
+        print_table(title, ["what", "rounds", "median", "quartiles", "goal", ""], rows)
+
+
+def figure_row(what, values, most=None, form="{:.1f}"):
+    """The same for figures, which are the better the smaller; `most` is the goal."""
+    goal = () if most is None else (f"<= {most:g}", lambda value: value <= most)
+    yield from ratio_row(what, list(values), *goal, form=form)
 
 
 def print_table(title, header, rows):

@@ -14,12 +14,11 @@ met is said and is no failure; a program that fails or answers wrongly is.
 
 import random
 import sys
-import time
 
 import command_line
 import plot
 from command_line import at_least
-from engine import Journal, Disturbance, alternating, machine_facts, shuffled, spread
+from engine import Journal, alternating, machine_facts, measure_plans, shuffled, spread
 from prime_programs import DESCENDING, PEER_KINDS, Case, PrimePrograms
 from report import print_machine, print_ratios, print_table, ratio_row
 from schedule import makespan, speedup_bound
@@ -91,21 +90,7 @@ PLANS = {"sweep": sweep_plan, "pairs": pairs_plan, "long": long_plan, "peer": pe
 
 
 def measure(journal, programs):
-    settings = journal.document["settings"]
-    disturbance = Disturbance()
-    for part in settings["parts"]:
-        plan = list(PLANS[part](settings))
-        if not plan:
-            print(f"leaving out {part}: no rounds asked for", file=sys.stderr)
-            continue
-        print(f"measuring {part}: {len(plan)} runs ...", file=sys.stderr)
-        start = time.monotonic()
-        try:
-            journal.measure(part, plan, programs.run)
-        finally:
-            journal.document["machine"].update(disturbance.shares())
-        print(f"measuring {part} took {time.monotonic() - start:.0f} s", file=sys.stderr)
-    journal.document["complete"] = True
+    measure_plans(journal, PLANS, programs.run)
 
 
 # ---- what is reported --------------------------------------------------------------------------
@@ -307,8 +292,7 @@ def parse_arguments(arguments):
 
 
 def settings_of(options):
-    settings = {name: value if getattr(options, name) is None else getattr(options, name)
-                for name, value in (QUICK if options.quick else DEFAULTS).items()}
+    settings = command_line.amounts_of(options, DEFAULTS, QUICK)
     sweep = QUICK_WORKERS if options.quick else range(1, options.max_workers + 1)
     settings["workers"] = [count for count in sweep if count <= options.max_workers]
     settings["peer_workers"] = [count for count in settings["peer_workers"]

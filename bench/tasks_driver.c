@@ -1,0 +1,376 @@
+/* What do tasks cost: to submit, to map, to wait for, to keep? By ours and by others.
+ *
+ * submit.py, map.py, latency.py and memory.py run this, a process for each sample, so that the first
+ * pass of each is the first of its process. It prints JSON: one line with the figures; before it, where
+ * somebody is to look at the process from outside, a line each time, after which it waits for one on
+ * standard input.
+ *
+ * Every result is checked, those of a pass by their sum. */
+#include "bench/tasks_driver.h"
+#include "programs/command_line.h"
+#include "programs/monotonic.h"
+#include "programs/output.h"
+
+#include <error.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
+
+enum {
+    SETTLE_NS = 20000000 /* from the workers' start to the first pass */
+};
+
+/* ---- the contenders -------------------------------------------------------------------------- */
+
+static const task_contender *const PEERS[] = {
+    &tasks_loop,    &tasks_condvar,   &tasks_futex,
+#ifdef HAVE_LIBGOMP
+    &tasks_libgomp, &tasks_libgomp_1,
+#endif
+#ifdef HAVE_ONETBB
+    &tasks_onetbb,
+#endif
+#ifdef HAVE_GLIB
+    &tasks_glib,
+#endif
+#ifdef HAVE_LIBUV
+    &tasks_libuv,
+#endif
+};
+
+static const task_contender *contender_at(size_t i) {
+    if (i < tasks_ours_count) {
+        return &tasks_ours[i];
+    }
+    i -= tasks_ours_count;
+    return i < COUNT_OF(PEERS) ? PEERS[i] : NULL;
+}
+
+static const task_contender *contender_named(const char *name) {
+    const task_contender *one = NULL;
+    for (size_t i = 0; (one = contender_at(i)) != NULL; i++) {
+        if (strcmp(one->name, name) == 0) {
+            break;
+        }
+    }
+    return one;
+}
+
+/* Those that are in this build, and the peers' versions. */
+static void list_contenders(void) {
+    const task_contender *one;
+    output_print("{");
+    for (size_t i = 0; (one = contender_at(i)) != NULL; i++) {
+        output_print("%s\"%s\":\"%s\"", i == 0 ? "" : ",", one->name,
+                     one->version == NULL ? "" : one->version());
+    }
+    output_print("}\n");
+}
+
+/* ---- the command line ------------------------------------------------------------------------ */
+
+enum { /* options without a short form */
+    KEY_LIST = 256,
+    KEY_WORKERS,
+    KEY_COUNT,
+    KEY_PASSES,
+    KEY_WAYS,
+    KEY_WINDOW,
+    KEY_PAYLOAD,
+    KEY_PAUSE,
+    KEY_ITEM,
+    KEY_SHAPE,
+    KEY_SEED,
+};
+
+static const struct argp_option OPTIONS[] = {
+    {.name = "list", .key = KEY_LIST, .doc = "Print the contenders of this build and do no more"},
+    {.name = "workers", .key = KEY_WORKERS, .arg = "N", .doc = "How many (2)"},
+    {.name = "count", .key = KEY_COUNT, .arg = "N", .doc = "Tasks or items in a pass (10^6)"},
+    {.name = "passes", .key = KEY_PASSES, .arg = "N", .doc = "How many, one after the other (6)"},
+    {.name = "ways",
+     .key = KEY_WAYS,
+     .arg = "LIST",
+     .doc = "submit: all, window, as_completed, many, payload; more than one alternate (all)"},
+    {.name = "window", .key = KEY_WINDOW, .arg = "N", .doc = "submit: tasks under way (1024)"},
+    {.name = "payload", .key = KEY_PAYLOAD, .arg = "BYTES", .doc = "submit: an argument (16)"},
+    {.name = "pause", .key = KEY_PAUSE, .arg = "US", .doc = "latency: before each task (0)"},
+    {.name = "item", .key = KEY_ITEM, .arg = "NS", .doc = "balance: what an item takes (100)"},
+    {.name = "shape",
+     .key = KEY_SHAPE,
+     .arg = "even|mixed|late",
+     .doc = "balance: all alike; heavy-tailed, 10 ns to 10 ms; half of the time in items of "
+            "10^4 times NS, all of them at the end (even)"},
+    {.name = "seed", .key = KEY_SEED, .arg = "N", .doc = "balance: of the mixed ones (1)"},
+    {0},
+};
+
+const char *const way_names[WAYS] = {"all", "window", "as_completed", "many", "payload"};
+
+static void parse_ways(struct argp_state *state, driver_options *options, char *list) {
+    options->ways_count = 0;
+    for (char *name = strtok(list, ","); name != NULL; name = strtok(NULL, ",")) {
+        submit_way way = 0;
+        while (way < WAYS && strcmp(name, way_names[way]) != 0) {
+            way++;
+        }
+        if (way == WAYS || options->ways_count == WAYS) {
+            argp_error(state, "--ways: there is no '%s', or there are too many", name);
+        }
+        options->ways[options->ways_count++] = way;
+    }
+}
+
+static item_shape parse_shape(struct argp_state *state, const char *text) {
+    static const char *const names[SHAPES] = {"even", "mixed", "late"};
+    for (item_shape shape = 0; shape < SHAPES; shape++) {
+        if (strcmp(text, names[shape]) == 0) {
+            return shape;
+        }
+    }
+    argp_error(state, "--shape: there is no '%s'", text);
+    return SHAPE_EVEN;
+}
+
+typedef struct question {
+    const char *name;
+    void (*measure)(const driver_options *options);
+} question;
+
+static const question QUESTIONS[] = {
+    {"submit", measure_submit},   {"map", measure_map},   {"balance", measure_balance},
+    {"latency", measure_latency}, {"idle", measure_idle}, {"memory", measure_memory},
+    {"stream", measure_stream},
+};
+
+static void parse_word(struct argp_state *state, driver_options *options, const char *word) {
+    if (state->arg_num == 0) {
+        for (size_t i = 0; i < COUNT_OF(QUESTIONS); i++) {
+            if (strcmp(QUESTIONS[i].name, word) == 0) {
+                options->measure = QUESTIONS[i].measure;
+                return;
+            }
+        }
+        argp_error(state, "'%s' is no question", word);
+    }
+    options->contender = contender_named(word);
+    if (options->contender == NULL) {
+        argp_error(state, "there is no contender '%s' in this build", word);
+    }
+}
+
+static error_t parse_option(int key, char *text, struct argp_state *state) {
+    driver_options *options = state->input;
+    switch (key) {
+    case KEY_LIST:
+        list_contenders();
+        exit(0);
+    case KEY_WORKERS:
+        options->workers = command_line_number(state, "--workers", text, 1, CF_WORKERS_MAX);
+        return 0;
+    case KEY_COUNT:
+        options->count = command_line_number(state, "--count", text, 1, UINT32_MAX);
+        return 0;
+    case KEY_PASSES:
+        options->passes = command_line_number(state, "--passes", text, 1, 1000);
+        return 0;
+    case KEY_WAYS:
+        parse_ways(state, options, text);
+        return 0;
+    case KEY_WINDOW:
+        options->window = command_line_number(state, "--window", text, 1, UINT32_MAX);
+        return 0;
+    case KEY_PAYLOAD:
+        options->payload = command_line_number(state, "--payload", text, 8, CF_PAYLOAD_MAX);
+        return 0;
+    case KEY_PAUSE:
+        options->pause_us = command_line_number(state, "--pause", text, 0, 1000000);
+        return 0;
+    case KEY_ITEM:
+        options->item_ns = command_line_number(state, "--item", text, 1, 1000000000);
+        return 0;
+    case KEY_SHAPE:
+        options->shape = parse_shape(state, text);
+        return 0;
+    case KEY_SEED:
+        options->seed = command_line_number(state, "--seed", text, 0, UINT32_MAX);
+        return 0;
+    case ARGP_KEY_ARG:
+        if (state->arg_num > 1) {
+            argp_usage(state);
+        }
+        parse_word(state, options, text);
+        return 0;
+    case ARGP_KEY_END:
+        if (state->arg_num < 2) {
+            argp_usage(state);
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static driver_options parse(int argc, char **argv) {
+    driver_options options = {.workers = 2,
+                              .count = 1000000,
+                              .passes = 6,
+                              .window = 1024,
+                              .payload = sizeof(addends),
+                              .item_ns = 100,
+                              .shape = SHAPE_EVEN,
+                              .seed = 1,
+                              .ways = {WAY_ALL},
+                              .ways_count = 1};
+    const struct argp argp = {
+        .options = OPTIONS,
+        .parser = parse_option,
+        .args_doc = "QUESTION CONTENDER",
+        .doc =
+            "Measures what tasks cost, and prints JSON."
+            "\vExit status: 0 done, 1 a wrong result or a contender that failed, 2 a usage error, "
+            "3 the figures cannot be written.",
+    };
+    command_line_parse(&argp, 0, argc, argv, &options);
+    return options;
+}
+
+/* ---- what all questions share ---------------------------------------------------------------- */
+
+void task_bench_fail(const char *what) {
+    error(EXIT_WRONG, 0, "%s", what);
+    abort(); /* error has exited */
+}
+
+void require(const driver_options *options, bool has) {
+    if (!has) {
+        error(EXIT_USAGE, 0, "%s cannot be asked that", options->contender->name);
+    }
+}
+
+void sleep_ns(int64_t ns) {
+    const struct timespec duration = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
+    nanosleep(&duration, NULL);
+}
+
+void open_contender(const driver_options *options) {
+    options->contender->open(options->workers);
+    sleep_ns(SETTLE_NS);
+}
+
+void *allocated(size_t count, size_t size) {
+    void *memory = calloc(count, size > 0 ? size : 1);
+    if (memory == NULL) {
+        task_bench_fail("no memory");
+    }
+    return memory;
+}
+
+submit_job submit_job_of(const driver_options *options) {
+    const size_t size = options->contender->memory_size;
+    submit_job job = {.count = options->count,
+                      .window = options->window,
+                      .payload = options->payload,
+                      .memory = allocated(options->count, size)};
+    if (options->contender->memory_is_apart) {
+        memset(job.memory, UINT8_MAX, job.count * size);
+    }
+    return job;
+}
+
+void check_result(const driver_options *options, uint64_t result, uint64_t expected) {
+    if (result != expected) {
+        error(EXIT_WRONG, 0, "%s: the result is %" PRIu64 " and should be %" PRIu64,
+              options->contender->name, result, expected);
+    }
+}
+
+uint64_t sum_below(uint64_t count) {
+    return count % 2 == 0 ? count / 2 * (count - 1) : (count - 1) / 2 * count;
+}
+
+uint64_t sum_of_addends(uint64_t count) {
+    return sum_below(count) * (1 + ADDENDS_FACTOR);
+}
+
+void print_head(const driver_options *options) {
+    output_print("{\"contender\":\"%s\",\"workers\":%u,\"count\":%u", options->contender->name,
+                 options->workers, options->count);
+}
+
+void print_figures(const char *name, const double *figures, size_t count) {
+    output_print(",\"%s\":[", name);
+    for (size_t i = 0; i < count; i++) {
+        output_print("%s%.4f", i == 0 ? "" : ",", figures[i]);
+    }
+    output_print("]");
+}
+
+void print_end(void) {
+    output_print("}\n");
+}
+
+int64_t look_at_me(uint64_t done) {
+    const int64_t start = monotonic_ns();
+    output_print("{\"at\":%" PRIu64 "}\n", done);
+    output_flush();
+    for (int character = getchar(); character != '\n' && character != EOF;) {
+        character = getchar();
+    }
+    return monotonic_ns() - start;
+}
+
+/* ---- the gate -------------------------------------------------------------------------------- */
+
+/* Event counters and no memory: the tasks may be in other processes. */
+static int arrivals = -1, passes = -1;
+
+static void add_to(int counter) {
+    const uint64_t one = 1;
+    if (write(counter, &one, sizeof one) != (ssize_t)sizeof one) {
+        task_bench_fail("the gate");
+    }
+}
+
+static void take_from(int counter) {
+    uint64_t one;
+    if (read(counter, &one, sizeof one) != (ssize_t)sizeof one) {
+        task_bench_fail("the gate");
+    }
+}
+
+void gate_open(void) {
+    arrivals = eventfd(0, EFD_SEMAPHORE);
+    passes = eventfd(0, EFD_SEMAPHORE);
+}
+
+void gate_pass(void) {
+    add_to(arrivals);
+    take_from(passes);
+}
+
+void gate_await(unsigned workers) {
+    while (workers-- > 0) {
+        take_from(arrivals);
+    }
+}
+
+void gate_release(unsigned workers) {
+    while (workers-- > 0) {
+        add_to(passes);
+    }
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+int main(int argc, char **argv) {
+    output_prepare(argv);
+    const driver_options options = parse(argc, argv);
+    options.measure(&options);
+    return 0;
+}
