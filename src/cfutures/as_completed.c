@@ -1,4 +1,9 @@
-/* Futures in the order in which they are done. */
+/* Futures in the order in which they are done.
+ *
+ * Those that are done already need no watch, only to be there until the iteration ends: for that
+ * their slab is pinned, once for a row of futures from the same one, so that most futures cost no
+ * more than a look. One whose payload lies in a block is held by a reference, since a block goes with
+ * its slot. The others are watched (watch.h). */
 #include "cfutures/watch.h"
 
 #include "platform/clock.h"
@@ -6,15 +11,94 @@
 
 #include <stdlib.h>
 
+/* A slot's address, and in its low bits what it is here. */
+typedef uintptr_t entry;
+
+enum {
+    DONE = 1,      /* when the iteration began */
+    HELD = 2,      /* by a reference */
+    DUPLICATE = 4, /* of an entry before it */
+    TAGS = DONE | HELD | DUPLICATE
+};
+
 struct cf_as_completed {
     uint64_t fork_mark;
     cfi_watch_set set;
-    size_t count; /* of watches made; duplicates among them are not in use */
-    size_t left;  /* not yet handed out */
-    cfi_watch watches[];
+    size_t count;       /* entries */
+    size_t done_next;   /* those before it that were done have been handed out, */
+    size_t done_left;   /* so many have not */
+    cfi_watch *watches; /* of those that were not done */
+    size_t watch_count;
+    size_t watches_left; /* not handed out */
+    entry entries[];
 };
 
+static cfi_slot *slot_of(entry e) {
+    return (cfi_slot *)(e & ~(entry)TAGS); // NOLINT(performance-no-int-to-ptr): it was one
+}
+
+static cfi_slab *slab_at(const cf_as_completed *iteration, size_t i) {
+    return cfi_slab_of(slot_of(iteration->entries[i]));
+}
+
+static bool begins_row(const cf_as_completed *iteration, size_t i) {
+    return i == 0 || slab_at(iteration, i) != slab_at(iteration, i - 1);
+}
+
+/* ---- duplicates ------------------------------------------------------------------------------ */
+
+/* Futures of one executor in the order in which they were submitted, or the other way round, as they
+ * mostly come: then each is there once. */
+static bool are_in_order(const cf_as_completed *iteration) {
+    int direction = 0;
+    for (size_t i = 1; i < iteration->count; i++) {
+        const cfi_slab *before = slab_at(iteration, i - 1), *slab = slab_at(iteration, i);
+        bool rises = before == slab ? iteration->entries[i] > iteration->entries[i - 1]
+                                    : slab->first_ticket > before->first_ticket;
+        bool falls = before == slab ? iteration->entries[i] < iteration->entries[i - 1]
+                                    : slab->first_ticket < before->first_ticket;
+        if (slab->executor != before->executor || rises == falls ||
+            (direction != 0 && direction != (rises ? 1 : -1))) {
+            return false;
+        }
+        direction = rises ? 1 : -1;
+    }
+    return true;
+}
+
+static size_t hash(const cfi_slot *slot) {
+    return (size_t)(((uint64_t)(uintptr_t)slot >> 6) * UINT64_C(0x9e3779b97f4a7c15) >> 20);
+}
+
+/* A table of the slots seen, twice as large as need be, open addressing. False: no memory. */
+static bool tag_duplicates(cf_as_completed *iteration) {
+    size_t size = 4;
+    while (size < iteration->count * 2) {
+        size *= 2;
+    }
+    const cfi_slot **seen = calloc(size, sizeof(cfi_slot *));
+    if (seen == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < iteration->count; i++) {
+        const cfi_slot *slot = slot_of(iteration->entries[i]);
+        size_t place = hash(slot) & (size - 1);
+        while (seen[place] != NULL && seen[place] != slot) {
+            place = (place + 1) & (size - 1);
+        }
+        if (seen[place] == slot) {
+            iteration->entries[i] |= DUPLICATE;
+        }
+        seen[place] = slot;
+    }
+    free(seen);
+    return true;
+}
+
+/* ---- beginning ------------------------------------------------------------------------------- */
+
 static cf_status check_all(cf_future *const *futures, size_t count) {
+    const cfi_slab *checked = NULL;
     if (futures == NULL && count > 0) {
         return CF_EINVAL;
     }
@@ -22,27 +106,62 @@ static cf_status check_all(cf_future *const *futures, size_t count) {
         if (futures[i] == NULL) {
             return CF_EINVAL;
         }
-        if (!cfi_fork_mark_is_ours(cfi_executor_of(futures[i])->fork_mark)) {
+        const cfi_slab *slab = cfi_slab_of(futures[i]);
+        if (slab != checked && !cfi_fork_mark_is_ours(slab->executor->fork_mark)) {
             return CF_EFORKED;
         }
+        checked = slab;
     }
     return CF_OK;
 }
 
-static cf_status watch_all(cf_as_completed *iteration, cf_future *const *futures, size_t count) {
-    for (; iteration->count < count; iteration->count++) {
-        switch (cfi_watch_begin(&iteration->set, &iteration->watches[iteration->count],
-                                futures[iteration->count], iteration->count)) {
-        case CFI_WATCH_NO_MEMORY:
-            return CF_ENOMEM;
-        case CFI_WATCH_BEGUN:
-            iteration->left++;
-            break;
-        case CFI_WATCH_DUPLICATE:
-            break;
+/* Keeps them all, and finds out which are done. */
+static void enter_all(cf_as_completed *iteration, cf_future *const *futures, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        cfi_slot *slot = futures[i];
+        entry e = (entry)slot;
+        if (cfi_slot_has_block(slot)) {
+            cfi_slot_retain(slot);
+            e |= HELD;
+        }
+        if (cfi_word_settled(cfi_load_acquire(&slot->word))) {
+            e |= DONE;
+        }
+        iteration->entries[i] = e;
+        if (begins_row(iteration, i)) {
+            cfi_slab_pin(cfi_slab_of(slot));
         }
     }
-    return CF_OK;
+    iteration->count = count;
+}
+
+/* False: no memory. */
+static bool watch_rest(cf_as_completed *iteration) {
+    size_t rest = 0;
+    for (size_t i = 0; i < iteration->count; i++) {
+        rest += (iteration->entries[i] & (DONE | DUPLICATE)) == 0;
+        iteration->done_left += (iteration->entries[i] & (DONE | DUPLICATE)) == DONE;
+    }
+    iteration->watches = malloc((rest > 0 ? rest : 1) * sizeof(cfi_watch));
+    for (size_t i = 0; i < iteration->count && iteration->watches != NULL; i++) {
+        if ((iteration->entries[i] & (DONE | DUPLICATE)) == 0) {
+            cfi_watch *watch = &iteration->watches[iteration->watch_count++];
+            if (cfi_watch_begin(&iteration->set, watch, slot_of(iteration->entries[i]), i) !=
+                CFI_WATCH_BEGUN) {
+                return false;
+            }
+        }
+    }
+    iteration->watches_left = rest;
+    return iteration->watches != NULL;
+}
+
+static bool begin(cf_as_completed *iteration, cf_future *const *futures, size_t count) {
+    if (!cfi_watch_set_init(&iteration->set)) {
+        return false;
+    }
+    enter_all(iteration, futures, count);
+    return (are_in_order(iteration) || tag_duplicates(iteration)) && watch_rest(iteration);
 }
 
 cf_status cf_as_completed_create(cf_future *const *futures, size_t count,
@@ -55,26 +174,32 @@ cf_status cf_as_completed_create(cf_future *const *futures, size_t count,
     if (status != CF_OK) {
         return status;
     }
-    if (count > (SIZE_MAX - sizeof(cf_as_completed)) / sizeof(cfi_watch)) {
+    if (count > (SIZE_MAX / 4 - sizeof(cf_as_completed)) / sizeof(cfi_watch)) {
         return CF_ENOMEM;
     }
-    cf_as_completed *iteration = malloc(sizeof *iteration + count * sizeof(cfi_watch));
+    cf_as_completed *iteration = malloc(sizeof *iteration + count * sizeof(entry));
     if (iteration == NULL) {
         return CF_ENOMEM;
     }
-    iteration->count = 0;
-    iteration->left = 0;
-    iteration->fork_mark = cfi_fork_mark();
-    status = CF_ENOMEM;
-    if (cfi_watch_set_init(&iteration->set)) {
-        status = watch_all(iteration, futures, count);
-    }
-    if (status != CF_OK) {
+    *iteration = (cf_as_completed){.fork_mark = cfi_fork_mark()};
+    if (!begin(iteration, futures, count)) {
         cf_as_completed_destroy(iteration);
-        return status;
+        return CF_ENOMEM;
     }
     *as_completed = iteration;
     return CF_OK;
+}
+
+/* ---- going on -------------------------------------------------------------------------------- */
+
+static size_t next_done(cf_as_completed *iteration) {
+    size_t i = iteration->done_next;
+    while ((iteration->entries[i] & (DONE | DUPLICATE)) != DONE) {
+        i++;
+    }
+    iteration->done_next = i + 1;
+    iteration->done_left--;
+    return i;
 }
 
 cf_status cf_as_completed_next(cf_as_completed *as_completed, int64_t timeout_ns,
@@ -86,20 +211,50 @@ cf_status cf_as_completed_next(cf_as_completed *as_completed, int64_t timeout_ns
     if (!cfi_fork_mark_is_ours(as_completed->fork_mark)) {
         return CF_EFORKED;
     }
-    if (as_completed->left == 0) {
+    size_t i;
+    if (as_completed->done_left > 0) {
+        i = next_done(as_completed);
+    } else if (as_completed->watches_left > 0) {
+        cfi_watch *watch;
+        cf_status status =
+            cfi_watch_set_next(&as_completed->set, cfi_deadline_ns(timeout_ns), &watch);
+        if (status != CF_OK) {
+            return status;
+        }
+        as_completed->watches_left--;
+        i = watch->index;
+    } else {
         return CF_EEXHAUSTED;
     }
-    cfi_watch *watch;
-    cf_status status = cfi_watch_set_next(&as_completed->set, cfi_deadline_ns(timeout_ns), &watch);
-    if (status != CF_OK) {
-        return status;
-    }
-    as_completed->left--;
-    *future = watch->slot;
+    *future = slot_of(as_completed->entries[i]);
     if (index != NULL) {
-        *index = watch->index;
+        *index = i;
     }
     return CF_OK;
+}
+
+/* ---- ending ---------------------------------------------------------------------------------- */
+
+static void leave_all(cf_as_completed *iteration) {
+    cfi_watch_set_reap(&iteration->set);
+    for (size_t i = 0; i < iteration->watch_count; i++) {
+        cfi_watch_end(&iteration->watches[i]);
+    }
+    cfi_slab *pinned = NULL;
+    for (size_t i = 0; i < iteration->count; i++) {
+        entry e = iteration->entries[i];
+        cfi_slab *slab = cfi_slab_of(slot_of(e));
+        if ((e & HELD) != 0) {
+            cfi_slot_release(slot_of(e));
+        }
+        if (slab != pinned && pinned != NULL) {
+            cfi_slab_unpin(pinned);
+        }
+        pinned = slab;
+    }
+    if (pinned != NULL) {
+        cfi_slab_unpin(pinned);
+    }
 }
 
 void cf_as_completed_destroy(cf_as_completed *as_completed) {
@@ -107,11 +262,9 @@ void cf_as_completed_destroy(cf_as_completed *as_completed) {
         return;
     }
     if (cfi_fork_mark_is_ours(as_completed->fork_mark)) {
-        cfi_watch_set_reap(&as_completed->set);
-        for (size_t i = 0; i < as_completed->count; i++) {
-            cfi_watch_end(&as_completed->watches[i]);
-        }
+        leave_all(as_completed);
     }
     cfi_watch_set_fini(&as_completed->set);
+    free(as_completed->watches);
     free(as_completed);
 }

@@ -81,10 +81,10 @@ static void call(cf_executor *executor, cfi_callback *callback) {
 
 /* One thread at a time; false when another is at it. */
 static bool take_turn(cf_executor *executor) {
-    cfi_lock_take(&executor->reap_lock);
+    cfi_biased_lock_take(&executor->reap_lock);
     bool taken = !executor->callbacks.busy;
     executor->callbacks.busy = true;
-    cfi_lock_give(&executor->reap_lock);
+    cfi_biased_lock_give(&executor->reap_lock);
     return taken;
 }
 
@@ -92,16 +92,16 @@ static bool take_turn(cf_executor *executor) {
  * is outstanding any more. */
 static bool call_all(cf_executor *executor) {
     for (;;) {
-        cfi_lock_take(&executor->reap_lock);
+        cfi_biased_lock_take(&executor->reap_lock);
         cfi_callback *callback = executor->callbacks.first;
         if (callback == NULL) {
             executor->callbacks.busy = false;
             bool none = cfi_load_relaxed(&executor->callbacks.outstanding) == 0;
-            cfi_lock_give(&executor->reap_lock);
+            cfi_biased_lock_give(&executor->reap_lock);
             return none;
         }
         executor->callbacks.first = callback->next;
-        cfi_lock_give(&executor->reap_lock);
+        cfi_biased_lock_give(&executor->reap_lock);
         call(executor, callback);
     }
 }
@@ -178,14 +178,14 @@ void cfi_callbacks_finish(cf_executor *executor) {
 /* On the slot, if it will be announced yet, else on the executor's list. */
 static void add(cf_executor *executor, cfi_callback *callback) {
     cfi_slot *slot = callback->watch.slot;
-    cfi_lock_take(&executor->reap_lock);
+    cfi_biased_lock_take(&executor->reap_lock);
     cfi_add_relaxed(&executor->callbacks.outstanding, 1);
     callback->watch.next = slot->watch;
     slot->watch = &callback->watch;
     if (!cfi_watch_ask(slot)) {
         cfi_callbacks_collect(executor, slot);
     }
-    cfi_lock_give(&executor->reap_lock);
+    cfi_biased_lock_give(&executor->reap_lock);
 }
 
 cf_status cf_future_add_done_callback(cf_future *future, cf_done_fn *callback, void *context) {

@@ -79,7 +79,7 @@ static cf_status set_up(cf_executor *executor, const cf_pool_options *options, b
         .record_times = options->record_times,
     };
     cfi_biased_lock_init(&executor->lock);
-    cfi_lock_init(&executor->reap_lock);
+    cfi_biased_lock_init(&executor->reap_lock);
     cfi_lock_init(&executor->join_lock);
     cfi_attendant_init(&executor->deadlines);
     cfi_attendant_init(&executor->callback_thread);
@@ -117,7 +117,7 @@ void cfi_executor_free(cf_executor *executor) {
     cfi_task_table_free(&executor->tasks);
     cfi_arena_destroy(&executor->arena);
     cfi_biased_lock_destroy(&executor->lock);
-    cfi_lock_destroy(&executor->reap_lock);
+    cfi_biased_lock_destroy(&executor->reap_lock);
     cfi_lock_destroy(&executor->join_lock);
     cfi_attendant_destroy(&executor->deadlines);
     cfi_attendant_destroy(&executor->callback_thread);

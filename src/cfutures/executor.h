@@ -94,7 +94,7 @@ struct cf_executor {
     _Atomic uint64_t seen;      /* failures that somebody has asked for */
     _Atomic uint64_t retries;
 
-    cfi_lock reap_lock;
+    cfi_biased_lock reap_lock;
     cfi_callback_list callbacks;
 
     cfi_attendant deadlines;       /* deadline.h */
@@ -147,6 +147,8 @@ const cfi_task_entry *cfi_executor_task_of(cf_executor *executor, const cfi_slot
 /* References to a slot; the last one gives it up, and may free a destroyed executor. */
 void cfi_slot_retain(cfi_slot *slot);
 void cfi_slot_release(cfi_slot *slot);
+/* Undoes cfi_slab_pin, and may free a destroyed executor too. */
+void cfi_slab_unpin(cfi_slab *slab);
 /* Destroyed, and no slot of it is held: whoever finds it so under the lock frees it without. */
 bool cfi_executor_is_over(const cf_executor *executor);
 

@@ -2,9 +2,11 @@
 #include "cfutures/future.h"
 #include "cfutures/nested.h"
 #include "cfutures/times.h"
+#include "cfutures/tuning.h"
 
 #include "platform/fork_mark.h"
 #include "platform/futex.h"
+#include "platform/spin.h"
 #include "platform/wait_status.h"
 
 #include <stdio.h>
@@ -25,6 +27,18 @@ static cf_status sleep_on(cfi_slot *slot, uint64_t word, int64_t deadline_ns) {
     return CF_OK;
 }
 
+/* A small task is done before its waiter could fall asleep and be woken. */
+static bool settles_soon(const cfi_slot *slot, uint64_t *word) {
+    for (unsigned i = 0; i < CFI_WAIT_LOOKS; i++) {
+        *word = cfi_load_acquire(&slot->word);
+        if (cfi_word_settled(*word)) {
+            return true;
+        }
+        cfi_spin_pause();
+    }
+    return false;
+}
+
 /* CF_OK: *word is the settled word. CF_ETIMEDOUT, CF_EDEADLOCK. */
 static cf_status wait_settled(cfi_slot *slot, int64_t timeout_ns, uint64_t *word) {
     *word = cfi_load_acquire(&slot->word);
@@ -34,6 +48,9 @@ static cf_status wait_settled(cfi_slot *slot, int64_t timeout_ns, uint64_t *word
     int64_t deadline_ns = cfi_deadline_ns(timeout_ns);
     bool ran;
     cf_status status = cfi_nested_run(slot, &ran);
+    if (status == CF_OK && settles_soon(slot, word)) {
+        return CF_OK;
+    }
     while (cfi_slot_flag(slot, CFI_WAITED, word)) {
         if (status != CF_OK) {
             return status;

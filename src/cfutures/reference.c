@@ -2,8 +2,11 @@
  */
 #include "cfutures/executor.h"
 
+/* One that was given up while its slab is pinned is taken back into use. */
 void cfi_slot_retain(cfi_slot *slot) {
-    cfi_add_relaxed(&slot->refs, 1);
+    if ((cfi_add_relaxed(&slot->refs, 1) & ~CFI_SEEN) == 0) {
+        cfi_slab_pin(cfi_slab_of(slot));
+    }
 }
 
 bool cfi_executor_is_over(const cf_executor *executor) {
@@ -31,14 +34,24 @@ static void under_lock(cf_executor *executor, cfi_slot *slot,
 }
 
 void cfi_slot_release(cfi_slot *slot) {
-    /* Whoever has the only reference need not count down: there is nobody to take another one. */
-    if ((cfi_load_acquire(&slot->refs) & ~CFI_SEEN) > 1 &&
-        (cfi_sub_acq_rel(&slot->refs, 1) & ~CFI_SEEN) > 1) {
+    /* Whoever has the only reference need not count down by a locked instruction: there is nobody to
+     * take another one. */
+    uint32_t refs = cfi_load_acquire(&slot->refs);
+    if ((refs & ~CFI_SEEN) == 1) {
+        cfi_store_relaxed(&slot->refs, refs - 1);
+    } else if ((cfi_sub_acq_rel(&slot->refs, 1) & ~CFI_SEEN) > 1) {
         return;
     }
     if (cfi_slot_has_block(slot)) {
         under_lock(cfi_executor_of(slot), slot, forget);
     } else if (cfi_slab_give_up(slot)) {
         under_lock(cfi_executor_of(slot), slot, retire);
+    }
+}
+
+void cfi_slab_unpin(cfi_slab *slab) {
+    cfi_slot *any = cfi_slab_slot(slab, 1);
+    if (cfi_slab_give_up(any)) {
+        under_lock(slab->executor, any, retire);
     }
 }

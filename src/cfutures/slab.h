@@ -74,6 +74,12 @@ cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size, 
 bool cfi_slab_give_up(cfi_slot *slot);
 void cfi_slabs_retire(cfi_slabs *slabs, cfi_slab *slab);
 
+/* Keeps the slab from being used again, also when all of its slots are given up, until unpinned
+ * (executor.h). By whoever holds one of its slots. */
+static inline void cfi_slab_pin(cfi_slab *slab) {
+    cfi_sub_relaxed(&slab->given_up, 1);
+}
+
 /* Under the lock, instead, where the slot has a block: gives that back, at once or when the task is
  * settled. */
 void cfi_slabs_forget(cfi_slabs *slabs, cfi_slot *slot);

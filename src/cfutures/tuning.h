@@ -9,6 +9,7 @@ enum {
     CFI_SUBMIT_AHEAD = 8,
     CFI_SEARCH_NS = 20000,
     CFI_SEARCH_LOOKS = 64,
+    CFI_WAIT_LOOKS = 64,
 };
 
 enum {

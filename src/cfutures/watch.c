@@ -3,8 +3,10 @@
 #include "cfutures/callback.h"
 #include "cfutures/completion.h"
 #include "cfutures/nested.h"
+#include "cfutures/tuning.h"
 
 #include "platform/clock.h"
+#include "platform/spin.h"
 
 #include <stdlib.h>
 
@@ -13,7 +15,7 @@
 /* A watch may be reached twice: when it begins on a settled slot, and when that slot is reaped. */
 static void deliver(cfi_watch *watch) {
     cfi_watch_set *set = watch->set;
-    cfi_lock_take(&set->lock);
+    cfi_biased_lock_take(&set->lock);
     if (!watch->delivered) {
         watch->delivered = true;
         watch->next_ready = NULL;
@@ -24,7 +26,7 @@ static void deliver(cfi_watch *watch) {
         }
         set->ready_last = watch;
     }
-    cfi_lock_give(&set->lock);
+    cfi_biased_lock_give(&set->lock);
 }
 
 static void collect(cfi_slot *slot) {
@@ -50,10 +52,10 @@ void cfi_watch_reap(cf_executor *executor) {
     if (!cfi_completion_any(&executor->queue)) {
         return;
     }
-    cfi_lock_take(&executor->reap_lock);
+    cfi_biased_lock_take(&executor->reap_lock);
     reap_locked(executor);
     bool calls = executor->callbacks.first != NULL;
-    cfi_lock_give(&executor->reap_lock);
+    cfi_biased_lock_give(&executor->reap_lock);
     cfi_bell_ring(executor->queue.bell);
     if (calls) {
         cfi_callbacks_ring(executor);
@@ -61,14 +63,14 @@ void cfi_watch_reap(cf_executor *executor) {
 }
 
 void cfi_watch_reap_orphan(cf_executor *executor, cfi_slot *slot, unsigned worker) {
-    cfi_lock_take(&executor->reap_lock);
+    cfi_biased_lock_take(&executor->reap_lock);
     reap_locked(executor);
     uint64_t word = cfi_load_acquire(&slot->word);
     if (cfi_load_relaxed(&slot->announcement) == CFI_ASKED &&
         cfi_word_phase(word) == CFI_FINISHED && cfi_word_owner(word) == worker) {
         collect(slot);
     }
-    cfi_lock_give(&executor->reap_lock);
+    cfi_biased_lock_give(&executor->reap_lock);
     cfi_bell_ring_always(executor->queue.bell);
     cfi_callbacks_ring(executor);
 }
@@ -77,12 +79,12 @@ void cfi_watch_reap_orphan(cf_executor *executor, cfi_slot *slot, unsigned worke
 
 bool cfi_watch_set_init(cfi_watch_set *set) {
     *set = (cfi_watch_set){.bell = cfi_bell_of_process()};
-    cfi_lock_init(&set->lock);
+    cfi_biased_lock_init(&set->lock);
     return set->bell != NULL;
 }
 
 void cfi_watch_set_fini(cfi_watch_set *set) {
-    cfi_lock_destroy(&set->lock);
+    cfi_biased_lock_destroy(&set->lock);
     free(set->executors);
 }
 
@@ -164,7 +166,7 @@ cfi_watch_begun cfi_watch_begin(cfi_watch_set *set, cfi_watch *watch, cfi_slot *
         return CFI_WATCH_NO_MEMORY;
     }
     cfi_watch_begun begun = CFI_WATCH_DUPLICATE;
-    cfi_lock_take(&executor->reap_lock);
+    cfi_biased_lock_take(&executor->reap_lock);
     if (!is_watched_by(slot, set)) {
         cfi_slot_retain(slot);
         *watch = (cfi_watch){.slot = slot, .set = set, .next = slot->watch, .index = index};
@@ -175,7 +177,7 @@ cfi_watch_begun cfi_watch_begin(cfi_watch_set *set, cfi_watch *watch, cfi_slot *
         join_set(set, watch);
         begun = CFI_WATCH_BEGUN;
     }
-    cfi_lock_give(&executor->reap_lock);
+    cfi_biased_lock_give(&executor->reap_lock);
     return begun;
 }
 
@@ -185,13 +187,13 @@ void cfi_watch_end(cfi_watch *watch) {
         return;
     }
     cf_executor *executor = cfi_executor_of(slot);
-    cfi_lock_take(&executor->reap_lock);
+    cfi_biased_lock_take(&executor->reap_lock);
     cfi_watch **link = &slot->watch;
     while (*link != watch) {
         link = &(*link)->next;
     }
     *link = watch->next;
-    cfi_lock_give(&executor->reap_lock);
+    cfi_biased_lock_give(&executor->reap_lock);
     leave_set(watch->set, watch);
     watch->slot = NULL;
     cfi_slot_release(slot);
@@ -200,12 +202,12 @@ void cfi_watch_end(cfi_watch *watch) {
 /* ---- waiting --------------------------------------------------------------------------------- */
 
 static cfi_watch *pop_ready(cfi_watch_set *set) {
-    cfi_lock_take(&set->lock);
+    cfi_biased_lock_take(&set->lock);
     cfi_watch *watch = set->ready_first;
     if (watch != NULL) {
         set->ready_first = watch->next_ready;
     }
-    cfi_lock_give(&set->lock);
+    cfi_biased_lock_give(&set->lock);
     return watch;
 }
 
@@ -213,6 +215,19 @@ void cfi_watch_set_reap(cfi_watch_set *set) {
     for (size_t i = 0; i < set->executor_count; i++) {
         cfi_watch_reap(set->executors[i]);
     }
+}
+
+/* Something is done soon: nearly so, in what it costs, as if it had been done already. */
+static bool completes_soon(const cfi_watch_set *set) {
+    for (unsigned i = 0; i < CFI_WAIT_LOOKS; i++) {
+        for (size_t k = 0; k < set->executor_count; k++) {
+            if (cfi_completion_any(&set->executors[k]->queue)) {
+                return true;
+            }
+        }
+        cfi_spin_pause();
+    }
+    return false;
 }
 
 static cfi_watch *reap_and_pop(cfi_watch_set *set) {
@@ -236,6 +251,9 @@ static cf_status sleep_for_bell(cfi_watch_set *set, uint32_t rung, int64_t deadl
 cf_status cfi_watch_set_next(cfi_watch_set *set, int64_t deadline_ns, cfi_watch **watch) {
     cf_status status = CF_OK;
     *watch = pop_ready(set);
+    if (*watch == NULL && deadline_ns != 0 && completes_soon(set)) {
+        *watch = reap_and_pop(set);
+    }
     while (*watch == NULL && status == CF_OK) {
         uint32_t rung = cfi_bell_listen(set->bell);
         *watch = reap_and_pop(set);
@@ -257,12 +275,12 @@ cf_status cfi_watch_set_next(cfi_watch_set *set, int64_t deadline_ns, cfi_watch 
 }
 
 bool cfi_watch_set_any(cfi_watch_set *set, bool (*f)(cfi_slot *slot)) {
-    cfi_lock_take(&set->lock);
+    cfi_biased_lock_take(&set->lock);
     bool any = set->ready_first != NULL;
     for (const cfi_watch *watch = set->first; watch != NULL && !any; watch = watch->set_next) {
         any = !watch->delivered &&
               (cfi_word_settled(cfi_load_acquire(&watch->slot->word)) || f(watch->slot));
     }
-    cfi_lock_give(&set->lock);
+    cfi_biased_lock_give(&set->lock);
     return any;
 }

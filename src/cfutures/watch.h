@@ -32,7 +32,7 @@ typedef struct cfi_watch {
 } cfi_watch;
 
 typedef struct cfi_watch_set {
-    cfi_lock lock;
+    cfi_biased_lock lock;
     cfi_watch *ready_first; /* done and not yet handed out, in the order of delivery */
     cfi_watch *ready_last;
     cf_executor **executors; /* of the slots that are watched */
