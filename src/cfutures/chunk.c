@@ -4,6 +4,7 @@
 
 #include "platform/barrier.h"
 #include "platform/clock.h"
+#include "platform/copy.h"
 
 #include <string.h>
 
@@ -58,15 +59,6 @@ static void leave_direct(const cfi_chunk_header *header, cfi_chunk_progress *pro
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-/* A call of memset costs more than a small item. */
-static void clear(void *result, size_t size) {
-    if (size == 8) {
-        *(uint64_t *)result = 0;
-    } else {
-        memset(result, 0, size);
-    }
-}
-
 /* Item i is this worker's, unless the caller has taken it back. */
 static bool take_item(cfi_chunk_progress *progress, uint32_t i) {
     cfi_store_release(&progress->begun, i + 1);
@@ -91,7 +83,7 @@ static bool run_item(const cfi_chunk_header *header, const void *arg, void *resu
     }
     ctx->result_size = ctx->room;
     if (result != NULL && header->unzeroed == 0) {
-        clear(result, header->result_size);
+        cfi_clear(result, header->result_size);
     }
     int error = header->run(arg, result, ctx);
     if (limited) {

@@ -8,6 +8,7 @@
 #include "cfutures/watch.h"
 
 #include "platform/barrier.h"
+#include "platform/copy.h"
 #include "platform/fork_mark.h"
 
 #include <signal.h>
@@ -191,7 +192,7 @@ static void fill_in(cf_executor *executor, cfi_slot *slot, const cfi_submission 
         *limit = submission->timeout_ns;
     }
     if (submission->block == 0 && slot->arg_size > 0) {
-        memcpy(cfi_slot_arg(slot, executor->queue.base), submission->arg, slot->arg_size);
+        cfi_copy(cfi_slot_arg(slot, executor->queue.base), submission->arg, slot->arg_size);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "cfutures/times.h"
 #include "cfutures/tuning.h"
 
+#include "platform/copy.h"
 #include "platform/fork_mark.h"
 #include "platform/futex.h"
 #include "platform/spin.h"
@@ -40,11 +41,7 @@ static bool settles_soon(const cfi_slot *slot, uint64_t *word) {
 }
 
 /* CF_OK: *word is the settled word. CF_ETIMEDOUT, CF_EDEADLOCK. */
-static cf_status wait_settled(cfi_slot *slot, int64_t timeout_ns, uint64_t *word) {
-    *word = cfi_load_acquire(&slot->word);
-    if (cfi_word_settled(*word) || timeout_ns == 0) {
-        return cfi_word_settled(*word) ? CF_OK : CF_ETIMEDOUT;
-    }
+static cf_status wait_longer(cfi_slot *slot, int64_t timeout_ns, uint64_t *word) {
     int64_t deadline_ns = cfi_deadline_ns(timeout_ns);
     bool ran;
     cf_status status = cfi_nested_run(slot, &ran);
@@ -98,6 +95,20 @@ static bool is_foreign(const cf_future *future) {
     return !cfi_fork_mark_is_ours(cfi_executor_of(future)->fork_mark);
 }
 
+static inline cf_status wait_settled(cfi_slot *slot, int64_t timeout_ns, uint64_t *word) {
+    *word = cfi_load_acquire(&slot->word);
+    if (cfi_word_settled(*word)) {
+        return CF_OK;
+    }
+    return timeout_ns == 0 ? CF_ETIMEDOUT : wait_longer(slot, timeout_ns, word);
+}
+
+/* Of a settled word: in the usual way, and there is nothing to tell but the result. */
+static bool has_succeeded(const cfi_slot *slot, uint64_t word) {
+    return (word & (CFI_PHASE_MASK | CFI_EXPIRED | CFI_BROKEN)) == CFI_FINISHED &&
+           slot->outcome == CF_OK;
+}
+
 cf_status cf_future_exception(cf_future *future, int64_t timeout_ns, cf_exception *exception) {
     if (future == NULL || exception == NULL) {
         return CF_EINVAL;
@@ -121,10 +132,21 @@ cf_status cf_future_view(cf_future *future, int64_t timeout_ns, const void **res
     if (result == NULL || size == NULL) {
         return CF_EINVAL;
     }
-    cf_exception exception;
-    cf_status status = cf_future_exception(future, timeout_ns, &exception);
-    if (status != CF_OK || exception.status != CF_OK) {
-        return status != CF_OK ? status : exception.status;
+    if (future == NULL) {
+        return CF_EINVAL;
+    }
+    if (is_foreign(future)) {
+        return CF_EFORKED;
+    }
+    uint64_t word;
+    cf_status status = wait_settled(future, timeout_ns, &word);
+    if (status == CF_OK && !has_succeeded(future, word)) {
+        cf_exception exception;
+        status = cf_future_exception(future, 0, &exception);
+        status = status == CF_OK ? exception.status : status;
+    }
+    if (status != CF_OK) {
+        return status;
     }
     *size = (size_t)future->detail;
     *result = *size > 0 ? cfi_slot_result(future, cfi_executor_of(future)->queue.base) : NULL;
@@ -136,7 +158,7 @@ cf_status cf_future_result(cf_future *future, int64_t timeout_ns, void *result) 
     size_t size;
     cf_status status = cf_future_view(future, timeout_ns, &lies_at, &size);
     if (status == CF_OK && result != NULL && size > 0) {
-        memcpy(result, lies_at, size);
+        cfi_copy(result, lies_at, size);
     }
     return status;
 }

@@ -50,8 +50,7 @@ void cfi_slot_release(cfi_slot *slot) {
 }
 
 void cfi_slab_unpin(cfi_slab *slab) {
-    cfi_slot *any = cfi_slab_slot(slab, 1);
-    if (cfi_slab_give_up(any)) {
-        under_lock(slab->executor, any, retire);
+    if (cfi_slab_is_given_up(slab, 1)) {
+        under_lock(slab->executor, cfi_slab_slot(slab, 0), retire);
     }
 }

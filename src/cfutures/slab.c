@@ -21,6 +21,9 @@ static void give_block(cfi_slabs *slabs, cfi_slot *slot) {
 }
 
 static bool all_left(cfi_slab *slab) {
+    if (cfi_load_relaxed(&slab->early) == 0) { /* ordered by given_up */
+        return true;
+    }
     for (uint32_t i = 1; i < CFI_SLAB_SLOTS; i++) {
         uint64_t word = cfi_load_acquire(&cfi_slab_slot(slab, i)->word);
         if (cfi_word_phase(word) != CFI_CLOSED && !cfi_word_left(word)) {
@@ -31,7 +34,7 @@ static bool all_left(cfi_slab *slab) {
 }
 
 static void make_spare(cfi_slabs *slabs, cfi_slab *slab) {
-    for (uint32_t i = 1; i < CFI_SLAB_SLOTS; i++) {
+    for (uint32_t i = 1; i < CFI_SLAB_SLOTS && slab->has_blocks; i++) {
         give_block(slabs, cfi_slab_slot(slab, i));
     }
     slab->next = slabs->spare;
@@ -183,6 +186,8 @@ static bool open_slab(cfi_slabs *slabs) {
         return false;
     }
     slab->first_ticket = ticket;
+    slab->has_blocks = false;
+    cfi_store_relaxed(&slab->early, 0);
     cfi_store_relaxed(&slab->given_up, 0);
     cfi_store_relaxed(&queue->directory[number % CFI_SLABS_QUEUED_MAX],
                       cfi_queue_index(queue, cfi_slab_slot(slab, 0)));
@@ -216,6 +221,7 @@ cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size, 
             return NULL;
         }
         slot->block = block;
+        slabs->open->has_blocks = true;
     }
     slabs->next++;
     return slot;
@@ -223,18 +229,23 @@ cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size, 
 
 /* ---- giving up ------------------------------------------------------------------------------- */
 
-static bool give_up(cfi_slab *slab, uint32_t how_many) {
+bool cfi_slab_is_given_up(cfi_slab *slab, uint32_t how_many) {
     return cfi_add_acq_rel(&slab->given_up, how_many) + how_many == SLOTS_PER_SLAB;
 }
 
 bool cfi_slab_give_up(cfi_slot *slot) {
-    return give_up(cfi_slab_of(slot), 1);
+    cfi_slab *slab = cfi_slab_of(slot);
+    if (!cfi_word_left(cfi_load_acquire(&slot->word))) {
+        cfi_store_relaxed(&slab->early, 1);
+    }
+    return cfi_slab_is_given_up(slab, 1);
 }
 
 bool cfi_slabs_close(cfi_slabs *slabs) {
     uint32_t left = slabs->open == NULL ? 0 : CFI_SLAB_SLOTS - slabs->next;
     slabs->next = CFI_SLAB_SLOTS;
-    return left > 0 && give_up(slabs->open, left);
+    return left > 0 &&
+           cfi_slab_is_given_up(slabs->open, left); /* never used, so nothing to wait for */
 }
 
 void cfi_slabs_visit_pending(cfi_slabs *slabs, void (*visit)(cfi_slot *slot, void *context),

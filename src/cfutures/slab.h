@@ -25,6 +25,8 @@ typedef struct cfi_slab {
     struct cfi_slab *next;     /* in the list of given or of spare slabs */
     struct cfi_slab *all_next; /* in the list of all of the executor's slabs */
     _Atomic uint32_t given_up;
+    bool has_blocks;       /* some task's payload lies in one */
+    _Atomic uint8_t early; /* some slot was given up before its task was settled */
 } cfi_slab;
 
 _Static_assert(sizeof(cfi_slab) <= sizeof(cfi_slot), "the header takes one slot's place");
@@ -73,6 +75,9 @@ cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size, 
  * cfi_slabs_retire must follow, under the lock. */
 bool cfi_slab_give_up(cfi_slot *slot);
 void cfi_slabs_retire(cfi_slabs *slabs, cfi_slab *slab);
+
+/* Counts so many as given up; returns as above. */
+bool cfi_slab_is_given_up(cfi_slab *slab, uint32_t how_many);
 
 /* Keeps the slab from being used again, also when all of its slots are given up, until unpinned
  * (executor.h). By whoever holds one of its slots. */

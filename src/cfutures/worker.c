@@ -4,7 +4,7 @@
 #include "cfutures/deadline.h"
 #include "cfutures/times.h"
 
-#include <string.h>
+#include "platform/copy.h"
 
 /* ---- scopes ---------------------------------------------------------------------------------- */
 
@@ -102,7 +102,7 @@ static int call_task(cf_task_context *ctx) {
     if (slot->result_size > 0) {
         result = cfi_slot_result(slot, queue->base);
         if ((slot->kind & CFI_UNZEROED) == 0) {
-            memset(result, 0, slot->result_size); /* an earlier task may have left something */
+            cfi_clear(result, slot->result_size); /* an earlier task may have left something */
         }
     }
     return run(arg, result, ctx);

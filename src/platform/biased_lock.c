@@ -1,10 +1,13 @@
 #include "platform/biased_lock.h"
 
-#include "platform/futex.h"
+#include "platform/spin.h"
+
+#include <time.h>
 
 enum {
     NEEDED_FIRST = 64,
-    NEEDED_MOST = 1 << 20
+    NEEDED_MOST = 1 << 20,
+    LOOKS = 100
 };
 
 _Thread_local uint64_t cfi_thread_number;
@@ -27,11 +30,17 @@ void cfi_biased_lock_destroy(cfi_biased_lock *lock) {
 }
 
 /* Under the mutex. Afterwards the owner, which may be this very thread, is nobody and outside. */
-static void end_ownership(cfi_biased_lock *lock) {
+static void end_ownership(cfi_biased_lock *lock, uint64_t place) {
+    static const struct timespec nap = {.tv_nsec = 20000};
+    _Atomic uint32_t *inside = &lock->inside[place];
     cfi_store_relaxed(&lock->owner, 0);
     cfi_barrier_heavy(false); /* owner is written before inside is read */
-    while (cfi_load_acquire(&lock->inside) != 0) {
-        cfi_futex_wait(&lock->inside, 1, -1, false);
+    for (unsigned looks = 0; cfi_load_acquire(inside) != 0; looks++) {
+        if (looks < LOOKS) {
+            cfi_spin_pause();
+        } else {
+            nanosleep(&nap, NULL);
+        }
     }
     lock->needed = lock->needed < NEEDED_MOST ? lock->needed * 2 : NEEDED_MOST;
     lock->streak = 0;
@@ -40,21 +49,32 @@ static void end_ownership(cfi_biased_lock *lock) {
 void cfi_biased_lock_take_mutex(cfi_biased_lock *lock) {
     number_thread();
     cfi_lock_take(&lock->mutex);
-    if (cfi_load_relaxed(&lock->owner) != 0) {
-        end_ownership(lock);
+    uint64_t owner = cfi_load_relaxed(&lock->owner);
+    if (owner != 0) {
+        end_ownership(lock, owner % CFI_OWNERS);
     }
     lock->by_owner = false;
     lock->streak = lock->last == cfi_thread_number ? lock->streak + 1 : 0;
     lock->last = cfi_thread_number;
 }
 
-void cfi_biased_lock_give_mutex(cfi_biased_lock *lock) {
-    if (lock->streak >= lock->needed) {
-        cfi_store_release(&lock->owner, cfi_thread_number);
+/* The holder becomes the owner, if it has a place or gets one. */
+static void begin_ownership(cfi_biased_lock *lock) {
+    for (unsigned place = 0; place < CFI_OWNERS; place++) {
+        if (lock->owners[place] == 0) {
+            lock->owners[place] = cfi_thread_number;
+        }
+        if (lock->owners[place] == cfi_thread_number) {
+            cfi_store_release(&lock->owner, cfi_thread_number * CFI_OWNERS + place);
+            return;
+        }
     }
-    cfi_lock_give(&lock->mutex);
+    lock->streak = 0;
 }
 
-void cfi_biased_lock_wake(cfi_biased_lock *lock) {
-    cfi_futex_wake_all(&lock->inside, false);
+void cfi_biased_lock_give_mutex(cfi_biased_lock *lock) {
+    if (lock->streak >= lock->needed) {
+        begin_ownership(lock);
+    }
+    cfi_lock_give(&lock->mutex);
 }

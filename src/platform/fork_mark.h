@@ -4,13 +4,22 @@
 #ifndef PLATFORM_FORK_MARK_H
 #define PLATFORM_FORK_MARK_H
 
+#include "platform/atomic.h"
+
 #include <stdbool.h>
 #include <stdint.h>
+
+typedef _Atomic uint64_t cfi_mark_word;
+
+extern _Atomic(cfi_mark_word *) cfi_mark_page; /* mapped once, kept for the life of the process */
 
 /* The mark of this process, never 0 but where the system refuses the page (0 is then valid nowhere
  * and the caller fails). A forked child gets another one. */
 uint64_t cfi_fork_mark(void);
 
-bool cfi_fork_mark_is_ours(uint64_t mark);
+/* Whoever has a mark has mapped the page. */
+static inline bool cfi_fork_mark_is_ours(uint64_t mark) {
+    return cfi_load_relaxed(cfi_load_relaxed(&cfi_mark_page)) == mark;
+}
 
 #endif

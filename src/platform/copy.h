@@ -1,0 +1,30 @@
+/* Copying what is mostly a few words: a call of memcpy costs more than that. */
+#ifndef PLATFORM_COPY_H
+#define PLATFORM_COPY_H
+
+#include <stddef.h>
+#include <string.h>
+
+static inline void cfi_copy(void *to, const void *from, size_t size) {
+    switch (size) {
+    case 8:
+        memcpy(to, from, 8);
+        break;
+    case 16:
+        memcpy(to, from, 16);
+        break;
+    default:
+        memcpy(to, from, size);
+        break;
+    }
+}
+
+static inline void cfi_clear(void *at, size_t size) {
+    if (size == 8) {
+        memset(at, 0, 8);
+    } else {
+        memset(at, 0, size);
+    }
+}
+
+#endif
