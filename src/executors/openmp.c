@@ -230,6 +230,7 @@ cf_status cf_openmp_create(const cf_pool_options *options, cf_executor **executo
     }
     openmp_team *self = (openmp_team *)*executor;
     self->base.max_workers = least(self->base.max_workers, (unsigned)omp_get_thread_limit());
+    self->base.life.workers = self->base.max_workers;
     self->gates = calloc(self->base.max_workers, sizeof *self->gates);
     if (self->gates == NULL) {
         openmp_free(*executor);
