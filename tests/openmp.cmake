@@ -1,5 +1,5 @@
 # What needs OpenMP: the executor's own tests, and regions inside the tasks of others.
-if(NOT TARGET cfutures::openmp)
+if(NOT with_openmp)
   return()
 endif()
 find_package(OpenMP REQUIRED QUIET COMPONENTS C)
