@@ -202,6 +202,35 @@ Test(team, a_region_inside_a_task_has_one_thread) {
     cf_executor_destroy(ex);
 }
 
+static int child_of_a_member(void *context) {
+    (void)context;
+    HOST_CHECK(region(3) == 1); /* still inside the team's, as far as OpenMP knows */
+    cf_executor *ex = NULL;
+    HOST_CHECK(cf_openmp_create(&(cf_pool_options){.max_workers = 2}, &ex) == CF_OK);
+    HOST_CHECK(works(ex));
+    cf_executor_destroy(ex);
+    return 0;
+}
+
+static int run_fork(const void *arg, void *result, cf_task_context *ctx) {
+    (void)arg;
+    (void)result;
+    (void)ctx;
+    return host_run(child_of_a_member, NULL) == 0 ? 0 : ECHILD;
+}
+
+Test(team, a_task_may_fork) {
+    static const cf_task fork_task = {.run = run_fork};
+    cf_executor *ex = create(3);
+    cr_assert(works(ex));
+    for (int i = 0; i < 5; i++) {
+        cf_future *f = submit(ex, &fork_task, NULL);
+        EXPECT(CF_OK, cf_future_result(f, LONG_WAIT, NULL));
+        cf_future_release(f);
+    }
+    cf_executor_destroy(ex);
+}
+
 /* A pool of processes made after it, with regions in its tasks. */
 Test(team, does_not_spoil_a_later_process_pool) {
     cf_executor *ex = create(2), *processes = NULL;
