@@ -4,6 +4,7 @@
 #include "cfutures/completion.h"
 #include "cfutures/deadline.h"
 #include "cfutures/nested.h"
+#include "cfutures/share.h"
 #include "cfutures/times.h"
 #include "cfutures/watch.h"
 
@@ -29,13 +30,6 @@ static cf_status check_options(const cf_pool_options *options, const cfi_executo
     return options->max_workers <= most && limit_suffices ? CF_OK : CF_EINVAL;
 }
 
-static unsigned choose_workers(const cf_pool_options *options, const cfi_executor_ops *ops) {
-    if (ops->start_worker == NULL) {
-        return 1;
-    }
-    return options->max_workers > 0 ? options->max_workers : cf_cpu_count(NULL);
-}
-
 static cfi_worker_life life_of(const cf_pool_options *options) {
     cfi_worker_life life = {
         .initializer = options->initializer,
@@ -48,6 +42,20 @@ static cfi_worker_life life_of(const cf_pool_options *options) {
     return life;
 }
 
+/* How many workers, and what they share. */
+static void choose_workers(cf_executor *executor, const cf_pool_options *options) {
+    cfi_worker_life *life = &executor->life;
+    bool alone = executor->ops->start_worker == NULL;
+    life->set_openmp_threads = alone ? NULL : cfi_openmp_find_set_threads();
+    bool counts = !alone && (options->max_workers == 0 || life->set_openmp_threads != NULL);
+    if (counts || cfi_worker_innermost() != NULL) {
+        life->processors = cfi_share_of_caller();
+    }
+    unsigned wanted = options->max_workers > 0 ? options->max_workers : life->processors;
+    life->workers = alone ? 1 : wanted;
+    executor->max_workers = life->workers;
+}
+
 static bool commit_fixed(cf_executor *executor) {
     size_t records_end = CFI_RECORDS_AT + executor->max_workers * sizeof(cfi_record);
     return cfi_arena_commit_fixed(&executor->arena, CFI_CONTROL_AT, records_end) &&
@@ -58,10 +66,10 @@ static bool commit_fixed(cf_executor *executor) {
 static cf_status set_up(cf_executor *executor, const cf_pool_options *options, bool shared) {
     cfi_barrier_register();
     executor->fork_mark = cfi_fork_mark();
-    executor->max_workers = choose_workers(options, executor->ops);
     executor->max_pending = executor->ops->start_worker != NULL ? options->max_pending : 0;
     executor->refuse_when_full = options->refuse_when_full;
     executor->life = life_of(options);
+    choose_workers(executor, options);
     cfi_bell *bell = cfi_bell_of_process();
     size_t limit = options->arena_limit > 0 ? options->arena_limit : ARENA_LIMIT_DEFAULT;
     if (executor->fork_mark == 0 || bell == NULL || !cfi_nested_prepare_for_fork() ||

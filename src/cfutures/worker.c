@@ -2,6 +2,7 @@
 
 #include "cfutures/completion.h"
 #include "cfutures/deadline.h"
+#include "cfutures/share.h"
 #include "cfutures/times.h"
 
 #include "platform/copy.h"
@@ -216,6 +217,7 @@ cfi_worker_end cfi_worker_run(cfi_queue *queue, unsigned number, const cfi_worke
     cfi_worker_scope scope;
     cfi_worker_end end = CFI_WORKER_UNFIT;
     cfi_worker_enter(&scope, &worker);
+    cfi_share_tell_openmp(life);
     if (cfi_worker_begin(&worker)) {
         cfi_store_relaxed(&queue->records[number].awake_since_ns, cfi_now_ns());
         end = work(&worker);

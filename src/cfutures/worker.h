@@ -7,6 +7,8 @@
 
 #include "cfutures/queue.h"
 
+#include "platform/openmp_runtime.h"
+
 /* A worker's life as the pool's options want it: with an initializer at its start, a finalizer at
  * its end, and no more than so many tasks between. Never changes after the executor was created, so
  * a forked worker's copy is as good. */
@@ -16,6 +18,9 @@ typedef struct cfi_worker_life {
     void *context;
     unsigned max_tasks;
     char name[16];
+    unsigned processors;                        /* for all workers, 0 = to be asked; */
+    unsigned workers;                           /* so many share them: share.h */
+    cfi_openmp_set_threads *set_openmp_threads; /* NULL: not to be told */
 } cfi_worker_life;
 
 typedef struct cfi_worker_hooks {

@@ -1,4 +1,5 @@
-# What `cmake --install` gives: the library with its header, find_package(cfutures) and pkg-config.
+# What `cmake --install` gives: the libraries with their headers, find_package(cfutures [COMPONENTS
+# openmp]) and pkg-config.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS cfutures EXPORT cfutures)
@@ -20,8 +21,23 @@ install(FILES "${PROJECT_BINARY_DIR}/cfutures-config.cmake"
               "${PROJECT_BINARY_DIR}/cfutures-config-version.cmake"
         DESTINATION "${cfutures_package_dir}")
 
-# The .pc file finds its own place, so a tree that was installed with --prefix or moved still works.
+# The .pc files find their own place, so a tree that was installed with --prefix or moved still works.
 file(RELATIVE_PATH cfutures_prefix_from_pc "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
-configure_file("${CMAKE_CURRENT_LIST_DIR}/cfutures.pc.in" "${PROJECT_BINARY_DIR}/cfutures.pc"
-               @ONLY)
-install(FILES "${PROJECT_BINARY_DIR}/cfutures.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+function(install_pc name)
+  configure_file("${CMAKE_CURRENT_FUNCTION_LIST_DIR}/${name}.pc.in"
+                 "${PROJECT_BINARY_DIR}/${name}.pc" @ONLY)
+  install(FILES "${PROJECT_BINARY_DIR}/${name}.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+endfunction()
+install_pc(cfutures)
+
+# A component: who does not ask for it needs no OpenMP.
+if(TARGET cfutures_openmp)
+  install(TARGETS cfutures_openmp EXPORT cfutures-openmp)
+  install(FILES "${CMAKE_CURRENT_SOURCE_DIR}/include/cfutures_openmp.h" TYPE INCLUDE)
+  install(
+    EXPORT cfutures-openmp
+    NAMESPACE cfutures::
+    FILE cfutures-openmp-targets.cmake
+    DESTINATION "${cfutures_package_dir}")
+  install_pc(cfutures_openmp)
+endif()

@@ -2,12 +2,10 @@
  *
  *      submit ──▶ slots ──▶ worker 0..n-1 (cfi_worker_run) ──▶ the same slots ──▶ result
  *
- * Everything is in the core: this file makes the threads and joins them. A worker that has run as
- * many tasks as it may begins a new life on the same thread. */
-#include "cfutures/executor.h"
+ * Everything is in the core and in thread_worker.c: this file makes the threads and joins them. */
+#include "executors/thread_worker.h"
 
 #include "platform/thread.h"
-#include "platform/thread_id.h"
 
 #include <stdlib.h>
 
@@ -22,27 +20,9 @@ typedef struct thread_pool {
     thread_worker *workers; /* max_workers of them; started under the executor's lock */
 } thread_pool;
 
-static void leave_slot(cfi_slot *slot) {
-    cfi_sub_relaxed(&cfi_executor_of(slot)->occupied, 1);
-    cfi_slot_vacate(slot);
-}
-
-static const cfi_worker_hooks hooks = {.overrun = leave_slot};
-
 static void *worker_main(void *context) {
-    thread_worker *worker = context;
-    cf_executor *executor = &worker->pool->base;
-    cfi_record *record = &executor->queue.records[worker->number];
-    cfi_worker_end end;
-    cfi_thread_name_worker(executor->life.name, worker->number);
-    cfi_store_relaxed(&record->id, cfi_thread_id());
-    while ((end = cfi_worker_run(&executor->queue, worker->number, &executor->life, &hooks)) ==
-           CFI_WORKER_RETIRED) {
-        cfi_bump_owned(&record->retired, 1);
-    }
-    if (end == CFI_WORKER_UNFIT) {
-        cfi_executor_unfit(executor, worker->number, 0);
-    }
+    const thread_worker *worker = context;
+    cfi_thread_worker_run(&worker->pool->base, worker->number);
     return NULL;
 }
 

@@ -39,6 +39,14 @@
  *              CF_EFORKED, or does nothing where it returns no status; the parent is unharmed. A
  *              process pool's tasks run in such a child: there they can make executors of their
  *              own.
+ *   Nested     A worker has a share of the processors to itself: those that its executor's creator
+ *              had (cf_cpu_count; inside a task, the share of the worker that runs it) divided by
+ *              max_workers, at least 1. Executors made inside a task have so many workers, if
+ *              they are not told how many. So by default no level of executors within executors has
+ *              more workers than there are processors, or than the first level has. OpenMP regions
+ *              inside tasks of a pool get so many threads, the worker's own among them, if an OpenMP
+ *              runtime was in the program when the pool was made and OMP_NUM_THREADS is not set. What
+ *              is given as a number (max_workers, OMP_NUM_THREADS, num_threads) is obeyed.
  *
  * What each executor can do
  *
@@ -51,6 +59,8 @@
  *   own executor
  *   terminate_workers     asks the task      asks the tasks         SIGTERM
  *   kill_workers          CF_EUNSUPPORTED    CF_EUNSUPPORTED        SIGKILL
+ *
+ * A team of OpenMP's threads (cfutures_openmp.h, a library of its own) can do what a thread_pool can.
  */
 #ifndef CFUTURES_H
 #define CFUTURES_H
@@ -160,8 +170,10 @@ typedef int cf_initializer_fn(void *context, unsigned worker, void **local);
 typedef void cf_finalizer_fn(void *context, unsigned worker, void *local);
 
 typedef struct cf_pool_options {
-    unsigned max_workers; /* 0 = cf_cpu_count(NULL); at most CF_WORKERS_MAX; serial: 0 or 1 */
-    bool record_times;    /* keep each task's times for cf_future_info (about 0.1 us a task) */
+    /* 0 = cf_cpu_count(NULL), inside a task its worker's share (see Nested, at the top); at most
+     * CF_WORKERS_MAX; serial: 0 or 1 */
+    unsigned max_workers;
+    bool record_times; /* keep each task's times for cf_future_info (about 0.1 us a task) */
 
     /* Bytes for tasks, arguments and results together, at least 1 MiB (less is CF_EINVAL) and at
      * most 256 GiB; more than fits is CF_ENOMEM from submit. 0 = 64 GiB: addresses, of which memory
@@ -349,7 +361,7 @@ cf_status cf_executor_stats(cf_executor *executor, cf_stats *stats);
 /* worker: 0 to stats.workers - 1; else CF_EINVAL */
 cf_status cf_executor_worker_stats(cf_executor *executor, unsigned worker, cf_worker_stats *stats);
 
-/* "serial", "thread_pool", "process_pool" */
+/* "serial", "thread_pool", "process_pool", "openmp" */
 const char *cf_executor_kind(const cf_executor *executor);
 unsigned cf_executor_max_workers(const cf_executor *executor);
 

@@ -8,6 +8,10 @@
 #include "programs/number_reader.h"
 #include "programs/output.h"
 
+#ifdef PRIMEPOOL_HAVE_OPENMP
+#include <cfutures_openmp.h>
+#endif
+
 #include <errno.h>
 #include <error.h>
 #include <inttypes.h>
@@ -19,6 +23,14 @@
 #define MAX_DIGITS_MOST    1000000
 #define STRING(value)      STRING_OF(value)
 #define STRING_OF(value)   #value
+
+#ifdef PRIMEPOOL_HAVE_OPENMP
+#define OPENMP_CHOICE "openmp|"
+#define OPENMP_NAME   ", openmp"
+#else
+#define OPENMP_CHOICE ""
+#define OPENMP_NAME   ""
+#endif
 
 enum { /* options without a short form */
     KEY_ONLY = 256,
@@ -32,7 +44,7 @@ static const struct argp_option OPTIONS[] = {
     {.name = "workers", .key = 'w', .arg = "N", .doc = "How many (the CPUs that may be used)"},
     {.name = "executor",
      .key = 'e',
-     .arg = "threads|processes|serial",
+     .arg = "threads|processes|" OPENMP_CHOICE "serial",
      .doc = "What the workers are (threads)"},
     {.name = "file",
      .key = 'f',
@@ -88,6 +100,9 @@ static const char DOC[] =
 static const primecheck_executor EXECUTORS[] = {
     {"threads", cf_thread_pool_create},
     {"processes", cf_process_pool_create},
+#ifdef PRIMEPOOL_HAVE_OPENMP
+    {"openmp", cf_openmp_create},
+#endif
     {"serial", cf_serial_create},
 };
 #define EXECUTORS_COUNT (sizeof EXECUTORS / sizeof EXECUTORS[0])
@@ -101,7 +116,8 @@ static const primecheck_executor *parse_executor(struct argp_state *state, const
     }
     if (i == EXECUTORS_COUNT) {
         argp_error(state,
-                   "--executor: '%s' is not in this build, only threads, processes and serial",
+                   "--executor: '%s' is not in this build, only threads, processes" OPENMP_NAME
+                   " and serial",
                    text);
     }
     return &EXECUTORS[i];

@@ -122,6 +122,9 @@ POOLS = [
     Program("thread_pool", THREADS, "thread_pool", "map", True, False),
     Program("proc_pool", PROCESSES, "process_pool", "map", True, False),
 ]
+HAS_OPENMP = os.path.exists(os.path.join(BIN, "openmp_pool"))  # else the build lacks it
+if HAS_OPENMP:
+    POOLS.append(Program("openmp_pool", ("OpenMP thread", "OpenMP threads"), "openmp", "map", True, False))
 PROGRAMS = [SEQUENTIAL, *POOLS]
 PROC_POOL = POOLS[3]
 

@@ -16,11 +16,12 @@ import threading
 import time
 from typing import NamedTuple
 
-from harness import BIN, DEADLINE, SLOW, CliTest, Running, is_prime, marked, read_proc, state, wait_for
+from harness import BIN, DEADLINE, HAS_OPENMP, SLOW, CliTest, Running, is_prime, marked, read_proc, state, wait_for
 
 sys.set_int_max_str_digits(0)
 
-EXECUTORS = ("threads", "processes", "serial")
+POOLS = ("threads", "processes", *(["openmp"] if HAS_OPENMP else []))
+EXECUTORS = (*POOLS, "serial")
 BLANKS = " \t\n\v\f\r"
 MAX_DIGITS = 10000  # unless --max-digits says otherwise
 

@@ -6,8 +6,8 @@ import re
 import subprocess
 import unittest
 
-from harness import KERNELS, Running, is_prime, machine_has_kernel, parse_json_lines, seeded_random
-from primecheck import (COMPOSITES_BIG, EXECUTORS, PRIMES_BIG, PrimecheckTest, bad_tokens, check, expected_lines,
+from harness import HAS_OPENMP, KERNELS, Running, is_prime, machine_has_kernel, parse_json_lines, seeded_random
+from primecheck import (COMPOSITES_BIG, EXECUTORS, POOLS, PRIMES_BIG, PrimecheckTest, bad_tokens, check, expected_lines,
                         joined,
                         mixed_input, value, verdict)
 
@@ -272,7 +272,7 @@ class Shown(PrimecheckTest):
         self.check_answers(check("-oinput", data=self.data), self.data)
 
     def test_stats(self):
-        for executor, workers in (("threads", 2), ("processes", 3), ("serial", 1)):
+        for executor, workers in (*zip(POOLS, (2, 3, 2)), ("serial", 1)):
             with self.subTest(executor=executor):
                 result = check("-S", "-e", executor, f"-w{workers}", "7", "8")
                 lines = result.lines()
@@ -372,9 +372,10 @@ BAD_COUNTS = ("0", "-1", "x", "", "1.5", " 1", "+1", "0x1", "9999999999999999999
 USAGE = [
     *[([f"{option}={text}"], option) for option in ("--workers", "--block", "--max-digits") for text in BAD_COUNTS],
     (["-w0"], "workers"), (["-w", "1025"], "workers"), (["-eserial", "-w2"], "workers"),
-    *[([f"--executor={text}"], rf"executor.*'{text}'") for text in ("", "x", "thread", "openmp", "mpi", "Threads",
-                                                                    "serial ")],
-    (["-e", "x"], "executor.*threads.*processes.*serial"),
+    *[([f"--executor={text}"], rf"executor.*'{text}'")
+      for text in ("", "x", "thread", "OpenMP", "mpi", "Threads", "serial ")],
+    (["-e", "x"], f"executor.*'x' is not in this build, only {', '.join(POOLS)} and serial$"),
+    *([] if HAS_OPENMP else [(["-e", "openmp"], "executor.*'openmp' is not in this build")]),
     *[([f"--order={text}"], rf"order.*'{text}'") for text in ("", "map", "in", "Input")], (["-ox"],
                                                                                 "order.*input.*completed"),
     *[([f"--only={text}"], rf"only.*'{text}'") for text in ("", "prime", "all", "Primes", "primes,composites")],

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 from harness import KERNELS, machine_has_kernel, marked, read_proc, scaled, seeded_random, wait_for
-from primecheck import (BLANKS, EXECUTORS, MAX_DIGITS, SANITIZED, Interactive, PrimecheckTest, check,
+from primecheck import (BLANKS, EXECUTORS, MAX_DIGITS, POOLS, SANITIZED, Interactive, PrimecheckTest, check,
                         mixed_input)
 
 BLOCKS = ([], ["--block=1"], ["--block=7"], ["--block=64"], ["--block=4096"])
@@ -144,7 +144,7 @@ class Everybody(PrimecheckTest):
     def test_all_agree_with_the_model(self):
         data = mixed_input(seeded_random(), 1500)
         kernels = [kernel for kernel in KERNELS if machine_has_kernel(kernel)]
-        pools = [(executor, workers) for executor in ("threads", "processes")
+        pools = [(executor, workers) for executor in POOLS
                  for workers in (1, 2, 5)] + [("serial", 1)]
         runs = list(itertools.product(pools, BLOCKS, (False, True), kernels))
         chosen = runs if scaled(1) > 1 else [run for i,

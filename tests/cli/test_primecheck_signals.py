@@ -16,7 +16,7 @@ import unittest
 
 from harness import (Running, children, is_prime, kill, parse_json_lines, read_proc, scaled, seeded_random, signal_mask,
                      state, wait_for)
-from primecheck import (EXECUTORS, KILLED, SLOW_NUMBER, Interactive, PrimecheckTest, check, mixed_input)
+from primecheck import (EXECUTORS, KILLED, POOLS, SLOW_NUMBER, Interactive, PrimecheckTest, check, mixed_input)
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ENDS_WITHIN = 10.0
@@ -51,7 +51,7 @@ class Signals(PrimecheckTest):
                     self.check_ended(running, number, "7 prime\n8 composite\n")
 
     def test_while_a_slow_number_is_tested(self):
-        for executor, number in itertools.product(("threads", "processes"), ENDING):
+        for executor, number in itertools.product(POOLS, ENDING):
             with self.subTest(executor=executor, signal=number.name):
                 with Interactive("-e", executor, "-w2", "-mtrial") as running:
                     running.send(f"7\n{SLOW_NUMBER}\n{SLOW_NUMBER}\n")
@@ -61,13 +61,13 @@ class Signals(PrimecheckTest):
 
     def test_what_the_order_still_hides_is_printed(self):
         """All is done but for the first number, whose line would come first."""
-        for executor in ("threads", "processes"):
+        for executor in POOLS:
             with self.subTest(executor=executor), Interactive("-e", executor, "-w2", "-mtrial") as running:
                 running.send(f"{SLOW_NUMBER}\n7\n8\n")
-                if executor == "threads":
-                    running.only_busy_thread()
-                else:
+                if executor == "processes":
                     running.only_busy_process()
+                else:
+                    running.only_busy_thread()
                 running.signal(signal.SIGINT)
                 self.check_ended(running, signal.SIGINT, "7 prime\n8 composite\n")
 

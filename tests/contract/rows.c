@@ -3,6 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef PRIMEPOOL_HAVE_OPENMP
+#include <cfutures_openmp.h>
+#endif
+
 /* To test another executor, add a row: CMake makes a ctest test of each .name. */
 static const executor_row rows[] = {
     {
@@ -24,6 +28,15 @@ static const executor_row rows[] = {
         .cancels_pending = true,
         .survives_worker_death = true,
     },
+#ifdef PRIMEPOOL_HAVE_OPENMP
+    {
+        .name = "openmp",
+        .create = cf_openmp_create,
+        .runs_beside_caller = true,
+        .cancels_pending = true,
+        .shares_memory = true,
+    },
+#endif
 };
 
 const executor_row *row(void) {

@@ -1,5 +1,8 @@
-/* The public header alone, in each language that it promises to work in: this file is compiled as
+/* The public headers alone, in each language that they promise to work in: this file is compiled as
  * C11, as C17 and as C++17, and run. */
+#ifdef PRIMEPOOL_HAVE_OPENMP
+#include <cfutures_openmp.h>
+#endif
 #include <cfutures.h>
 
 #include <stdio.h>
@@ -10,13 +13,13 @@ static int run_half(const void *arg, void *result, cf_task_context *ctx) {
     return 0;
 }
 
-int main(void) {
+static int use(cf_status (*create)(const cf_pool_options *, cf_executor **)) {
     const int arg = 42;
     int result = 0;
     cf_task half_task = {"half", run_half, sizeof arg, sizeof result, "int", false};
     cf_executor *executor = NULL;
     cf_future *future = NULL;
-    cf_status status = cf_serial_create(NULL, &executor);
+    cf_status status = create(NULL, &executor);
     if (status == CF_OK) {
         status = cf_executor_submit(executor, &half_task, &arg, &future);
     }
@@ -27,4 +30,12 @@ int main(void) {
     cf_executor_destroy(executor);
     printf("%s: %d\n", cf_status_name(status), result);
     return status == CF_OK && result == 21 ? 0 : 1;
+}
+
+int main(void) {
+    int faults = use(cf_serial_create);
+#ifdef PRIMEPOOL_HAVE_OPENMP
+    faults += use(cf_openmp_create);
+#endif
+    return faults;
 }

@@ -10,7 +10,7 @@ cmake_minimum_required(VERSION 3.25)
 
 #        folder    | folders of src              | public | system
 set(rules
-  "include   |                            | no     | c "
+  "include   |                            | yes    | c "
   "platform  | platform                   | yes    | os"
   "cfutures  | cfutures platform          | yes    | c "
   "executors | executors cfutures platform| yes    | os"

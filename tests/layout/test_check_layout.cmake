@@ -13,6 +13,7 @@ function(make_tree)
     file(WRITE "${tree}/${name}" "\n")
   endforeach()
   file(WRITE "${tree}/src/include/cfutures.h" "#include <stdint.h>\n")
+  file(WRITE "${tree}/src/include/cfutures_other.h" "#include <cfutures.h>\n")
   file(WRITE "${tree}/src/platform/clock.c" "#include <sys/mman.h>\n#include <unistd.h>\n")
   file(WRITE "${tree}/src/cfutures/queue.c"
        "#include \"cfutures/queue.h\"\n#include \"platform/futex.h\"\n"

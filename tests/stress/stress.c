@@ -4,6 +4,10 @@
  * CF_TEST_SEED repeats a run's random choices, CF_TEST_MULT makes it longer. */
 #include "../support.h"
 
+#ifdef PRIMEPOOL_HAVE_OPENMP
+#include <cfutures_openmp.h>
+#endif
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -27,6 +31,9 @@ static const kind kinds[] = {
     {"process_pool", cf_process_pool_create, 3, true}, /* first: before there are threads */
     {"serial", cf_serial_create, 1, false},
     {"thread_pool", cf_thread_pool_create, 4, false},
+#ifdef PRIMEPOOL_HAVE_OPENMP
+    {"openmp", cf_openmp_create, 4, false},
+#endif
 };
 
 static _Atomic unsigned faults;

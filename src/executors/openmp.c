@@ -1,0 +1,241 @@
+/* Workers are the members of one OpenMP team.
+ *
+ *      submit ──▶ slots ──▶ member 0..n-1 (cfi_worker_run) ──▶ the same slots ──▶ result
+ *
+ *      start_worker(0)   host thread ── region begins ─┬─ member 0, the host itself ─┬─ region ends
+ *      start_worker(i)        opens member i's gate ──▶├─ member i ──────────────────┤
+ *      nobody, until the executor stops:               └─ member n-1, at its gate ───┘
+ *
+ * The region is open from the first submit until the executor stops, on a thread of our own:
+ * libgomp keeps a team for each thread that begins regions, so this one never mixes with those of
+ * the caller's threads. Its members share out whatever the queue holds, maps and streams too; there
+ * is no second way by which OpenMP would hand out work.
+ *
+ * OpenMP starts all members at once, the core counts workers one by one and reads the records of
+ * those that it has started alone. So a member waits at its gate until its worker is started.
+ *
+ * Who calls what. start_worker runs under the executor's lock. The first call starts the host and
+ * sleeps until the region has begun and says how many members it has: for more than those
+ * start_worker is CF_EAGAIN, and the others do the work. Member 0 works last of all for the gates:
+ * when its own work is over no worker is started any more (the executor refuses since before), so
+ * it lets those go that still stand there. join waits for the host, and the host for its members at
+ * the region's end. */
+#define _GNU_SOURCE
+#include <cfutures_openmp.h>
+
+#include "executors/thread_worker.h"
+
+#include "platform/clock.h"
+#include "platform/futex.h"
+#include "platform/thread.h"
+#include "platform/thread_id.h"
+
+#include <omp.h>
+#include <sched.h>
+#include <stdlib.h>
+
+typedef struct openmp_team {
+    cf_executor base;
+    pthread_t host;
+    _Atomic uint32_t members; /* futex; 0 = not yet known, then as many as libgomp has given */
+    _Atomic uint32_t *gates;  /* futexes, max_workers of them */
+} openmp_team;
+
+/* ---- gates ------------------------------------------------------------------------------------ */
+
+enum {
+    CLOSED,
+    OPEN,
+    OVER /* there will be nothing to do behind it */
+};
+
+static void set_gate(_Atomic uint32_t *gate, uint32_t state) {
+    cfi_store_release(gate, state);
+    cfi_futex_wake_all(gate, false);
+}
+
+static bool pass(_Atomic uint32_t *gate) {
+    while (cfi_load_acquire(gate) == CLOSED) {
+        cfi_futex_wait(gate, CLOSED, -1, false);
+    }
+    return cfi_load_relaxed(gate) == OPEN;
+}
+
+/* ---- how many threads the system has ---------------------------------------------------------- */
+
+/* A thread that stays until its gate is opened. */
+typedef struct guest {
+    pthread_t thread;
+    _Atomic int64_t id;
+    _Atomic uint32_t *gate;
+} guest;
+
+static void *stay(void *context) {
+    guest *self = context;
+    cfi_store_relaxed(&self->id, cfi_thread_id());
+    pass(self->gate);
+    return NULL;
+}
+
+/* Until the kernel does not count it any more, which is later than pthread_join returns. */
+static void see_off(const guest *left) {
+    enum {
+        LONG_ENOUGH_NS = 100000000 /* its number has been given to another by then */
+    };
+    const int64_t until_ns = cfi_now_ns() + LONG_ENOUGH_NS;
+    pthread_join(left->thread, NULL);
+    while (syscall(SYS_tgkill, getpid(), cfi_load_relaxed(&left->id), 0) == 0 &&
+           cfi_now_ns() < until_ns) {
+        sched_yield();
+    }
+}
+
+/* libgomp ends the program when it is refused a thread. So that many are made and ended before: it
+ * is asked for no more than there were, the calling one among them. */
+static unsigned threads_to_be_had(unsigned wanted) {
+    guest *guests = calloc(wanted, sizeof *guests);
+    _Atomic uint32_t gate = CLOSED;
+    unsigned count = 0;
+    while (guests != NULL && count + 1 < wanted) {
+        guests[count].gate = &gate;
+        if (!cfi_thread_start(&guests[count].thread, stay, &guests[count])) {
+            break;
+        }
+        count++;
+    }
+    set_gate(&gate, OPEN);
+    for (unsigned i = 0; i < count; i++) {
+        see_off(&guests[i]);
+    }
+    free(guests);
+    return count + 1;
+}
+
+/* ---- the team --------------------------------------------------------------------------------- */
+
+/* Those that were never started. */
+static void let_go(openmp_team *self, unsigned members) {
+    for (unsigned i = 0; i < members; i++) {
+        if (cfi_load_relaxed(&self->gates[i]) == CLOSED) {
+            set_gate(&self->gates[i], OVER);
+        }
+    }
+}
+
+static void be_member(openmp_team *self) {
+    const unsigned number = (unsigned)omp_get_thread_num();
+    const unsigned members = (unsigned)omp_get_num_threads();
+    if (number == 0) {
+        cfi_store_release(&self->members, members);
+        cfi_futex_wake_all(&self->members, false);
+    }
+    if (pass(&self->gates[number])) {
+        cfi_thread_worker_run(&self->base, number);
+    }
+    if (number == 0) {
+        let_go(self, members);
+    }
+}
+
+static void *host_main(void *context) {
+    openmp_team *self = context;
+    const unsigned threads = threads_to_be_had(self->base.max_workers);
+    omp_set_dynamic(0); /* of this thread's regions alone */
+#pragma omp parallel num_threads(threads) default(none) shared(self)
+    be_member(self);
+    return NULL;
+}
+
+/* Under the lock. False: the system refuses a thread. */
+static bool start_team(openmp_team *self) {
+    if (!cfi_thread_start(&self->host, host_main, self)) {
+        return false;
+    }
+    while (cfi_load_acquire(&self->members) == 0) {
+        cfi_futex_wait(&self->members, 0, -1, false);
+    }
+    return true;
+}
+
+/* ---- the executor ----------------------------------------------------------------------------- */
+
+static cf_status openmp_start_worker(cf_executor *executor, unsigned number) {
+    openmp_team *self = (openmp_team *)executor;
+    if (number == 0 && !start_team(self)) {
+        return CF_EAGAIN;
+    }
+    if (number >= cfi_load_relaxed(&self->members)) {
+        return CF_EAGAIN;
+    }
+    set_gate(&self->gates[number], OPEN);
+    return CF_OK;
+}
+
+static void openmp_join(cf_executor *executor) {
+    if (cfi_load_relaxed(&executor->started) > 0) { /* no more after stop */
+        pthread_join(((openmp_team *)executor)->host, NULL);
+    }
+}
+
+static void openmp_free(cf_executor *executor) {
+    free(((openmp_team *)executor)->gates);
+    cfi_executor_free(executor);
+}
+
+static const cfi_executor_ops openmp_ops = {
+    .kind = "openmp",
+    .start_worker = openmp_start_worker,
+    .join = openmp_join,
+    .free = openmp_free,
+};
+
+/* ---- creation --------------------------------------------------------------------------------- */
+
+static unsigned least(unsigned a, unsigned b) {
+    return b != 0 && b < a ? b : a;
+}
+
+/* Where OpenMP binds threads to places it has bound the program's first thread to the first of them:
+ * what that may use says nothing of the others. 0: they are not bound. */
+static unsigned processors_in_places(void) {
+    unsigned count = 0;
+    for (int place = 0; place < omp_get_num_places(); place++) {
+        count += (unsigned)omp_get_place_num_procs(place);
+    }
+    return least(count, (unsigned)omp_get_num_procs()); /* places may overlap */
+}
+
+/* 0: as for every executor. */
+static unsigned default_workers(void) {
+    cf_cpu_explanation limits;
+    unsigned count = cfi_worker_innermost() == NULL ? processors_in_places() : 0;
+    if (count > 0) {
+        cf_cpu_count(&limits);
+        count = least(least(least(count, limits.cpuset), limits.quota), CF_WORKERS_MAX);
+    }
+    return count;
+}
+
+static const cf_pool_options no_options;
+
+cf_status cf_openmp_create(const cf_pool_options *options, cf_executor **executor) {
+    cf_pool_options chosen = options != NULL ? *options : no_options;
+    if (chosen.max_workers == 0) {
+        chosen.max_workers = default_workers();
+    }
+    cf_status status =
+        cfi_executor_create(sizeof(openmp_team), &openmp_ops, &chosen, false, executor);
+    if (status != CF_OK) {
+        return status;
+    }
+    openmp_team *self = (openmp_team *)*executor;
+    self->base.max_workers = least(self->base.max_workers, (unsigned)omp_get_thread_limit());
+    self->base.life.workers = self->base.max_workers;
+    self->gates = calloc(self->base.max_workers, sizeof *self->gates);
+    if (self->gates == NULL) {
+        openmp_free(*executor);
+        *executor = NULL;
+        return CF_ENOMEM;
+    }
+    return CF_OK;
+}
