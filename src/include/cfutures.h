@@ -307,8 +307,9 @@ typedef struct cf_map_options {
 
 /* Runs the task once for each of `count` arguments, args[i] -> results[i], and waits for all of
  * them. `args` is an array of count * arg_size bytes, `results` has room for count * result_size
- * (either may be NULL where its size is 0); results of failed items are zeroed. Items are begun about
- * in order. A dead worker costs one item, also inside a chunk, and so does one over its time. Returns
+ * (either may be NULL where its size is 0); results of failed items are zeroed. Until it
+ * returns the arguments must not change, and nobody knows what `results` holds: workers that share
+ * the caller's memory use both in place. Items are begun about in order. A dead worker costs one item, also inside a chunk, and so does one over its time. Returns
  * CF_OK, or the status of the first item (by index) that failed; CF_EINVAL, CF_ENOMEM and the like
  * when the map could not be done at all, in which case no item is still running. */
 cf_status cf_executor_map(cf_executor *executor, const cf_task *task, const void *args,
@@ -466,20 +467,24 @@ typedef enum cf_source_answer {
 typedef cf_source_answer cf_source_fn(void *context, void *arg);
 
 typedef struct cf_stream_options {
-    bool as_completed;  /* hand items out as they are done, not in the source's order */
-    size_t window;      /* most items taken from the source and not yet handed out; 0 = the library
-                           chooses, 16 chunks a worker */
-    size_t chunk;       /* items that travel together, cut to the window: they are run one after the
-                           other by one worker, and handed out when all of them are done. For
-                           items of a microsecond some 100 or 1000, for long ones 1. 0 = the
-                           library chooses: 1 or, where size_hint says that there will be many
-                           (over 64 a worker), up to 1024 */
-    uint64_t size_hint; /* how many items there will be; 0 = unknown. Need not be right */
+    bool as_completed; /* hand items out as they are done, not in the source's order */
+    size_t window;     /* most items taken from the source and not yet handed out; all of it is
+                           submitted at once. 0 = the library chooses: 16 chunks a worker, of which
+                           it submits 3 a worker at a time */
+    size_t chunk;      /* items that travel together, cut to the window: they are run one after the
+                           other by one worker, and handed out when all of them are done. Obeyed; 0 =
+                           the library chooses, by the time that items are seen to take: about half a
+                           millisecond's work, 1 for long ones. When a worker is idle and there is
+                           nothing to be sent, it gets half of what another has of its chunk and has
+                           not begun */
+    uint64_t
+        size_hint; /* how many items there will be, so that the last chunks are small; 0 = unknown.
+                           Need not be right */
     unsigned retries;   /* for each item, as in cf_submit_options */
     int64_t timeout_ns; /* for each item, as in cf_submit_options */
 } cf_stream_options;
 
-/* Submits a full window; CF_OK also for a source that has nothing. CF_EINVAL, CF_ENOMEM, CF_EAGAIN,
+/* Submits what the window allows; CF_OK also for a source that has nothing. CF_EINVAL, CF_ENOMEM, CF_EAGAIN,
  * CF_EFORKED; and, if not one item could be submitted, why not. */
 cf_status cf_stream_open(cf_executor *executor, const cf_task *task, cf_source_fn *source,
                          void *context, const cf_stream_options *options, cf_stream **stream);
