@@ -354,6 +354,7 @@ Test(environment, thread_limit) { /* OMP_THREAD_LIMIT=3 */
     const size_t before = thread_count();
     expect_workers(8, 3, 3);
     expect_workers(2, 2, 2);
+    cr_assert(threads_fall_to(before));
     cf_executor *ex = create(8);
     cf_future *futures[3];
     counter c[3] = {0};
