@@ -41,6 +41,9 @@ typedef struct cfi_executor_ops {
     /* A task was published. No lock held. NULL: cfi_queue_wake_one is all there is to do. */
     void (*submitted)(cf_executor *executor, cfi_slot *slot);
 
+    /* The arena has grown by more slabs. Under `lock`, must not wait. NULL: nothing to do. */
+    void (*grown)(cf_executor *executor);
+
     /* No more tasks will come: `stop` is set and the workers are awake. Once, no lock held, must
      * not wait. NULL: nothing to do. */
     void (*stop)(cf_executor *executor);

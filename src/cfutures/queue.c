@@ -272,8 +272,8 @@ static void hand_over(cfi_queue *queue, cfi_seat *seat) {
     if (seat->searching) {
         uint32_t searched = CFI_SEARCHED;
         cfi_store_release(&control->searcher, 0);
-        cfi_cas(&control->need_wake, &searched,
-                CFI_ARMED); /* and a full barrier, if it fails too */
+        cfi_cas(&control->need_wake, &searched, CFI_ARMED);
+        cfi_barrier_full(); /* need_wake is written before tail is read */
     }
     if (seat->woken) { /* its wake-up was taken from the others too */
         arm(queue);

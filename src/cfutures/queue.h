@@ -44,8 +44,8 @@
  *     call and not one each, and no sleeper is forgotten.
  *   - The searcher turns ARMED into SEARCHED. When it has begun a task it turns it back and looks
  *     whether there is more, which takes a wake-up as above. That happens too often for a heavy
- *     barrier, so submit that reads SEARCHED does a full one and reads again: either it then sees
- *     ARMED, or the searcher, whose CAS is as good as a barrier, sees its task.
+ *     barrier, so both do a full one: submit that reads SEARCHED, which then reads again, and the
+ *     searcher between the two. Either submit sees ARMED, or the searcher sees its task.
  *   - Submit that reads an old CALM: the word was ARMED since only after a heavy barrier, before
  *     which submit had read (then its task was seen in the look that followed) or had not (then it
  *     reads ARMED or later). From CALM it never becomes SEARCHED.

@@ -1,5 +1,6 @@
 #include "cfutures/slab.h"
 
+#include "cfutures/executor.h"
 #include "cfutures/times.h"
 #include "cfutures/tuning.h"
 
@@ -128,7 +129,11 @@ static cfi_slab *make_slab(cfi_slabs *slabs) {
     if (slabs->record_times && (times = cfi_arena_take(slabs->arena, CFI_TIMES_BYTES)) == 0) {
         return NULL;
     }
+    uint32_t committed = slabs->arena->committed;
     uint64_t block = cfi_arena_take(slabs->arena, CFI_SLAB_BYTES);
+    if (slabs->arena->committed != committed && slabs->executor->ops->grown != NULL) {
+        slabs->executor->ops->grown(slabs->executor);
+    }
     if (block == 0) {
         if (times != 0) {
             cfi_arena_give(slabs->arena, times, CFI_TIMES_BYTES);

@@ -643,7 +643,7 @@ static size_t most_in_chunk(const cf_executor *executor, const cf_task *task,
                             const cf_stream_options *options, bool direct) {
     size_t item = cfi_chunk_step(task->arg_size) + cfi_chunk_step(task->result_size) +
                   sizeof(cfi_chunk_ending);
-    size_t most = direct ? CFI_CHUNK_ITEMS : (size_t)CFI_BLOCK_BYTES_MAX / 2 / item;
+    size_t most = direct ? UINT32_MAX / 2 : (size_t)CFI_BLOCK_BYTES_MAX / 2 / item;
     size_t window = options->window > 0 ? options->window : SIZE_MAX;
     size_t wish = options->chunk;
     if (wish == 0) {

@@ -6,7 +6,8 @@
  *
  *      nursery      forks, reaps and kills the workers (nursery.h)
  *      supervisor   a thread here, asleep but for deaths: judges what a dead worker left behind
- *                   (cfi_executor_worker_died), has it replaced, notices the nursery's own death
+ *                   (cfi_executor_worker_died), has it replaced, notices the nursery's own death;
+ *                   and when the arena has grown, maps its pages ahead of submit
  *
  * Nobody stands between the caller and the workers while all live: this file is about their deaths.
  *
@@ -48,6 +49,7 @@ typedef struct process_pool {
     int command_file;  /* see cfi_nursery */
     int event_file;
     pthread_t supervisor;
+    uint64_t mapped;          /* of the arena: up to here pages are in place; the supervisor's */
     int64_t without_since_ns; /* no worker can be had since; 0 = not so; the supervisor's */
 } process_pool;
 
@@ -197,12 +199,28 @@ static void await_orphans(const process_pool *self) {
     }
 }
 
+/* The pages that the arena has grown by, so that submit does not meet them one by one: a page's first
+ * touch costs some microsecond, as much as the tasks in it. In pieces, since the address space is
+ * locked meanwhile. */
+static void map_growth(process_pool *self) {
+    enum {
+        PIECE = 256 << 10
+    };
+    uint64_t end = cfi_load_acquire(&self->base.queue.control->committed);
+    while (self->mapped < end) {
+        uint64_t length = end - self->mapped < PIECE ? end - self->mapped : PIECE;
+        cfi_region_map(self->base.queue.base, self->mapped, length);
+        self->mapped += length;
+    }
+}
+
 static void *supervisor_main(void *context) {
     process_pool *self = context;
     const cfi_control *control = self->base.queue.control;
     cfi_thread_name("cf-supervisor");
     while (!nursery_ended(self)) {
         settle_deaths(self);
+        map_growth(self);
         if (is_out_of_workers(self)) {
             quit(self);
             cfi_executor_break(&self->base);
@@ -249,6 +267,10 @@ static cf_status process_pool_start_worker(cf_executor *executor, unsigned worke
     return worker == 0 ? await_first_worker(self) : CF_OK;
 }
 
+static void process_pool_grown(cf_executor *executor) {
+    cfi_nursery_notify(((process_pool *)executor)->event_file);
+}
+
 static void process_pool_stop(cf_executor *executor) {
     cfi_nursery_notify(((process_pool *)executor)->event_file); /* there may be no worker to end */
 }
@@ -280,6 +302,7 @@ static const cfi_executor_ops process_pool_ops = {
     .kind = "process_pool",
     .start_worker = process_pool_start_worker,
     .kill = process_pool_kill,
+    .grown = process_pool_grown,
     .stop = process_pool_stop,
     .join = process_pool_join,
     .free = process_pool_free,
@@ -341,6 +364,7 @@ cf_status cf_process_pool_create(const cf_pool_options *options, cf_executor **e
         return status;
     }
     process_pool *self = (process_pool *)*executor;
+    self->mapped = CFI_FIXED_BYTES;
     self->nursery_pidfd = -1;
     self->command_file = -1;
     self->event_file = -1;

@@ -116,6 +116,14 @@ bool cfi_region_open(char *base, size_t offset, size_t length) {
     return mprotect(base + offset, length, PROT_READ | PROT_WRITE) == 0;
 }
 
+void cfi_region_map(char *base, size_t offset, size_t length) {
+#ifdef MADV_POPULATE_WRITE
+    madvise(base + offset, length, MADV_POPULATE_WRITE);
+#else
+    (void)base, (void)offset, (void)length;
+#endif
+}
+
 bool cfi_region_share_page(cfi_region *region) {
     region->size = (size_t)sysconf(_SC_PAGESIZE);
     region->file = -1;

@@ -38,6 +38,10 @@ bool cfi_region_share_page(cfi_region *region);
  * another. */
 bool cfi_region_open(char *base, size_t offset, size_t length);
 
+/* Puts the pages of a committed piece in place in this process, if the system can (Linux 5.14). It has
+ * no other effect. */
+void cfi_region_map(char *base, size_t offset, size_t length);
+
 void cfi_region_release(cfi_region *region);
 
 #endif
