@@ -37,12 +37,6 @@ bool cfi_queue_has_work(const cfi_queue *queue) {
     return cfi_queue_cursor(queue) < cfi_load_acquire(&queue->control->tail);
 }
 
-void cfi_queue_publish(cfi_queue *queue) {
-    uint64_t tail =
-        cfi_load_relaxed(&queue->control->tail); /* written under the lock that we hold */
-    cfi_store_release(&queue->control->tail, tail + 1);
-}
-
 void cfi_queue_rewind(cfi_queue *queue, uint64_t ticket) {
     uint64_t seen = cfi_load_acquire(&queue->control->cursor);
     uint64_t next;

@@ -180,7 +180,11 @@ cfi_slot *cfi_queue_at(const cfi_queue *queue, uint64_t ticket);
 uint64_t cfi_queue_cursor(const cfi_queue *queue);
 bool cfi_queue_has_work(const cfi_queue *queue); /* behind the cursor */
 /* The slot of the next ticket is open: shows it to the workers. */
-void cfi_queue_publish(cfi_queue *queue);
+static inline void cfi_queue_publish(cfi_queue *queue) {
+    uint64_t tail =
+        cfi_load_relaxed(&queue->control->tail); /* written under the lock that we hold */
+    cfi_store_release(&queue->control->tail, tail + 1);
+}
 /* Moves the cursor back to `ticket` unless it lies before it. */
 void cfi_queue_rewind(cfi_queue *queue, uint64_t ticket);
 /* Calls visit for every slot that may be pending: what is claimed, and what lies behind the cursor. */

@@ -3,32 +3,45 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *or_default(const char *string, const char *fallback) {
-    return string != NULL ? string : fallback;
+static const char default_name[] = "task";
+static const char default_result_type[] = "bytes";
+
+/* As strcmp says, without a call for what is mostly short. */
+static inline bool are_equal(const char *a, const char *b) {
+    while (*a == *b && *a != '\0') {
+        a++;
+        b++;
+    }
+    return *a == *b;
 }
 
-static const char *task_name(const cf_task *task) {
-    return or_default(task->name, "task");
-}
-
-static const char *task_result_type(const cf_task *task) {
-    return or_default(task->result_type, "bytes");
+/* What was given is compared each time: its place may hold another string by now. */
+static inline bool is_same(const char *kept, const char *given, const char *fallback) {
+    return (given == NULL && kept == fallback) || are_equal(kept, given != NULL ? given : fallback);
 }
 
 static bool entry_is(const cfi_task_entry *entry, const cf_task *task) {
-    return entry->run == task->run && strcmp(entry->name, task_name(task)) == 0 &&
-           strcmp(entry->result_type, task_result_type(task)) == 0;
+    return entry->run == task->run && is_same(entry->name, task->name, default_name) &&
+           is_same(entry->result_type, task->result_type, default_result_type);
+}
+
+static size_t size_of(const char *string) {
+    return string != NULL ? strlen(string) + 1 : 0;
 }
 
 static cfi_task_entry *make_entry(const cf_task *task) {
-    size_t name_size = strlen(task_name(task)) + 1;
-    size_t type_size = strlen(task_result_type(task)) + 1;
+    size_t name_size = size_of(task->name);
+    size_t type_size = size_of(task->result_type);
     cfi_task_entry *entry = malloc(sizeof *entry + name_size + type_size);
     if (entry != NULL) {
         char *strings = (char *)(entry + 1);
-        entry->run = task->run;
-        entry->name = memcpy(strings, task_name(task), name_size);
-        entry->result_type = memcpy(strings + name_size, task_result_type(task), type_size);
+        *entry = (cfi_task_entry){task->run, default_name, default_result_type};
+        if (task->name != NULL) {
+            entry->name = memcpy(strings, task->name, name_size);
+        }
+        if (task->result_type != NULL) {
+            entry->result_type = memcpy(strings + name_size, task->result_type, type_size);
+        }
     }
     return entry;
 }

@@ -10,7 +10,7 @@
 
 typedef struct cfi_task_entry {
     cf_task_fn *run;
-    const char *name; /* in one allocation with the entry */
+    const char *name; /* in one allocation with the entry, unless it is the default */
     const char *result_type;
 } cfi_task_entry;
 
