@@ -218,6 +218,16 @@ uint64_t cfi_arena_take(cfi_arena *arena, size_t size) {
     return number * CHUNK + take_block(arena, number) * block_bytes(class);
 }
 
+/* Chunks that were never used are as the system gave them. */
+uint64_t cfi_arena_take_zeroed(cfi_arena *arena, size_t size) {
+    uint32_t used = arena->used;
+    uint64_t block = cfi_arena_take(arena, size);
+    if (block != 0 && block / CHUNK < used) {
+        memset(arena->region.base + block, 0, size);
+    }
+    return block;
+}
+
 void cfi_arena_give(cfi_arena *arena, uint64_t block, size_t size) {
     uint32_t number = (uint32_t)(block / CHUNK);
     if (size > SMALL_MOST) {

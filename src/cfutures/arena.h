@@ -58,6 +58,8 @@ bool cfi_arena_commit_fixed(cfi_arena *arena, size_t offset, size_t length);
 /* The offset of a block of at least `size` bytes, aligned to 32 bytes, and to 64 KiB from that size
  * on. Its content is undefined. 0 when there is no memory. */
 uint64_t cfi_arena_take(cfi_arena *arena, size_t size);
+/* The same, all zero. */
+uint64_t cfi_arena_take_zeroed(cfi_arena *arena, size_t size);
 void cfi_arena_give(cfi_arena *arena, uint64_t block, size_t size);
 
 #endif

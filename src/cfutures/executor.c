@@ -205,8 +205,8 @@ static void fill_in(cf_executor *executor, cfi_slot *slot, const cfi_submission 
 }
 
 /* Under the lock. On success the slot is published. */
-static cf_status enqueue(cf_executor *executor, const cfi_submission *submission, bool wanted,
-                         cfi_slot **slot) {
+static inline cf_status enqueue(cf_executor *executor, const cfi_submission *submission,
+                                bool wanted, cfi_slot **slot) {
     const cf_task *task = submission->task;
     uint16_t index;
     cf_status status = executor->refuses;
@@ -254,8 +254,8 @@ static void show_to_workers(cf_executor *executor, cfi_slot *slot) {
     }
 }
 
-cf_status cfi_executor_submit(cf_executor *executor, const cfi_submission *submission,
-                              cf_future **future) {
+static inline cf_status submit(cf_executor *executor, const cfi_submission *submission,
+                               cf_future **future) {
     cfi_slot *slot;
     cfi_biased_lock_take(&executor->lock);
     cf_status status = enqueue(executor, submission, future != NULL, &slot);
@@ -268,6 +268,11 @@ cf_status cfi_executor_submit(cf_executor *executor, const cfi_submission *submi
     }
     show_to_workers(executor, slot);
     return CF_OK;
+}
+
+cf_status cfi_executor_submit(cf_executor *executor, const cfi_submission *submission,
+                              cf_future **future) {
+    return submit(executor, submission, future);
 }
 
 uint64_t cfi_executor_take_block(cf_executor *executor, size_t arg_size, size_t result_size) {
@@ -288,17 +293,15 @@ void cfi_executor_give_block(cf_executor *executor, uint64_t block, size_t arg_s
 static const cf_submit_options default_submit_options;
 static const char no_arguments[1]; /* of no task */
 
+enum {
+    LARGE = 32 << 10 /* bytes of an argument */
+};
+
 /* Copies a large argument before the lock is taken for it, so that nobody waits for that. */
 static cf_status stage(cf_executor *executor, cfi_submission *submission, size_t *size) {
-    enum {
-        LARGE = 32 << 10
-    };
     const cf_task *task = submission->task;
     size_t limit = submission->timeout_ns > 0 ? CFI_LIMIT_BYTES : 0;
     *size = limit + cfi_payload_size(task->arg_size, task->result_size);
-    if (task->arg_size < LARGE) {
-        return CF_OK;
-    }
     cfi_biased_lock_take(&executor->lock);
     submission->block = cfi_slabs_take_block(&executor->slabs, *size);
     cfi_biased_lock_give(&executor->lock);
@@ -314,7 +317,7 @@ static cf_status stage_and_submit(cf_executor *executor, cfi_submission *submiss
     size_t size;
     cf_status status = stage(executor, submission, &size);
     if (status == CF_OK) {
-        status = cfi_executor_submit(executor, submission, future);
+        status = submit(executor, submission, future);
     }
     if (status != CF_OK && submission->block != 0) {
         cfi_biased_lock_take(&executor->lock);
@@ -346,7 +349,8 @@ cf_status cf_executor_submit_with(cf_executor *executor, const cf_task *task, co
         .timeout_ns = options->timeout_ns,
         .until_ns = executor->refuse_when_full ? 0 : -1,
     };
-    return stage_and_submit(executor, &submission, future);
+    return task->arg_size < LARGE ? submit(executor, &submission, future)
+                                  : stage_and_submit(executor, &submission, future);
 }
 
 cf_status cf_executor_submit(cf_executor *executor, const cf_task *task, const void *arg,
@@ -503,12 +507,13 @@ void cf_executor_destroy(cf_executor *executor) {
         return;
     }
     cfi_watch_reap(executor); /* the stack's references */
+    cfi_references_settle();
     cfi_biased_lock_take(&executor->lock);
     cfi_slabs_reclaim(&executor->slabs, executor->slabs.forgotten_count); /* all are settled */
     if (cfi_slabs_close(&executor->slabs)) {
         cfi_slabs_retire(&executor->slabs, executor->slabs.open);
     }
-    executor->destroyed = true;
+    cfi_store_relaxed(&executor->destroyed, true);
     bool over = cfi_executor_is_over(executor);
     cfi_biased_lock_give(&executor->lock);
     if (over) {

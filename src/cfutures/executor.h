@@ -88,7 +88,7 @@ struct cf_executor {
     bool dead;                 /* broken, and all workers with it */
     cfi_worker_limits *limits; /* by worker; NULL before the first task with a limit */
     bool cancels;              /* pending tasks are cancelled, also those of workers that die yet */
-    bool destroyed;            /* to be freed with the last slab in use */
+    _Atomic bool destroyed;    /* to be freed with the last slab in use */
     uint64_t submitted;
     _Atomic uint64_t cancelled;
     _Atomic uint64_t lost;      /* settled in place of their worker, */
@@ -150,6 +150,10 @@ const cfi_task_entry *cfi_executor_task_of(cf_executor *executor, const cfi_slot
 /* References to a slot; the last one gives it up, and may free a destroyed executor. */
 void cfi_slot_retain(cfi_slot *slot);
 void cfi_slot_release(cfi_slot *slot);
+/* Counts what the calling thread has given up and not counted yet: before an executor is destroyed. */
+void cfi_references_settle(void);
+/* In a forked child: what its parent's thread has not counted is not its own. */
+void cfi_references_forget(void);
 /* Undoes cfi_slab_pin, and may free a destroyed executor too. */
 void cfi_slab_unpin(cfi_slab *slab);
 /* Destroyed, and no slot of it is held: whoever finds it so under the lock frees it without. */

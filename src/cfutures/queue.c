@@ -61,15 +61,11 @@ static void wake_if_armed(cfi_queue *queue) {
     }
 }
 
-void cfi_queue_wake_one(cfi_queue *queue) {
-    cfi_barrier_light(); /* tail is written before need_wake is read */
-    uint32_t need = cfi_load_relaxed(&queue->control->need_wake);
+void cfi_queue_wake_needed(cfi_queue *queue, uint32_t need) {
     if (need == CFI_SEARCHED) {
         cfi_barrier_full(); /* against the searcher, which does no heavy one */
     }
-    if (need != CFI_CALM) {
-        wake_if_armed(queue);
-    }
+    wake_if_armed(queue);
 }
 
 void cfi_queue_wake_all(cfi_queue *queue) {
@@ -92,12 +88,9 @@ void cfi_queue_forget_searcher(cfi_queue *queue, unsigned worker) {
 
 /* Without memory to do so it ends in a segmentation fault: the worker dies as it would of any
  * other. */
-void cfi_queue_follow_growth(cfi_queue *queue) {
-    uint64_t committed = cfi_load_acquire(&queue->control->committed);
-    if (queue->shared && committed > queue->followed) {
-        cfi_region_open(queue->base, queue->followed, committed - queue->followed);
-        queue->followed = committed;
-    }
+void cfi_queue_open_growth(cfi_queue *queue, uint64_t committed) {
+    cfi_region_open(queue->base, queue->followed, committed - queue->followed);
+    queue->followed = committed;
 }
 
 static bool is_pending(const cfi_slot *slot) {
@@ -361,12 +354,4 @@ bool cfi_queue_room_sleep(cfi_queue *queue, uint32_t room, int64_t deadline_ns) 
 void cfi_queue_room_ring(cfi_queue *queue) {
     cfi_add_seq_cst(&queue->control->room, 1);
     cfi_futex_wake_all(&queue->control->room, queue->shared);
-}
-
-void cfi_queue_room_made(cfi_queue *queue) {
-    cfi_barrier_light(); /* the count is written before need_room is read */
-    if (cfi_load_relaxed(&queue->control->need_room) != 0 &&
-        cfi_swap_seq_cst(&queue->control->need_room, 0) != 0) {
-        cfi_queue_room_ring(queue);
-    }
 }

@@ -60,6 +60,8 @@
 #include "cfutures/bell.h"
 #include "cfutures/slot.h"
 
+#include "platform/barrier.h"
+
 enum {
     CFI_SLAB_SLOTS = 1024,
     CFI_SLAB_BYTES = CFI_SLAB_SLOTS * 64,
@@ -196,15 +198,29 @@ void cfi_queue_visit_claimed(const cfi_queue *queue, unsigned worker,
 
 /* ---- waking: anybody ------------------------------------------------------------------------- */
 
-void cfi_queue_wake_one(cfi_queue *queue); /* after publishing: if a worker needs it */
+void cfi_queue_wake_needed(cfi_queue *queue, uint32_t need);
+/* After publishing: if a worker needs it. */
+static inline void cfi_queue_wake_one(cfi_queue *queue) {
+    cfi_barrier_light(); /* tail is written before need_wake is read */
+    uint32_t need = cfi_load_relaxed(&queue->control->need_wake);
+    if (need != CFI_CALM) {
+        cfi_queue_wake_needed(queue, need);
+    }
+}
 void cfi_queue_wake_all(cfi_queue *queue);
 /* The worker is dead: searches no more. */
 void cfi_queue_forget_searcher(cfi_queue *queue, unsigned worker);
 
 /* ---- the worker's side ----------------------------------------------------------------------- */
 
+void cfi_queue_open_growth(cfi_queue *queue, uint64_t committed);
 /* A worker process calls this before it goes where the region may have grown since. */
-void cfi_queue_follow_growth(cfi_queue *queue);
+static inline void cfi_queue_follow_growth(cfi_queue *queue) {
+    uint64_t committed = cfi_load_acquire(&queue->control->committed);
+    if (queue->shared && committed > queue->followed) {
+        cfi_queue_open_growth(queue, committed);
+    }
+}
 /* Begins a pending task, if there is one. */
 cfi_slot *cfi_queue_claim(cfi_queue *queue, cfi_seat *seat, uint64_t *word);
 /* The same, and waits for one. NULL when there is none and will be none: the worker ends. */
@@ -222,8 +238,16 @@ void cfi_queue_account(cfi_queue *queue, unsigned worker);
 uint32_t cfi_queue_room_listen(cfi_queue *queue);
 /* False when the deadline has passed (negative = never). */
 bool cfi_queue_room_sleep(cfi_queue *queue, uint32_t room, int64_t deadline_ns);
-void cfi_queue_room_made(cfi_queue *queue);
+static inline void cfi_queue_room_made(cfi_queue *queue);
 /* Also when nobody has asked: whoever was to be told first may have died on the way. */
 void cfi_queue_room_ring(cfi_queue *queue);
+
+static inline void cfi_queue_room_made(cfi_queue *queue) {
+    cfi_barrier_light(); /* the count is written before need_room is read */
+    if (cfi_load_relaxed(&queue->control->need_room) != 0 &&
+        cfi_swap_seq_cst(&queue->control->need_room, 0) != 0) {
+        cfi_queue_room_ring(queue);
+    }
+}
 
 #endif

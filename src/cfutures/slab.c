@@ -2,9 +2,6 @@
 
 #include "cfutures/executor.h"
 #include "cfutures/times.h"
-#include "cfutures/tuning.h"
-
-#include "platform/spin.h"
 
 #include <string.h>
 
@@ -130,7 +127,7 @@ static cfi_slab *make_slab(cfi_slabs *slabs) {
         return NULL;
     }
     uint32_t committed = slabs->arena->committed;
-    uint64_t block = cfi_arena_take(slabs->arena, CFI_SLAB_BYTES);
+    uint64_t block = cfi_arena_take_zeroed(slabs->arena, CFI_SLAB_BYTES);
     if (slabs->arena->committed != committed && slabs->executor->ops->grown != NULL) {
         slabs->executor->ops->grown(slabs->executor);
     }
@@ -140,8 +137,8 @@ static cfi_slab *make_slab(cfi_slabs *slabs) {
         }
         return NULL;
     }
-    cfi_slab *slab = (cfi_slab *)(void *)(slabs->arena->region.base + block);
-    memset(slab, 0, CFI_SLAB_BYTES); /* every slot CFI_CLOSED */
+    cfi_slab *slab =
+        (cfi_slab *)(void *)(slabs->arena->region.base + block); /* all slots CFI_CLOSED */
     slab->executor = slabs->executor;
     slab->times = times;
     slab->all_next = slabs->all;
@@ -178,7 +175,7 @@ static bool commit_directory(cfi_slabs *slabs, uint64_t number) {
            cfi_arena_commit_fixed(slabs->arena, CFI_DIRECTORY_AT + entry * 4, PAGE);
 }
 
-static bool open_slab(cfi_slabs *slabs) {
+bool cfi_slabs_open(cfi_slabs *slabs) {
     cfi_queue *queue = slabs->queue;
     uint64_t ticket = cfi_load_relaxed(&queue->control->tail); /* a multiple of CFI_SLAB_SLOTS */
     uint64_t number = ticket / CFI_SLAB_SLOTS;
@@ -204,32 +201,14 @@ static bool open_slab(cfi_slabs *slabs) {
     return true;
 }
 
-cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size, unsigned kind,
-                         uint64_t block) {
-    enum {
-        LOOKS = 2 /* more than this task can add */
-    };
-    cfi_slabs_reclaim(slabs, LOOKS);
-    if ((slabs->open == NULL || slabs->next == CFI_SLAB_SLOTS) && !open_slab(slabs)) {
-        return NULL;
+bool cfi_slabs_give_room(cfi_slabs *slabs, cfi_slot *slot, size_t payload, uint64_t block) {
+    if (block == 0 && (block = cfi_slabs_take_block(slabs, payload)) == 0) {
+        slot->arg_size = slot->result_size = slot->kind = 0; /* it has none to be given back */
+        return false;
     }
-    cfi_slot *slot = cfi_slab_slot(slabs->open, slabs->next);
-    cfi_prefetch_for_write(slot + CFI_SUBMIT_AHEAD);
-    slot->arg_size = (uint32_t)arg_size;
-    slot->result_size = (uint32_t)result_size;
-    slot->kind = (uint16_t)(kind | (slabs->record_times ? CFI_TIMED : 0));
-    size_t payload =
-        cfi_payload_size(arg_size, result_size) + ((kind & CFI_LIMITED) != 0 ? CFI_LIMIT_BYTES : 0);
-    if (payload > CFI_SLOT_INLINE) {
-        if (block == 0 && (block = cfi_slabs_take_block(slabs, payload)) == 0) {
-            slot->arg_size = slot->result_size = slot->kind = 0; /* it has none to be given back */
-            return NULL;
-        }
-        slot->block = block;
-        slabs->open->has_blocks = true;
-    }
-    slabs->next++;
-    return slot;
+    slot->block = block;
+    slabs->open->has_blocks = true;
+    return true;
 }
 
 /* ---- giving up ------------------------------------------------------------------------------- */
@@ -240,9 +219,7 @@ bool cfi_slab_is_given_up(cfi_slab *slab, uint32_t how_many) {
 
 bool cfi_slab_give_up(cfi_slot *slot) {
     cfi_slab *slab = cfi_slab_of(slot);
-    if (!cfi_word_left(cfi_load_acquire(&slot->word))) {
-        cfi_store_relaxed(&slab->early, 1);
-    }
+    cfi_slab_note_early(slab, slot);
     return cfi_slab_is_given_up(slab, 1);
 }
 

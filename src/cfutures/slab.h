@@ -14,6 +14,9 @@
 #define CFUTURES_SLAB_H
 
 #include "cfutures/queue.h"
+#include "cfutures/tuning.h"
+
+#include "platform/spin.h"
 
 struct cf_executor;
 
@@ -65,16 +68,54 @@ typedef struct cfi_slabs {
     size_t in_use; /* slabs that are neither spare nor given */
 } cfi_slabs;
 
+/* The next slab to hand slots out from. False: no memory. */
+bool cfi_slabs_open(cfi_slabs *slabs);
+
+/* For a payload that does not fit the slot. block: as below. False: no memory. */
+bool cfi_slabs_give_room(cfi_slabs *slabs, cfi_slot *slot, size_t payload, uint64_t block);
+
+/* Looks at so many of the forgotten. */
+void cfi_slabs_reclaim(cfi_slabs *slabs, size_t looks);
+
 /* The slot of the next ticket with room for its payload, not yet open; NULL = no memory. kind: as in
- * the slot, but for CFI_TIMED. block: one
- * that holds the payload already, 0 = take one if it needs one. */
-cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size, unsigned kind,
-                         uint64_t block);
+ * the slot, but for CFI_TIMED. block: one that holds the payload already, 0 = take one if it needs
+ * one. */
+static inline cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size,
+                                       unsigned kind, uint64_t block) {
+    enum {
+        LOOKS = 2 /* more than this task can add */
+    };
+    if (slabs->forgotten != NULL) {
+        cfi_slabs_reclaim(slabs, LOOKS);
+    }
+    if ((slabs->open == NULL || slabs->next == CFI_SLAB_SLOTS) && !cfi_slabs_open(slabs)) {
+        return NULL;
+    }
+    cfi_slot *slot = cfi_slab_slot(slabs->open, slabs->next);
+    cfi_prefetch_for_write(slot + CFI_SUBMIT_AHEAD);
+    slot->arg_size = (uint32_t)arg_size;
+    slot->result_size = (uint32_t)result_size;
+    slot->kind = (uint16_t)(kind | (slabs->record_times ? CFI_TIMED : 0));
+    size_t payload =
+        cfi_payload_size(arg_size, result_size) + ((kind & CFI_LIMITED) != 0 ? CFI_LIMIT_BYTES : 0);
+    if (payload > CFI_SLOT_INLINE && !cfi_slabs_give_room(slabs, slot, payload, block)) {
+        return NULL;
+    }
+    slabs->next++;
+    return slot;
+}
 
 /* The last reference is gone. Called without the lock; true when the whole slab is given up: then
  * cfi_slabs_retire must follow, under the lock. */
 bool cfi_slab_give_up(cfi_slot *slot);
 void cfi_slabs_retire(cfi_slabs *slabs, cfi_slab *slab);
+
+/* Before a slot is counted as given up. */
+static inline void cfi_slab_note_early(cfi_slab *slab, const cfi_slot *slot) {
+    if (!cfi_word_left(cfi_load_acquire(&slot->word))) {
+        cfi_store_relaxed(&slab->early, 1);
+    }
+}
 
 /* Counts so many as given up; returns as above. */
 bool cfi_slab_is_given_up(cfi_slab *slab, uint32_t how_many);
@@ -91,9 +132,6 @@ void cfi_slabs_forget(cfi_slabs *slabs, cfi_slot *slot);
 
 /* Memory for a payload, also that of forgotten tasks that are settled. 0 = none. */
 uint64_t cfi_slabs_take_block(cfi_slabs *slabs, size_t size);
-/* Looks at so many of the forgotten. */
-void cfi_slabs_reclaim(cfi_slabs *slabs, size_t looks);
-
 /* No more slots will be taken. True when the open slab is thereby wholly given up: retire it. */
 bool cfi_slabs_close(cfi_slabs *slabs);
 

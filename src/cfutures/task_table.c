@@ -3,27 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char default_name[] = "task";
-static const char default_result_type[] = "bytes";
-
-/* As strcmp says, without a call for what is mostly short. */
-static inline bool are_equal(const char *a, const char *b) {
-    while (*a == *b && *a != '\0') {
-        a++;
-        b++;
-    }
-    return *a == *b;
-}
-
-/* What was given is compared each time: its place may hold another string by now. */
-static inline bool is_same(const char *kept, const char *given, const char *fallback) {
-    return (given == NULL && kept == fallback) || are_equal(kept, given != NULL ? given : fallback);
-}
-
-static bool entry_is(const cfi_task_entry *entry, const cf_task *task) {
-    return entry->run == task->run && is_same(entry->name, task->name, default_name) &&
-           is_same(entry->result_type, task->result_type, default_result_type);
-}
+const char cfi_task_default_name[] = "task";
+const char cfi_task_default_result_type[] = "bytes";
 
 static size_t size_of(const char *string) {
     return string != NULL ? strlen(string) + 1 : 0;
@@ -35,7 +16,7 @@ static cfi_task_entry *make_entry(const cf_task *task) {
     cfi_task_entry *entry = malloc(sizeof *entry + name_size + type_size);
     if (entry != NULL) {
         char *strings = (char *)(entry + 1);
-        *entry = (cfi_task_entry){task->run, default_name, default_result_type};
+        *entry = (cfi_task_entry){task->run, cfi_task_default_name, cfi_task_default_result_type};
         if (task->name != NULL) {
             entry->name = memcpy(strings, task->name, name_size);
         }
@@ -73,18 +54,16 @@ static bool enter(cfi_task_table *table, cfi_queue *queue, const cf_task *task) 
     return true;
 }
 
-bool cfi_task_table_find(cfi_task_table *table, cfi_queue *queue, const cf_task *task,
-                         uint16_t *index) {
-    if (table->count == 0 || !entry_is(table->entries[table->last], task)) {
-        uint32_t i = 0;
-        while (i < table->count && !entry_is(table->entries[i], task)) {
-            i++;
-        }
-        table->last = i;
-        if (i == table->count && !enter(table, queue, task)) {
-            table->last = 0;
-            return false;
-        }
+bool cfi_task_table_search(cfi_task_table *table, cfi_queue *queue, const cf_task *task,
+                           uint16_t *index) {
+    uint32_t i = 0;
+    while (i < table->count && !cfi_task_entry_is(table->entries[i], task)) {
+        i++;
+    }
+    table->last = i;
+    if (i == table->count && !enter(table, queue, task)) {
+        table->last = 0;
+        return false;
     }
     *index = (uint16_t)table->last;
     return true;

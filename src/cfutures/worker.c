@@ -124,17 +124,28 @@ static int call_in_time(cf_task_context *ctx, bool *late) {
 
 /* Counted before the task is settled: who has its result finds it in the stats. `running` goes
  * first, so that what is not begun is never thought less than it is. */
-static void count_task(cfi_record *record, bool failed, bool late) {
+static inline void count_task(cfi_record *record, bool failed, bool late) {
     cfi_bump_owned(&record->running, (uint32_t)-1);
     cfi_bump_owned(&record->tasks, 1);
-    cfi_bump_owned(&record->task_errors, failed || late);
-    cfi_bump_owned(&record->timed_out, late);
+    if (failed || late) {
+        cfi_bump_owned(&record->task_errors, 1);
+        cfi_bump_owned(&record->timed_out, late);
+    }
 }
 
 static void uncount_task(cfi_record *record, bool failed, bool late) {
     cfi_bump_owned(&record->tasks, (uint64_t)-1);
     cfi_bump_owned(&record->task_errors, -(uint64_t)(failed || late));
     cfi_bump_owned(&record->timed_out, -(uint32_t)late);
+}
+
+/* The counts hold also if the worker dies now. */
+static inline void confirm_counts(cfi_record *record, bool failed, bool late) {
+    cfi_store_relaxed(&record->tasks_settled, cfi_load_relaxed(&record->tasks));
+    if (failed || late) {
+        cfi_store_relaxed(&record->task_errors_settled, cfi_load_relaxed(&record->task_errors));
+        cfi_store_relaxed(&record->timed_out_settled, cfi_load_relaxed(&record->timed_out));
+    }
 }
 
 void cfi_worker_execute(const cfi_worker *worker, cfi_slot *slot, uint64_t word) {
@@ -165,9 +176,7 @@ void cfi_worker_execute(const cfi_worker *worker, cfi_slot *slot, uint64_t word)
         worker->hooks->overrun(slot);
     }
     cfi_queue_room_made(queue); /* between two of the counts, one pending too many was seen */
-    cfi_store_relaxed(&record->tasks_settled, cfi_load_relaxed(&record->tasks));
-    cfi_store_relaxed(&record->task_errors_settled, cfi_load_relaxed(&record->task_errors));
-    cfi_store_relaxed(&record->timed_out_settled, cfi_load_relaxed(&record->timed_out));
+    confirm_counts(record, error != 0, late);
 }
 
 /* ---- a life ---------------------------------------------------------------------------------- */
