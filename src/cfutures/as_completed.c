@@ -53,10 +53,10 @@ static bool are_in_order(const cf_as_completed *iteration) {
     int direction = 0;
     for (size_t i = 1; i < iteration->count; i++) {
         const cfi_slab *before = slab_at(iteration, i - 1), *slab = slab_at(iteration, i);
-        bool rises = before == slab ? iteration->entries[i] > iteration->entries[i - 1]
-                                    : slab->first_ticket > before->first_ticket;
-        bool falls = before == slab ? iteration->entries[i] < iteration->entries[i - 1]
-                                    : slab->first_ticket < before->first_ticket;
+        const cfi_slot *earlier = slot_of(iteration->entries[i - 1]);
+        const cfi_slot *slot = slot_of(iteration->entries[i]);
+        bool rises = before == slab ? slot > earlier : slab->first_ticket > before->first_ticket;
+        bool falls = before == slab ? slot < earlier : slab->first_ticket < before->first_ticket;
         if (slab->executor != before->executor || rises == falls ||
             (direction != 0 && direction != (rises ? 1 : -1))) {
             return false;
@@ -217,7 +217,7 @@ cf_status cf_as_completed_next(cf_as_completed *as_completed, int64_t timeout_ns
     } else if (as_completed->watches_left > 0) {
         cfi_watch *watch;
         cf_status status =
-            cfi_watch_set_next(&as_completed->set, cfi_deadline_ns(timeout_ns), &watch);
+            cfi_watch_set_next(&as_completed->set, cfi_deadline_ns(timeout_ns), -1, &watch);
         if (status != CF_OK) {
             return status;
         }

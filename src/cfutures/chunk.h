@@ -22,8 +22,9 @@
  *      i < end? then run it            begun <= e? then those from e on are the caller's again
  *
  * Each writes its word before it reads the other's, so no item is run twice. If the worker was
- * further than e by then, it may have seen the new end or not: it stops before some item, and what
- * it has not done is sent again like the rest of a chunk whose worker died. None is left out. */
+ * further than e by then the caller puts the old end back; but it may have been seen, and the worker
+ * stops before some item: what it has not done is then sent again, like the rest of a chunk whose
+ * worker died. None is left out. */
 #ifndef CFUTURES_CHUNK_H
 #define CFUTURES_CHUNK_H
 

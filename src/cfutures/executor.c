@@ -164,7 +164,9 @@ static cf_status start_worker(cf_executor *executor) {
     if (started == executor->max_workers || executor->ops->start_worker == NULL) {
         return CF_OK;
     }
-    cfi_store_release(&executor->queue.control->workers, started + 1);
+    if (cfi_load_relaxed(&executor->queue.control->workers) == started) {
+        cfi_store_release(&executor->queue.control->workers, started + 1);
+    }
     cf_status status = executor->ops->start_worker(executor, started);
     if (status == CF_OK) {
         cfi_store_relaxed(&executor->started, started + 1);
@@ -273,6 +275,32 @@ static inline cf_status submit(cf_executor *executor, const cfi_submission *subm
 cf_status cfi_executor_submit(cf_executor *executor, const cfi_submission *submission,
                               cf_future **future) {
     return submit(executor, submission, future);
+}
+
+cf_status cfi_executor_submit_prepared(cf_executor *executor, const cfi_submission *submission,
+                                       bool (*prepare)(void *context), void *context,
+                                       cf_future **future) {
+    uint16_t index;
+    cfi_slot *slot;
+    cfi_biased_lock_take(&executor->lock);
+    cf_status status = await_room(executor, 0);
+    if (status == CF_OK &&
+        (!cfi_slabs_has_slot(&executor->slabs) ||
+         !cfi_task_table_find(&executor->tasks, &executor->queue, submission->task, &index))) {
+        status = CF_ENOMEM;
+    }
+    if (status == CF_OK && !prepare(context)) {
+        status = CF_ELATER;
+    }
+    if (status == CF_OK) {
+        status = enqueue(executor, submission, true, &slot);
+    }
+    cfi_biased_lock_give(&executor->lock);
+    if (status == CF_OK) {
+        *future = slot;
+        show_to_workers(executor, slot);
+    }
+    return status;
 }
 
 uint64_t cfi_executor_take_block(cf_executor *executor, size_t arg_size, size_t result_size) {

@@ -135,6 +135,13 @@ typedef struct cfi_submission {
 cf_status cfi_executor_submit(cf_executor *executor, const cfi_submission *submission,
                               cf_future **future);
 
+/* The same, with a block, once nothing more can go wrong (not waiting for room): then `prepare` is
+ * called, under the lock, and may fill the block, or say that the task is not to be. CF_ELATER: it
+ * did. */
+cf_status cfi_executor_submit_prepared(cf_executor *executor, const cfi_submission *submission,
+                                       bool (*prepare)(void *context), void *context,
+                                       cf_future **future);
+
 /* A block for a payload that does not fit a slot, to be filled in without a lock: the argument at
  * its start (queue.base + block), the result at cfi_result_offset(arg_size). 0: no memory. */
 uint64_t cfi_executor_take_block(cf_executor *executor, size_t arg_size, size_t result_size);

@@ -107,14 +107,15 @@ static void copy_piece(map_call *map, const cfi_piece *piece) {
     }
 }
 
-/* Items that were never sent. */
-static void fail_rest(map_call *map, cf_status status) {
+/* Items that were never sent fail with the status. Returns the map's. */
+static cf_status finish(map_call *map, cf_status status) {
     const cf_exception exception = {.status = status, .worker = -1};
     for (size_t sent = map->sent; sent < map->count; sent++) {
         size_t item = item_at(map, sent);
         copy_result(map, item, NULL, 0);
         note(map, item, &exception);
     }
+    return map->first_failed < map->count ? map->failure : CF_OK;
 }
 
 /* ---- the order in which they are sent -------------------------------------------------------- */
@@ -135,8 +136,8 @@ static int compare_costs(const void *left, const void *right) {
 
 /* NULL: no memory. */
 static size_t *dearest_first(const map_call *map, const cf_map_options *options) {
-    size_t *order = malloc(map->count * sizeof *order);
-    priced *items = malloc(map->count * sizeof *items);
+    size_t *order = calloc(map->count, sizeof *order);
+    priced *items = calloc(map->count, sizeof *items);
     for (size_t i = 0; i < map->count && order != NULL && items != NULL; i++) {
         double cost = options->cost(options->cost_context,
                                     map->args != NULL ? map->args + i * map->task->arg_size : NULL);
@@ -166,12 +167,14 @@ static cf_status run_map(map_call *map) {
             copy_piece(map, piece);
             cfi_stream_hand_out(map->stream, piece);
             break;
-        case CF_EDEADLOCK: /* inside a task */
+        case CF_EDEADLOCK:                              /* inside a task */
+            if (map->stream->refused == CF_EDEADLOCK) { /* and all of it is handed out */
+                return finish(map, status);
+            }
             cfi_stream_abandon(map->stream, status);
             break;
         default: /* CF_EEXHAUSTED, or why no more could be submitted */
-            fail_rest(map, status);
-            return map->first_failed < map->count ? map->failure : CF_OK;
+            return finish(map, status);
         }
     }
 }
@@ -180,13 +183,19 @@ static bool is_aligned(const void *array, size_t item_size) {
     return item_size % 8 == 0 && (uintptr_t)array % 8 == 0;
 }
 
+static bool overlap(const map_call *map) {
+    uintptr_t args = (uintptr_t)map->args, results = (uintptr_t)map->results;
+    return args < results + map->count * map->task->result_size &&
+           results < args + map->count * map->task->arg_size;
+}
+
 /* The workers see the arrays, items lie in them as a task expects it, and none is still being run
  * when the map returns: so it would be if a run's time were over, or if the map gave up inside a
  * task. */
 static bool may_be_direct(const cf_executor *executor, const map_call *map,
                           const cf_map_options *options) {
     return executor != NULL && !executor->queue.shared && map->order == NULL &&
-           options->timeout_ns <= 0 && cfi_worker_innermost() == NULL &&
+           options->timeout_ns <= 0 && cfi_worker_innermost() == NULL && !overlap(map) &&
            is_aligned(map->args, map->task->arg_size) &&
            is_aligned(map->results, map->task->result_size);
 }

@@ -117,10 +117,11 @@ static void claimed_by(const cfi_queue *queue, unsigned worker, uint64_t *ticket
 }
 
 /* What others have claimed and not begun. NULL: nothing; else *ticket and *end are the rest of it. */
-static cfi_slot *find_claimed(const cfi_queue *queue, uint64_t *ticket, uint64_t *end) {
+static cfi_slot *find_claimed(cfi_queue *queue, uint64_t *ticket, uint64_t *end) {
     unsigned workers = cfi_load_acquire(&queue->control->workers);
     for (unsigned i = 0; i < workers; i++) {
         claimed_by(queue, i, ticket, end);
+        cfi_queue_follow_growth(queue); /* it may lie where nothing was when we last looked */
         cfi_slot *slot = find_pending(queue, ticket, *end);
         if (slot != NULL) {
             return slot;
@@ -129,10 +130,19 @@ static cfi_slot *find_claimed(const cfi_queue *queue, uint64_t *ticket, uint64_t
     return NULL;
 }
 
-static bool has_any_work(cfi_queue *queue) {
+bool cfi_queue_has_any_work(cfi_queue *queue) {
     uint64_t ticket, end;
     cfi_queue_follow_growth(queue);
     return cfi_queue_has_work(queue) || find_claimed(queue, &ticket, &end) != NULL;
+}
+
+bool cfi_queue_has_idle_worker(const cfi_queue *queue, unsigned workers) {
+    for (unsigned i = 0; i < workers; i++) {
+        if (cfi_load_relaxed(&queue->records[i].current) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void cfi_queue_visit_claimed(const cfi_queue *queue, unsigned worker,
@@ -163,7 +173,7 @@ void cfi_queue_visit(const cfi_queue *queue, void (*visit)(cfi_slot *slot, void 
 static void set_claimed(cfi_record *record, uint64_t ticket, uint64_t count) {
     uint64_t claimed = count > 1 ? ticket << 8 | count : 0; /* one alone is in `current` */
     if (cfi_load_relaxed(&record->claimed) != claimed) {
-        cfi_store_relaxed(&record->claimed, claimed); /* ordered by the cursor's CAS */
+        cfi_store_release(&record->claimed, claimed); /* others go where it leads */
     }
 }
 
@@ -233,8 +243,17 @@ static cfi_slot *begin_claimed_by_others(cfi_queue *queue, cfi_seat *seat, uint6
     return NULL;
 }
 
+/* Now and then what others have claimed goes first: else it would wait as long as one of them is at a
+ * long task and there is always something behind the cursor. */
+static bool others_have_turn(cfi_seat *seat) {
+    return ++seat->claims % CFI_CLAIMS_A_TURN == 0;
+}
+
 cfi_slot *cfi_queue_claim(cfi_queue *queue, cfi_seat *seat, uint64_t *word) {
     cfi_slot *slot = begin_claimed(queue, seat, word);
+    if (slot == NULL && others_have_turn(seat)) {
+        slot = begin_claimed_by_others(queue, seat, word);
+    }
     while (slot == NULL && claim_more(queue, seat)) {
         slot = begin_claimed(queue, seat, word);
     }
@@ -267,7 +286,7 @@ static void hand_over(cfi_queue *queue, cfi_seat *seat) {
     }
     seat->searching = false;
     seat->woken = false;
-    if (has_any_work(queue)) {
+    if (cfi_queue_has_any_work(queue)) {
         wake_if_armed(queue);
     }
 }
@@ -314,7 +333,7 @@ static bool fall_asleep(cfi_queue *queue, cfi_seat *seat) {
         cfi_load_acquire(&control->stop) != 0; /* first: what came before stop is seen below */
     arm(queue);
     seat->woken = true;
-    if (has_any_work(queue)) {
+    if (cfi_queue_has_any_work(queue)) {
         return true;
     }
     cfi_queue_account(queue, seat->worker);

@@ -114,7 +114,7 @@ typedef struct cfi_control {
     _Atomic uint64_t committed;           /* bytes of the region that slots and blocks may lie in */
     _Alignas(64) _Atomic uint32_t need_wake; /* a cfi_need */
     _Atomic uint32_t searcher;               /* worker + 1, 0 = nobody */
-    _Atomic uint32_t workers;                /* started: their records are in use */
+    _Atomic uint32_t workers;                /* started or about to be: their records are in use */
     _Atomic uint32_t wake_count;             /* futex that idle workers sleep on */
     _Atomic uint32_t stop;                   /* workers end when there is no more work */
     _Atomic uint32_t terminating;            /* tasks are asked to return: cf_task_cancelled */
@@ -153,7 +153,7 @@ typedef struct cfi_queue {
     _Atomic uint32_t *directory;  /* slab of ticket t: directory[t / 1024 % CFI_SLABS_QUEUED_MAX] */
     cfi_bell *bell;
     bool shared;       /* with other processes */
-    uint64_t followed; /* shared, in a worker process: what it has opened of `committed` */
+    uint64_t followed; /* shared: what this process has opened of `committed` */
 } cfi_queue;
 
 /* The arena's control words and `workers` records must be committed. */
@@ -172,6 +172,7 @@ typedef struct cfi_seat {
     unsigned worker;
     unsigned most;      /* tasks that it may claim at once; 0 = as many as are good */
     uint64_t next, end; /* tickets that it has claimed and not begun */
+    unsigned claims;    /* how often it has claimed */
     bool searching;
     bool woken; /* there is a wake-up to be passed on */
 } cfi_seat;
@@ -181,6 +182,9 @@ typedef struct cfi_seat {
 cfi_slot *cfi_queue_at(const cfi_queue *queue, uint64_t ticket);
 uint64_t cfi_queue_cursor(const cfi_queue *queue);
 bool cfi_queue_has_work(const cfi_queue *queue); /* behind the cursor */
+bool cfi_queue_has_any_work(cfi_queue *queue);   /* or claimed and not begun */
+/* A worker has nothing to do. */
+bool cfi_queue_has_idle_worker(const cfi_queue *queue, unsigned workers);
 /* The slot of the next ticket is open: shows it to the workers. */
 static inline void cfi_queue_publish(cfi_queue *queue) {
     uint64_t tail =

@@ -88,9 +88,10 @@ static void give_up(cfi_slot *slot) {
 
 void cfi_slot_release(cfi_slot *slot) {
     /* Whoever has the only reference need not count down by a locked instruction: there is nobody to
-     * take another one. */
+     * take another one, unless he has it from an iteration, which keeps its futures by a pin. Whoever
+     * releases a future that one has does so after that began, and sees that the slab was pinned. */
     uint32_t refs = cfi_load_acquire(&slot->refs);
-    if ((refs & ~CFI_SEEN) == 1) {
+    if ((refs & ~CFI_SEEN) == 1 && cfi_load_relaxed(&cfi_slab_of(slot)->was_pinned) == 0) {
         cfi_store_relaxed(&slot->refs, refs - 1);
     } else if ((cfi_sub_acq_rel(&slot->refs, 1) & ~CFI_SEEN) > 1) {
         return;

@@ -189,6 +189,7 @@ bool cfi_slabs_open(cfi_slabs *slabs) {
     }
     slab->first_ticket = ticket;
     slab->has_blocks = false;
+    cfi_store_relaxed(&slab->was_pinned, 0);
     cfi_store_relaxed(&slab->early, 0);
     cfi_store_relaxed(&slab->given_up, 0);
     cfi_store_relaxed(&queue->directory[number % CFI_SLABS_QUEUED_MAX],

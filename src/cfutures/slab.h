@@ -28,7 +28,8 @@ typedef struct cfi_slab {
     struct cfi_slab *next;     /* in the list of given or of spare slabs */
     struct cfi_slab *all_next; /* in the list of all of the executor's slabs */
     _Atomic uint32_t given_up;
-    bool has_blocks;       /* some task's payload lies in one */
+    bool has_blocks; /* some task's payload lies in one */
+    _Atomic uint8_t was_pinned;
     _Atomic uint8_t early; /* some slot was given up before its task was settled */
 } cfi_slab;
 
@@ -70,6 +71,11 @@ typedef struct cfi_slabs {
 
 /* The next slab to hand slots out from. False: no memory. */
 bool cfi_slabs_open(cfi_slabs *slabs);
+
+/* The next slot is certain to be had. */
+static inline bool cfi_slabs_has_slot(const cfi_slabs *slabs) {
+    return slabs->open != NULL && slabs->next < CFI_SLAB_SLOTS;
+}
 
 /* For a payload that does not fit the slot. block: as below. False: no memory. */
 bool cfi_slabs_give_room(cfi_slabs *slabs, cfi_slot *slot, size_t payload, uint64_t block);
@@ -123,6 +129,7 @@ bool cfi_slab_is_given_up(cfi_slab *slab, uint32_t how_many);
 /* Keeps the slab from being used again, also when all of its slots are given up, until unpinned
  * (executor.h). By whoever holds one of its slots. */
 static inline void cfi_slab_pin(cfi_slab *slab) {
+    cfi_store_relaxed(&slab->was_pinned, 1);
     cfi_sub_relaxed(&slab->given_up, 1);
 }
 

@@ -181,11 +181,8 @@ static void write_header(cf_stream *stream, const cfi_piece *piece) {
     *progress = (cfi_chunk_progress){.end = piece->count};
 }
 
-/* The piece's block is filled. When there is no memory it is tried again later; for any other
- * reason the piece fails, and the stream submits no more. */
-static void submit_piece(cf_stream *stream, cfi_piece *piece) {
-    write_header(stream, piece);
-    const cf_task task = {
+static cf_task chunk_task(const cf_stream *stream, const cfi_piece *piece) {
+    return (cf_task){
         .name = stream->task.name,
         .run = cfi_chunk_run,
         .arg_size = arg_room(stream, piece->layout),
@@ -193,16 +190,27 @@ static void submit_piece(cf_stream *stream, cfi_piece *piece) {
         .result_type = stream->task.result_type,
         .unzeroed = true, /* each item's is, when its turn comes */
     };
+}
+
+static void note_sent(cf_stream *stream, cfi_piece *piece, cf_future *future) {
+    piece->block = 0;
+    piece->layout = piece->count;
+    piece->sent_ns = is_adaptive(stream) ? cfi_now_ns() : 0;
+    stream->submitted = true;
+    watch_future(stream, piece, future);
+}
+
+/* The piece's block is filled. When there is no memory it is tried again later; for any other
+ * reason the piece fails, and the stream submits no more. */
+static void submit_piece(cf_stream *stream, cfi_piece *piece) {
+    write_header(stream, piece);
+    const cf_task task = chunk_task(stream, piece);
     const cfi_submission submission = {
         .task = &task, .block = piece->block, .until_ns = stream->until_ns};
     cf_future *future;
     cf_status status = cfi_executor_submit(stream->executor, &submission, &future);
     if (status == CF_OK) {
-        piece->block = 0;
-        piece->layout = piece->count;
-        piece->sent_ns = is_adaptive(stream) ? cfi_now_ns() : 0;
-        stream->submitted = true;
-        watch_future(stream, piece, future);
+        note_sent(stream, piece, future);
     } else if (status == CF_ENOMEM || status == CF_EFULL) {
         stream->lacking = status;
         enqueue(&stream->unsent, piece);
@@ -212,19 +220,24 @@ static void submit_piece(cf_stream *stream, cfi_piece *piece) {
     }
 }
 
-/* The arguments are copied from where they lie. False: no memory yet. */
-static bool fill_from_origin(cf_stream *stream, cfi_piece *piece) {
+/* The piece's arguments from where they lie in a slot. */
+static void copy_args(cf_stream *stream, cfi_piece *piece, cfi_slot *slot, uint32_t from_item) {
     size_t step = cfi_chunk_step(stream->task.arg_size);
+    if (stream->direct == NULL) {
+        cfi_chunk_header *lies_in = cfi_slot_arg(slot, stream->executor->queue.base);
+        memcpy(cfi_chunk_args(header_in(stream, piece->block)),
+               cfi_chunk_args(lies_in) + step * from_item, step * piece->count);
+    }
+}
+
+/* False: no memory yet. */
+static bool fill_from_origin(cf_stream *stream, cfi_piece *piece) {
     piece->block = take_block(stream, piece->count);
     if (piece->block == 0) {
         stream->lacking = CF_ENOMEM;
         return false;
     }
-    if (stream->direct == NULL) {
-        cfi_chunk_header *lies_in = cfi_slot_arg(piece->origin, stream->executor->queue.base);
-        memcpy(cfi_chunk_args(header_in(stream, piece->block)),
-               cfi_chunk_args(lies_in) + step * piece->origin_first, step * piece->count);
-    }
+    copy_args(stream, piece, piece->origin, piece->origin_first);
     cfi_slot_release(piece->origin);
     piece->origin = NULL;
     piece->origin_first = 0;
@@ -268,9 +281,21 @@ static cf_status wait_for_others(cf_stream *stream, int64_t deadline_ns) {
     return CF_OK;
 }
 
+/* A block for the next items of the source, for half of them and so on if there is no memory for so
+ * many; *most is for how many. 0: none, or what is under way is to be awaited first. */
+static uint64_t take_next_block(cf_stream *stream, size_t *most) {
+    uint64_t block = take_block(stream, *most);
+    while (block == 0 && is_adaptive(stream) && *most > 1) {
+        *most /= 2;
+        stream->chunk = stream->chunk_most = *most;
+        block = take_block(stream, *most);
+    }
+    return block;
+}
+
 /* The next items out of the source. False when there are no more of them now, or no memory. */
 static bool take_chunk(cf_stream *stream, size_t most) {
-    uint64_t block = take_block(stream, most);
+    uint64_t block = take_next_block(stream, &most);
     cfi_piece *piece = block != 0 ? add_piece(stream, NULL, stream->taken, most) : NULL;
     if (piece == NULL) {
         if (block != 0) {
@@ -307,7 +332,7 @@ static size_t next_count(const cf_stream *stream) {
     uint64_t share = left / ((uint64_t)stream->executor->max_workers * CFI_CHUNK_SHARES);
     double least = stream->pace_ns > 0 ? CFI_CHUNK_LEAST_NS / stream->pace_ns : 1;
     if ((double)share < least) {
-        share = (uint64_t)least;
+        share = least < (double)stream->chunk ? (uint64_t)least : stream->chunk;
     }
     return share >= stream->chunk ? stream->chunk : share > 0 ? (size_t)share : 1;
 }
@@ -454,18 +479,22 @@ static cfi_piece *ready_piece(cf_stream *stream) {
 
 /* ---- sharing out what is under way ----------------------------------------------------------- */
 
-/* There is less under way than there are workers, and nothing to be sent. */
+/* More workers than pieces under way, and nothing that could be sent. */
+static bool lacks_pieces(const cf_stream *stream) {
+    return is_adaptive(stream) && stream->refused == CF_OK && stream->under_way > 0 &&
+           stream->unsent.first == NULL &&
+           stream->under_way < cfi_load_relaxed(&stream->executor->started);
+}
+
 static bool some_worker_is_idle(const cf_stream *stream) {
-    return is_adaptive(stream) && stream->under_way > 0 && stream->unsent.first == NULL &&
-           stream->under_way < stream->executor->max_workers;
+    const cf_executor *executor = stream->executor;
+    return !cfi_queue_has_work(&executor->queue) &&
+           cfi_queue_has_idle_worker(&executor->queue, cfi_load_relaxed(&executor->started));
 }
 
 /* How long the worker will be at what it has of the piece and has not begun, as far as one knows; 0
  * if it has begun all of it, or nothing. */
 static double left_ns(const cf_stream *stream, const cfi_piece *piece, int64_t now_ns) {
-    if (piece->state != CFI_PIECE_SENT) {
-        return 0;
-    }
     const cfi_chunk_progress *progress = progress_of(stream, piece);
     uint32_t begun = cfi_load_acquire(&progress->begun);
     uint32_t end = cfi_load_relaxed(&progress->end);
@@ -476,65 +505,80 @@ static double left_ns(const cf_stream *stream, const cfi_piece *piece, int64_t n
     return (end - begun) * (pace_ns > stream->pace_ns ? pace_ns : stream->pace_ns);
 }
 
-static cfi_piece *longest_left(const cf_stream *stream) {
+/* NULL: none is worth it. *most_ns: what is left of the longest one. */
+static cfi_piece *longest_left(const cf_stream *stream, double *most_ns) {
     int64_t now_ns = cfi_now_ns();
-    double most_ns = 0;
     cfi_piece *longest = NULL;
+    *most_ns = 0;
     for (cfi_piece *piece = stream->first; piece != NULL; piece = piece->next) {
-        double ns = left_ns(stream, piece, now_ns);
-        if (ns > most_ns) {
-            most_ns = ns;
+        double ns = piece->state == CFI_PIECE_SENT ? left_ns(stream, piece, now_ns) : 0;
+        if (ns > *most_ns) {
+            *most_ns = ns;
             longest = piece;
         }
     }
-    return most_ns >= CFI_TAKE_BACK_NS ? longest : NULL;
+    return *most_ns >= CFI_TAKE_BACK_NS ? longest : NULL;
 }
 
-/* Takes from running chunks what their workers have not begun, for those that are idle. True while it
- * is worth it to look again. */
-static bool share_out(cf_stream *stream) {
-    cfi_piece *piece;
-    while (some_worker_is_idle(stream) && (piece = longest_left(stream)) != NULL) {
-        uint32_t kept =
-            cfi_chunk_take_back(progress_of(stream, piece), stream->executor->queue.shared);
-        cfi_piece *rest =
-            kept > 0 ? add_piece(stream, piece, piece->first + kept, piece->count - kept) : NULL;
-        if (rest == NULL) {
-            return true;
-        }
-        keep_args_in(rest, piece->watch.slot, kept);
-        piece->count = kept;
-        send_piece(stream, rest);
+typedef struct division {
+    cf_stream *stream;
+    cfi_piece *piece, *rest;
+} division;
+
+/* When it is certain that the rest is taken by the executor: fills in what it is. */
+static bool divide(void *context) {
+    division *d = context;
+    cfi_slot *slot = d->piece->watch.slot;
+    uint32_t kept =
+        cfi_chunk_take_back(progress_of(d->stream, d->piece), d->stream->executor->queue.shared);
+    if (kept == 0) {
+        return false;
     }
-    return some_worker_is_idle(stream);
+    d->rest->first = d->piece->first + kept;
+    d->rest->count = d->piece->count - kept;
+    d->piece->count = kept;
+    copy_args(d->stream, d->rest, slot, kept);
+    write_header(d->stream, d->rest);
+    return true;
 }
 
-/* Something under way is not begun. */
-static bool can_be_shared(const cf_stream *stream) {
-    for (const cfi_piece *piece = stream->first; piece != NULL; piece = piece->next) {
-        if (piece->state == CFI_PIECE_SENT) {
-            const cfi_chunk_progress *progress = progress_of(stream, piece);
-            if (cfi_load_relaxed(&progress->begun) < cfi_load_relaxed(&progress->end)) {
-                return true;
-            }
-        }
+/* Takes from a running chunk what its worker has not begun, for one that is idle. False: not now. */
+static bool send_half(cf_stream *stream, cfi_piece *piece) {
+    cfi_piece *rest = add_piece(stream, piece, 0, piece->count);
+    if (rest == NULL) {
+        return false;
     }
-    return false;
+    cf_future *future;
+    cf_status status = CF_ENOMEM;
+    rest->block = take_block(stream, rest->layout);
+    if (rest->block != 0) {
+        division d = {stream, piece, rest};
+        const cf_task task = chunk_task(stream, rest);
+        const cfi_submission submission = {.task = &task, .block = rest->block};
+        status = cfi_executor_submit_prepared(stream->executor, &submission, divide, &d, &future);
+    }
+    if (status != CF_OK) {
+        drop(stream, rest);
+        return false;
+    }
+    note_sent(stream, rest, future);
+    return true;
 }
 
-/* Waits for a piece that is under way. While a worker is idle, looks now and then whether there has
- * become something to share out. */
-static cf_status await_piece(cf_stream *stream, int64_t deadline_ns, cfi_watch **watch) {
-    int64_t until_ns = deadline_ns;
-    bool looks = some_worker_is_idle(stream) && share_out(stream) && can_be_shared(stream);
-    if (looks) {
-        int64_t look_ns = cfi_now_ns() + stream->look_ns;
-        until_ns = deadline_ns < 0 || look_ns < deadline_ns ? look_ns : deadline_ns;
-        stream->look_ns =
-            stream->look_ns < CFI_LOOK_MOST_NS ? stream->look_ns * 2 : CFI_LOOK_MOST_NS;
+/* Returns when to look again whether there has become something to share out, -1 = never. */
+static int64_t share_out(cf_stream *stream) {
+    double most_ns = 0;
+    bool sent = true;
+    while (sent && lacks_pieces(stream)) {
+        cfi_piece *piece = longest_left(stream, &most_ns);
+        sent = piece != NULL && some_worker_is_idle(stream) && send_half(stream, piece);
     }
-    cf_status status = cfi_watch_set_next(&stream->set, until_ns, watch);
-    return status == CF_ETIMEDOUT && until_ns != deadline_ns ? CF_OK : status;
+    if (most_ns == 0 || !lacks_pieces(stream)) {
+        return -1;
+    }
+    int64_t look_ns = cfi_now_ns() + stream->look_ns;
+    stream->look_ns = stream->look_ns < CFI_LOOK_MOST_NS ? stream->look_ns * 2 : CFI_LOOK_MOST_NS;
+    return look_ns;
 }
 
 cf_status cfi_stream_next_piece(cf_stream *stream, int64_t deadline_ns, cfi_piece **piece) {
@@ -547,7 +591,8 @@ cf_status cfi_stream_next_piece(cf_stream *stream, int64_t deadline_ns, cfi_piec
         cf_status status;
         cfi_watch *watch = NULL;
         if (stream->under_way > 0) {
-            status = await_piece(stream, deadline_ns, &watch);
+            int64_t look_ns = share_out(stream);
+            status = cfi_watch_set_next(&stream->set, deadline_ns, look_ns, &watch);
         } else if (stream->unsent.first != NULL) {
             status = wait_for_others(stream, deadline_ns);
         } else if (stream->refused != CF_OK) {
@@ -802,7 +847,7 @@ void cf_stream_stop(cf_stream *stream) {
     stream->later = false;
     cfi_watch *watch;
     while (stream->under_way > 0 &&
-           cfi_watch_set_next(&stream->set, cfi_deadline_ns(0), &watch) == CF_OK) {
+           cfi_watch_set_next(&stream->set, cfi_deadline_ns(0), -1, &watch) == CF_OK) {
         collect(stream, (cfi_piece *)watch);
     }
     stream->unsent = (cfi_piece_queue){0};

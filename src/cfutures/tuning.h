@@ -17,6 +17,9 @@ enum {
      * out evenly at the end. With 2, long tasks ended in a tail of 7 %. */
     CFI_CLAIM_SHARES = 8,
 
+    /* Claims after which a worker looks first at what others have claimed and not begun. */
+    CFI_CLAIMS_A_TURN = 64,
+
     /* Slots that a worker and a submitter ask for ahead of time: the line was last written on another
      * core. 0: 1 ns more. */
     CFI_CLAIM_AHEAD = 4,
@@ -59,7 +62,7 @@ enum {
 
     /* Arguments and results of a chunk that are copied stay in the second-level cache; and of a direct
      * one no more than a few milliseconds' worth can be given away at once. */
-    CFI_CHUNK_SENT_BYTES = 128 << 10,
+    CFI_CHUNK_SENT_BYTES = 512 << 10,
     CFI_CHUNK_ITEMS = 1 << 20,
 
     /* What a worker has not begun is taken from it if it is worth more than this, several times what

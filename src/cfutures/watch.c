@@ -235,23 +235,35 @@ static cfi_watch *reap_and_pop(cfi_watch_set *set) {
     return pop_ready(set);
 }
 
-static cf_status sleep_for_bell(cfi_watch_set *set, uint32_t rung, int64_t deadline_ns) {
-    cfi_blocked blocked = {.set = set};
-    if (deadline_ns >= 0) { /* it ends by itself */
-        return cfi_bell_sleep(set->bell, rung, deadline_ns) ? CF_OK : CF_ETIMEDOUT;
-    }
-    if (!cfi_nested_block(&blocked)) {
-        return CF_EDEADLOCK;
-    }
-    cfi_bell_sleep(set->bell, rung, deadline_ns);
-    cfi_nested_unblock(&blocked);
-    return CF_OK;
+/* The earlier of two points in time; negative is never. */
+static int64_t earlier(int64_t a_ns, int64_t b_ns) {
+    return a_ns < 0 || (b_ns >= 0 && b_ns < a_ns) ? b_ns : a_ns;
 }
 
-cf_status cfi_watch_set_next(cfi_watch_set *set, int64_t deadline_ns, cfi_watch **watch) {
+static cf_status sleep_for_bell(cfi_watch_set *set, uint32_t rung, int64_t deadline_ns,
+                                int64_t look_ns) {
+    cfi_blocked blocked = {.set = set};
+    int64_t until_ns = earlier(deadline_ns, look_ns);
+    bool for_ever = deadline_ns < 0; /* with looks in between, or none */
+    if (for_ever && !cfi_nested_block(&blocked)) {
+        return CF_EDEADLOCK;
+    }
+    bool rang = cfi_bell_sleep(set->bell, rung, until_ns);
+    if (for_ever) {
+        cfi_nested_unblock(&blocked);
+    }
+    return rang ? CF_OK : CF_ETIMEDOUT;
+}
+
+static bool is_over(int64_t deadline_ns) {
+    return deadline_ns >= 0 && cfi_now_ns() >= deadline_ns;
+}
+
+cf_status cfi_watch_set_next(cfi_watch_set *set, int64_t deadline_ns, int64_t look_ns,
+                             cfi_watch **watch) {
     cf_status status = CF_OK;
     *watch = pop_ready(set);
-    if (*watch == NULL && deadline_ns != 0 && completes_soon(set)) {
+    if (*watch == NULL && !is_over(deadline_ns) && completes_soon(set)) {
         *watch = reap_and_pop(set);
     }
     while (*watch == NULL && status == CF_OK) {
@@ -261,17 +273,18 @@ cf_status cfi_watch_set_next(cfi_watch_set *set, int64_t deadline_ns, cfi_watch 
             break;
         }
         bool ran = false;
-        if (deadline_ns < 0 || cfi_now_ns() < deadline_ns) {
+        if (!is_over(deadline_ns)) {
             status = cfi_nested_run_one_of(set, &ran);
         }
         if (!ran && status == CF_OK) {
-            status = sleep_for_bell(set, rung, deadline_ns);
+            status = sleep_for_bell(set, rung, deadline_ns, look_ns);
         }
         if (status == CF_ETIMEDOUT) {
             *watch = reap_and_pop(set);
         }
     }
-    return *watch != NULL ? CF_OK : status;
+    bool looks = status == CF_ETIMEDOUT && look_ns >= 0 && !is_over(deadline_ns);
+    return *watch != NULL || looks ? CF_OK : status;
 }
 
 bool cfi_watch_set_any(cfi_watch_set *set, bool (*f)(cfi_slot *slot)) {

@@ -61,9 +61,11 @@ void cfi_watch_end(cfi_watch *watch);
 void cfi_watch_set_reap(cfi_watch_set *set);
 
 /* The next watch whose slot is settled. CF_ETIMEDOUT when the deadline has passed (negative =
- * never), CF_EDEADLOCK inside a task (nested.h). At least one watch must not have been handed out.
- * One thread at a time. */
-cf_status cfi_watch_set_next(cfi_watch_set *set, int64_t deadline_ns, cfi_watch **watch);
+ * never), CF_EDEADLOCK inside a task (nested.h). At look_ns (negative = never) it returns CF_OK with
+ * *watch NULL, for a caller who has something to look at and goes on waiting. At least one watch must
+ * not have been handed out. One thread at a time. */
+cf_status cfi_watch_set_next(cfi_watch_set *set, int64_t deadline_ns, int64_t look_ns,
+                             cfi_watch **watch);
 
 /* Something is ready to be handed out, or is not delivered though it is settled, or f says so of
  * the slot of one that is neither. For others than the waiting thread, while that is kept from

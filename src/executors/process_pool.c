@@ -69,7 +69,7 @@ static bool needs_successor(process_pool *self) {
     cf_executor *executor = &self->base;
     cfi_biased_lock_take(&executor->lock);
     bool needs = executor->refuses != CF_EBROKEN && !executor->cancels &&
-                 (!is_stopped(self) || cfi_queue_has_work(&executor->queue));
+                 (!is_stopped(self) || cfi_queue_has_any_work(&executor->queue));
     cfi_biased_lock_give(&executor->lock);
     return needs;
 }
@@ -124,8 +124,8 @@ static void settle_deaths(process_pool *self) {
 
 /* Of a stopped pool. Without tasks nobody waits for a worker that is still to be forked, and perhaps
  * cannot be. */
-static bool all_gone(const process_pool *self) {
-    bool idle = !cfi_queue_has_work(&self->base.queue);
+static bool all_gone(process_pool *self) {
+    bool idle = !cfi_queue_has_any_work(&self->base.queue);
     bool all = true;
     for (unsigned i = 0; i < workers_wanted(self); i++) {
         _Atomic uint32_t *life = &self->base.queue.records[i].life;
@@ -348,6 +348,7 @@ static bool start_nursery(process_pool *self) {
     if (self->nursery < 0) {
         return false;
     }
+    self->base.queue.followed = UINT64_MAX; /* whoever commits has opened it */
     self->nursery_pidfd = cfi_pidfd_open(self->nursery);
     if (!cfi_thread_start(&self->supervisor, supervisor_main, self)) {
         quit(self);

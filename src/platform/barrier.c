@@ -1,10 +1,12 @@
 #include "platform/barrier.h"
 
+#include <errno.h>
 #include <linux/membarrier.h>
+#include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-bool cfi_barrier_expedited;
+_Atomic bool cfi_barrier_expedited;
 
 static bool membarrier_call(int command) {
     return syscall(SYS_membarrier, command, 0, 0) == 0;
@@ -19,9 +21,16 @@ void cfi_barrier_register(void) {
     }
 }
 
+/* The kernel may lack memory for it for a moment. One that has it taken away later, by a filter of
+ * system calls, leaves nothing that could stand in its place. */
 void cfi_barrier_heavy(bool processes) {
-    if (!cfi_barrier_expedited || !membarrier_call(processes ? MEMBARRIER_CMD_GLOBAL_EXPEDITED
-                                                             : MEMBARRIER_CMD_PRIVATE_EXPEDITED)) {
+    const int command =
+        processes ? MEMBARRIER_CMD_GLOBAL_EXPEDITED : MEMBARRIER_CMD_PRIVATE_EXPEDITED;
+    bool done = false;
+    while (cfi_barrier_expedited && !(done = membarrier_call(command)) && errno == ENOMEM) {
+        sched_yield();
+    }
+    if (!done) {
         cfi_barrier_full();
     }
 }

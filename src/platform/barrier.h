@@ -16,7 +16,7 @@
  * inherit the registration with the kernel. May be called again. */
 void cfi_barrier_register(void);
 
-extern bool cfi_barrier_expedited; /* written by cfi_barrier_register only */
+extern _Atomic bool cfi_barrier_expedited; /* written by cfi_barrier_register only */
 
 #if defined(__SANITIZE_THREAD__)
 #define CFI_THREAD_SANITIZER 1
@@ -36,7 +36,7 @@ static inline void cfi_barrier_full(void) {
 }
 
 static inline void cfi_barrier_light(void) {
-    if (cfi_barrier_expedited) {
+    if (atomic_load_explicit(&cfi_barrier_expedited, memory_order_relaxed)) {
         atomic_signal_fence(memory_order_seq_cst);
     } else {
         cfi_barrier_full();
