@@ -19,7 +19,7 @@ TestSuite(linear, .timeout = TEST_SECONDS);
 #endif
 
 enum {
-    N = 100000 / SLOWED_DOWN,
+    N = 30000 / SLOWED_DOWN,
     ROUNDS = 5,
     TRIES = 8 /* on a machine that others use, too */
 };
