@@ -151,6 +151,105 @@ Test(map_shares, dear_items_in_the_middle_of_a_stream) {
     }
 }
 
+/* ---- behind a blocked item --------------------------------------------------------------------- */
+
+/* One item does not end before all others have: whoever runs it, those behind it are run by another. */
+typedef struct awaited {
+    counter *ran;
+    uint32_t waits_for;
+    uint32_t index;
+} awaited;
+
+static int run_awaited(const void *arg, void *result, cf_task_context *ctx) {
+    (void)ctx;
+    const awaited *a = arg;
+    const bool well = a->waits_for == 0 || counter_wait(a->ran, a->waits_for);
+    *(uint32_t *)result = a->index;
+    counter_add(a->ran, 1);
+    return !well;
+}
+
+static const cf_task awaited_task = {
+    .run = run_awaited, .arg_size = sizeof(awaited), .result_size = sizeof(uint32_t)};
+
+enum {
+    AWAITED = 5000
+};
+
+static void make_awaited(awaited *items, counter *ran, size_t which) {
+    atomic_store(&ran->value, 0);
+    for (uint32_t i = 0; i < AWAITED; i++) {
+        items[i] = (awaited){ran, i == which ? AWAITED - 1 : 0, i};
+    }
+}
+
+Test(map_shares, none_waits_for_a_blocked_item) {
+    NEEDS(runs_beside_caller);
+    uint64_t seed = test_seed("map_shares/none_waits_for_a_blocked_item");
+    counter *ran = shared_alloc(sizeof *ran);
+    awaited *items = malloc(AWAITED * sizeof *items);
+    uint32_t *results = malloc(AWAITED * sizeof *results);
+    cf_executor *ex = create(2);
+    for (size_t round = 0; round < scaled(25); round++) {
+        const size_t places[] = {0, AWAITED - 1, AWAITED / 2};
+        make_awaited(items, ran, round < 3 ? places[round] : random_next(&seed) % AWAITED);
+        EXPECT(CF_OK, cf_executor_map(ex, &awaited_task, items, AWAITED, results, NULL));
+        for (uint32_t i = 0; i < AWAITED; i++) {
+            EXPECT_EQ(results[i], i);
+        }
+        EXPECT_EQ(counter_get(ran), AWAITED);
+    }
+    cf_executor_destroy(ex);
+    free(results);
+    free(items);
+    shared_free(ran, sizeof *ran);
+}
+
+typedef struct awaited_source {
+    const awaited *items;
+    size_t given;
+} awaited_source;
+
+static cf_source_answer next_awaited(void *context, void *arg) {
+    awaited_source *s = context;
+    if (s->given == AWAITED) {
+        return CF_SOURCE_END;
+    }
+    *(awaited *)arg = s->items[s->given++];
+    return CF_SOURCE_ITEM;
+}
+
+/* In the source's order those that wait to be handed out fill the window; as completed they do not. */
+Test(map_shares, none_of_a_stream_waits_for_a_blocked_item) {
+    NEEDS(runs_beside_caller);
+    uint64_t seed = test_seed("map_shares/none_of_a_stream_waits_for_a_blocked_item");
+    counter *ran = shared_alloc(sizeof *ran);
+    awaited *items = malloc(AWAITED * sizeof *items);
+    cf_executor *ex = create(2);
+    for (size_t round = 0; round < scaled(20); round++) {
+        const cf_stream_options options = {.as_completed = round % 2,
+                                           .window = round % 2 ? 0 : AWAITED,
+                                           .size_hint = round % 4 < 2 ? AWAITED : 0};
+        make_awaited(items, ran, random_next(&seed) % AWAITED);
+        awaited_source source = {.items = items};
+        bool seen[AWAITED] = {false};
+        cf_stream *stream = NULL;
+        cf_stream_item item;
+        EXPECT(CF_OK, cf_stream_open(ex, &awaited_task, next_awaited, &source, &options, &stream));
+        for (size_t i = 0; i < AWAITED; i++) {
+            EXPECT(CF_OK, cf_stream_next(stream, LONG_WAIT, &item));
+            EXPECT_EQ(item.exception.status, CF_OK);
+            EXPECT_EQ(*(const uint32_t *)item.result, item.index);
+            cr_assert(options.as_completed ? !seen[item.index] : item.index == i);
+            seen[item.index] = true;
+        }
+        cf_stream_close(stream);
+    }
+    cf_executor_destroy(ex);
+    free(items);
+    shared_free(ran, sizeof *ran);
+}
+
 /* ---- a chunk that was chosen ------------------------------------------------------------------- */
 
 /* Where an item was run, and as which of its worker's. */
