@@ -17,6 +17,7 @@
 enum {
     THREADS = 4,
     BATCH = 256,
+    MANY = 3000,
     FEW = 6 /* tasks that take their time */
 };
 
@@ -171,6 +172,43 @@ static void play_map(player *p) {
     CHECK(status == CF_OK || may_be(p, status) || (p->may_end && status == CF_ESHUTDOWN));
     for (uint64_t i = 0; i < BATCH; i++) {
         CHECK(why[i].status == CF_OK ? results[i] == i * i : p->may_end);
+    }
+}
+
+/* A few take long, one behind the other: what lies behind them in a chunk is taken by others. */
+static int run_uneven(const void *arg, void *result, cf_task_context *ctx) {
+    (void)ctx;
+    const uint64_t n = *(const uint64_t *)arg;
+    if (n % (MANY / 2) < 6) {
+        spin_for(60 * MICROSECOND);
+    }
+    *(uint64_t *)result = n * n;
+    return n % 1000 == 999 ? 7 : 0;
+}
+
+static const cf_task uneven_task = {.name = "uneven",
+                                    .run = run_uneven,
+                                    .arg_size = sizeof(uint64_t),
+                                    .result_size = sizeof(uint64_t)};
+
+static double uneven_cost(void *context, const void *arg) {
+    return (double)((*(const uint64_t *)arg * 7919) % *(uint64_t *)context);
+}
+
+static void play_uneven_map(player *p) {
+    uint64_t args[MANY], results[MANY], modulus = 1 + random_next(&p->seed) % MANY;
+    cf_exception why[MANY];
+    for (uint64_t i = 0; i < MANY; i++) {
+        args[i] = i;
+    }
+    const cf_map_options options = {.exceptions = why,
+                                    .cost = random_next(&p->seed) % 2 ? uneven_cost : NULL,
+                                    .cost_context = &modulus};
+    const cf_status status = cf_executor_map(p->ex, &uneven_task, args, MANY, results, &options);
+    CHECK(status == CF_ETASK || (p->may_end && status != CF_OK));
+    for (uint64_t i = 0; i < MANY; i++) {
+        const bool well = why[i].status == (i % 1000 == 999 ? CF_ETASK : CF_OK);
+        CHECK(well ? results[i] == (i % 1000 == 999 ? 0 : i * i) : p->may_end && results[i] == 0);
     }
 }
 
@@ -374,8 +412,9 @@ static void play_stream(player *p) {
 
 static void *play(void *arg) {
     static void (*const games[])(player *) = {
-        play_in_order,     play_as_completed, play_cancel,    play_map,    play_fire_and_forget,
-        play_many_at_once, play_callbacks,    play_deadlines, play_nested, play_stream};
+        play_in_order,   play_as_completed,    play_cancel,       play_map,
+        play_uneven_map, play_fire_and_forget, play_many_at_once, play_callbacks,
+        play_deadlines,  play_nested,          play_stream};
     player *p = arg;
     for (size_t i = 0; i < p->rounds; i++) {
         games[random_next(&p->seed) % COUNT_OF(games)](p);
@@ -581,6 +620,64 @@ static void scene_waiters(const kind *k, uint64_t *seed) {
     cf_executor_destroy(ex);
 }
 
+/* Threads that submit in turns, each often enough to be the one that an executor expects. Who has had his
+ * turn takes his results and releases them while the next one submits. */
+typedef struct turns {
+    counter now;
+    uint32_t count;
+} turns;
+
+typedef struct member {
+    player player;
+    turns *turns;
+    uint32_t number;
+} member;
+
+static void *take_turns(void *arg) {
+    member *m = arg;
+    player *p = &m->player;
+    for (uint32_t turn = m->number; turn < m->turns->count; turn += THREADS) {
+        cf_future *futures[BATCH];
+        CHECK(counter_wait(&m->turns->now, turn));
+        const size_t n =
+            turn % 3 == 0 ? submit_squares_at_once(p, futures) : submit_batch(p, futures);
+        if (turn % 2) {
+            release_all(futures, n / 2);
+        }
+        counter_add(&m->turns->now, 1);
+        for (size_t i = turn % 2 ? n / 2 : 0; i < n; i++) {
+            check_square(p, futures[i], i);
+            cf_future_release(futures[i]);
+        }
+        if (turn % 5 == 0) {
+            play_as_completed(p);
+        }
+    }
+    return NULL;
+}
+
+static void scene_turns(const kind *k, uint64_t *seed) {
+    cf_executor *ex = create(k);
+    for (int generation = 0; generation < 3; generation++) {
+        member members[THREADS];
+        turns t = {.count = (uint32_t)scaled(120)};
+        for (uint32_t i = 0; i < THREADS; i++) {
+            members[i] = (member){.player = {.kind = k, .ex = ex, .seed = random_next(seed)},
+                                  .turns = &t,
+                                  .number = i};
+            CHECK(pthread_create(&members[i].player.thread, NULL, take_turns, &members[i]) == 0);
+        }
+        for (size_t i = 0; i < THREADS; i++) {
+            pthread_join(members[i].player.thread, NULL);
+        }
+    }
+    CHECK(cf_executor_shutdown(ex, true, false) == CF_OK);
+    cf_stats s;
+    CHECK(cf_executor_stats(ex, &s) == CF_OK);
+    CHECK(s.pending == 0 && s.running == 0 && s.finished == s.submitted && s.failed == 0);
+    cf_executor_destroy(ex);
+}
+
 int main(void) {
     static const struct {
         const char *name;
@@ -591,7 +688,8 @@ int main(void) {
                   {"shutdown", scene_shutdown},
                   {"terminate", scene_terminate},
                   {"cancel race", scene_cancel_race},
-                  {"waiters", scene_waiters}};
+                  {"waiters", scene_waiters},
+                  {"turns", scene_turns}};
     uint64_t seed = test_seed("stress");
     const int64_t start = now_ns();
     for (size_t k = 0; k < COUNT_OF(kinds); k++) {

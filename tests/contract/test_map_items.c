@@ -1,0 +1,502 @@
+/* Items of every size and at every address: each run once, on aligned and zeroed memory; the caller's
+ * arrays read and written at their own bytes only, whatever way the items travel. */
+#include "rows.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+TestSuite(map_items, .timeout = TEST_SECONDS);
+
+/* ---- arrays between pages that may not be touched -------------------------------------------- */
+
+typedef struct array {
+    unsigned char *bytes;
+    size_t size;
+    unsigned char *pages; /* the first and the last are closed */
+    size_t length;
+} array;
+
+/* Ends right before a closed page, or begins `offset` bytes behind one. */
+static array array_new(size_t size, bool at_end, size_t offset) {
+    array a = {.size = size, .length = (size + offset + PAGE - 1) / PAGE * PAGE + 3 * PAGE};
+    a.pages = mmap(NULL, a.length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    cr_assert(a.pages != MAP_FAILED);
+    memset(a.pages, 0xA5, a.length);
+    a.bytes = at_end ? a.pages + a.length - PAGE - size : a.pages + PAGE + offset;
+    mprotect(a.pages, PAGE, PROT_NONE);
+    mprotect(a.pages + a.length - PAGE, PAGE, PROT_NONE);
+    return a;
+}
+
+static void array_is_read_only(const array *a) {
+    cr_assert_eq(mprotect(a->pages, a->length, PROT_NONE), 0);
+    cr_assert_eq(mprotect(a->pages + PAGE, a->length - 2 * PAGE, PROT_READ), 0);
+}
+
+/* Nothing was written beside it. */
+static void array_check_beside(const array *a) {
+    for (const unsigned char *b = a->pages + PAGE; b < a->pages + a->length - PAGE; b++) {
+        cr_assert((b >= a->bytes && b < a->bytes + a->size) || *b == 0xA5,
+                  "written %td bytes from an array of %zu", b - a->bytes, a->size);
+    }
+}
+
+static void array_free(array *a) {
+    munmap(a->pages, a->length);
+}
+
+/* ---- the task, and what it must find --------------------------------------------------------- */
+
+enum {
+    VALUES = 1 << 17, /* more than items of a map */
+    SIZES_MAX = 24
+};
+
+/* Where the tasks, also those in other processes, report to. */
+typedef struct report {
+    _Atomic uint32_t runs[VALUES]; /* of the items with this value */
+    _Atomic uint32_t misaligned, wrong_sizes, not_null, not_zeroed;
+} report;
+
+static report *tasks; /* set before the executor is made */
+
+static uint64_t mixed(uint64_t n) {
+    return random_next(&n);
+}
+
+static uint64_t value_of(const void *arg, size_t size) {
+    uint64_t value = 0;
+    memcpy(&value, arg ? arg : &value, size < 8 ? size : 8);
+    return value;
+}
+
+/* What item `value` gives in all. */
+static void write_result(unsigned char *result, size_t size, uint64_t value) {
+    for (size_t i = 0; i < size; i++) {
+        result[i] = (unsigned char)(mixed(value) >> i % 7 * 8 | 1); /* not one byte is 0 */
+    }
+}
+
+static bool fails(uint64_t value) {
+    return mixed(value + 1) % 5 == 0;
+}
+
+static int error_of(uint64_t value) {
+    const int error = 1 + (int)(value % 1000);
+    return mixed(value + 2) % 2 ? error : -error;
+}
+
+/* 0 .. room + 1: "more is taken as all of it". */
+static size_t short_size(uint64_t value, size_t room) {
+    return mixed(value + 3) % (room + 2);
+}
+
+typedef enum way {
+    FAILS = 1, /* some of them */
+    SHORT = 2,
+    UNZEROED = 4
+} way;
+
+static int run(unsigned how, const void *arg, void *result, cf_task_context *ctx) {
+    const size_t arg_size = cf_task_arg_size(ctx), room = cf_task_room(ctx);
+    const uint64_t value = value_of(arg, arg_size);
+    static const unsigned char zeros[SIZES_MAX];
+    atomic_fetch_add(&tasks->runs[value % VALUES], 1);
+    atomic_fetch_add(&tasks->misaligned, (uintptr_t)arg % 8 != 0 || (uintptr_t)result % 8 != 0);
+    atomic_fetch_add(&tasks->wrong_sizes, arg_size > SIZES_MAX || room > SIZES_MAX);
+    atomic_fetch_add(&tasks->not_null, (arg_size == 0 && arg) || (room == 0 && result));
+    if (!(how & UNZEROED) && room > 0 && room <= SIZES_MAX && memcmp(result, zeros, room) != 0) {
+        atomic_fetch_add(&tasks->not_zeroed, 1);
+    }
+    if (arg_size > 8) { /* the whole argument arrives, not only its first bytes */
+        unsigned char expected[SIZES_MAX];
+        write_result(expected, arg_size - 8, value);
+        if (memcmp((const unsigned char *)arg + 8, expected, arg_size - 8) != 0) {
+            return 77777;
+        }
+    }
+    write_result(result, room, value);
+    if (how & SHORT) {
+        cf_task_set_result_size(ctx, short_size(value, room));
+    }
+    return how & FAILS && fails(value) ? error_of(value) : 0;
+}
+
+#define RUN(how)                                                                                   \
+    static int run_##how(const void *arg, void *result, cf_task_context *ctx) {                    \
+        return run(how, arg, result, ctx);                                                         \
+    }
+RUN(0)
+RUN(1)
+RUN(2)
+RUN(3)
+RUN(4)
+RUN(5)
+RUN(6)
+RUN(7)
+static cf_task_fn *const runs[] = {run_0, run_1, run_2, run_3, run_4, run_5, run_6, run_7};
+
+/* ---- one map of any shape -------------------------------------------------------------------- */
+
+typedef struct shape {
+    size_t count, arg_size, result_size, chunk;
+    unsigned how;
+    bool args_at_end, results_at_end, wants_exceptions;
+    size_t args_offset, results_offset;
+} shape;
+
+static uint64_t value_in(const shape *s, uint64_t i) {
+    return s->arg_size >= 8 ? i : i & ((UINT64_C(1) << 8 * s->arg_size) - 1);
+}
+
+static array arguments_of(const shape *s) {
+    array a = array_new(s->count * s->arg_size, s->args_at_end, s->args_offset);
+    for (uint64_t i = 0; i < s->count; i++) {
+        unsigned char *arg = a.bytes + i * s->arg_size;
+        const uint64_t value = value_in(s, i);
+        memcpy(arg, &value, s->arg_size < 8 ? s->arg_size : 8);
+        write_result(arg + 8, s->arg_size > 8 ? s->arg_size - 8 : 0, value);
+    }
+    array_is_read_only(&a);
+    return a;
+}
+
+static void check_item(const shape *s, uint64_t i, const unsigned char *result,
+                       const cf_exception *why, int workers) {
+    const uint64_t value = value_in(s, i);
+    const bool failed = s->how & FAILS && fails(value);
+    size_t size = s->how & SHORT ? short_size(value, s->result_size) : s->result_size;
+    size = failed ? 0 : size < s->result_size ? size : s->result_size;
+    unsigned char expected[SIZES_MAX] = {0};
+    write_result(expected, size, value);
+    cr_assert(memcmp(result, expected, s->result_size) == 0, "result of item %zu", (size_t)i);
+    if (why) {
+        EXPECT_EQ(why->status, failed ? CF_ETASK : CF_OK);
+        EXPECT_EQ(why->task_error, failed ? error_of(value) : 0);
+        EXPECT_EQ(why->signal, 0);
+        EXPECT_EQ(why->exit_code, 0);
+        cr_assert(why->worker >= 0 && why->worker < workers, "worker %d", why->worker);
+    }
+}
+
+static void check_runs(const shape *s) {
+    const uint64_t values = s->arg_size >= 8 ? UINT64_MAX : UINT64_C(1) << 8 * s->arg_size;
+    for (uint64_t value = 0; value < s->count && value < values; value++) {
+        const uint64_t times = (s->count - value - 1) / values + 1;
+        EXPECT_EQ(tasks->runs[value], times);
+        tasks->runs[value] = 0;
+    }
+    EXPECT_EQ(tasks->misaligned, 0);
+    EXPECT_EQ(tasks->wrong_sizes, 0);
+    EXPECT_EQ(tasks->not_null, 0);
+    EXPECT_EQ(tasks->not_zeroed, 0);
+}
+
+static void map_one(cf_executor *ex, const shape *s, bool counts_runs) {
+    array args = arguments_of(s);
+    array results = array_new(s->count * s->result_size, s->results_at_end, s->results_offset);
+    array exceptions = array_new(s->count * sizeof(cf_exception), false, 0);
+    const cf_task task = {.run = runs[s->how],
+                          .arg_size = s->arg_size,
+                          .result_size = s->result_size,
+                          .unzeroed = s->how & UNZEROED};
+    cf_exception *why = s->wants_exceptions ? (void *)exceptions.bytes : NULL;
+    const cf_map_options options = {.chunk = s->chunk, .exceptions = why};
+    bool some_fail = false;
+    for (uint64_t i = 0; i < s->count; i++) {
+        some_fail = some_fail || (s->how & FAILS && fails(value_in(s, i)));
+    }
+    EXPECT(some_fail ? CF_ETASK : CF_OK,
+           cf_executor_map(ex, &task, args.bytes, s->count, results.bytes, &options));
+    for (uint64_t i = 0; i < s->count; i++) {
+        check_item(s, i, results.bytes + i * s->result_size, why ? &why[i] : NULL,
+                   (int)cf_executor_max_workers(ex));
+    }
+    array_check_beside(&results);
+    array_check_beside(&exceptions);
+    if (counts_runs) {
+        check_runs(s);
+    }
+    array_free(&exceptions);
+    array_free(&results);
+    array_free(&args);
+}
+
+static const size_t arg_sizes[] = {0, 1, 2, 3, 8, 12, 16, 24};
+static const size_t result_sizes[] = {0, 1, 3, 8, 12, 24};
+
+static shape random_shape(size_t count, uint64_t *seed) {
+    static const size_t chunks[] = {0, 0, 0, 1, 7, 1000, SIZE_MAX}, offsets[] = {0, 4, 1};
+    return (shape){.count = count,
+                   .arg_size = arg_sizes[random_next(seed) % COUNT_OF(arg_sizes)],
+                   .result_size = result_sizes[random_next(seed) % COUNT_OF(result_sizes)],
+                   .chunk = chunks[random_next(seed) % COUNT_OF(chunks)],
+                   .how = random_next(seed) % COUNT_OF(runs),
+                   .args_at_end = random_next(seed) % 2,
+                   .results_at_end = random_next(seed) % 2,
+                   .wants_exceptions = random_next(seed) % 2,
+                   .args_offset = offsets[random_next(seed) % COUNT_OF(offsets)],
+                   .results_offset = offsets[random_next(seed) % COUNT_OF(offsets)]};
+}
+
+static cf_executor *create_reporting(unsigned workers) {
+    tasks = shared_alloc(sizeof *tasks);
+    return create(workers);
+}
+
+static void destroy_reporting(cf_executor *ex) {
+    cf_executor_destroy(ex);
+    shared_free(tasks, sizeof *tasks);
+}
+
+/* The library chooses the chunk. */
+Test(map_items, of_every_size_at_every_address) {
+    static const size_t counts[] = {0, 1, 2, 13, 257, 1009};
+    uint64_t seed = test_seed("map_items/of_every_size_at_every_address");
+    cf_executor *ex = create_reporting(2);
+    for (size_t k = 0; k < COUNT_OF(arg_sizes) * COUNT_OF(result_sizes) * COUNT_OF(counts); k++) {
+        shape s = random_shape(counts[k % COUNT_OF(counts)], &seed);
+        s.arg_size = arg_sizes[k / COUNT_OF(counts) % COUNT_OF(arg_sizes)];
+        s.result_size = result_sizes[k / COUNT_OF(counts) / COUNT_OF(arg_sizes)];
+        s.chunk = 0;
+        map_one(ex, &s, true);
+    }
+    destroy_reporting(ex);
+}
+
+Test(map_items, of_any_shape) {
+    uint64_t seed = test_seed("map_items/of_any_shape");
+    cf_executor *ex = create_reporting(3);
+    for (size_t k = scaled(150); k > 0; k--) {
+        const shape s = random_shape(random_next(&seed) % 3000, &seed);
+        map_one(ex, &s, true);
+    }
+    destroy_reporting(ex);
+}
+
+Test(map_items, by_the_hundred_thousand) {
+    uint64_t seed = test_seed("map_items/by_the_hundred_thousand");
+    cf_executor *ex = create_reporting(2);
+    for (unsigned how = 0; how < COUNT_OF(runs); how++) {
+        shape s = random_shape(how % 2 ? 100000 : 99991, &seed);
+        s.chunk = 0;
+        s.how = how;
+        map_one(ex, &s, true);
+    }
+    destroy_reporting(ex);
+}
+
+/* ---- maps at once, and maps inside tasks ------------------------------------------------------ */
+
+typedef struct mapper {
+    pthread_t thread;
+    cf_executor *ex;
+    uint64_t seed;
+    size_t times;
+} mapper;
+
+static void *map_again_and_again(void *arg) {
+    mapper *m = arg;
+    for (size_t i = 0; i < m->times; i++) {
+        const shape s = random_shape(random_next(&m->seed) % 4000, &m->seed);
+        map_one(m->ex, &s, false);
+    }
+    return NULL;
+}
+
+Test(map_items, from_two_threads_at_once) {
+    uint64_t seed = test_seed("map_items/from_two_threads_at_once");
+    cf_executor *ex = create_reporting(2);
+    mapper mappers[2];
+    for (size_t i = 0; i < COUNT_OF(mappers); i++) {
+        mappers[i] = (mapper){.ex = ex, .seed = random_next(&seed), .times = scaled(40)};
+        cr_assert_eq(pthread_create(&mappers[i].thread, NULL, map_again_and_again, &mappers[i]), 0);
+    }
+    for (size_t i = 0; i < COUNT_OF(mappers); i++) {
+        pthread_join(mappers[i].thread, NULL);
+    }
+    EXPECT_EQ(tasks->misaligned + tasks->not_zeroed + tasks->not_null, 0);
+    destroy_reporting(ex);
+}
+
+static int run_mapper(const void *arg, void *result, cf_task_context *ctx) {
+    (void)result;
+    (void)ctx;
+    mapper m = *(const mapper *)arg;
+    map_again_and_again(&m);
+    return 0;
+}
+
+static const cf_task mapper_task = {.run = run_mapper, .arg_size = sizeof(mapper)};
+
+/* More of them than workers, so that each waits inside a task while its items wait for a worker. */
+Test(map_items, from_tasks_of_the_same_executor) {
+    NEEDS(shares_memory);
+    enum {
+        N = 12
+    };
+    uint64_t seed = test_seed("map_items/from_tasks_of_the_same_executor");
+    cf_executor *ex = create_reporting(2);
+    mapper mappers[N];
+    cf_future *futures[N];
+    for (size_t i = 0; i < N; i++) {
+        mappers[i] = (mapper){.ex = ex, .seed = random_next(&seed), .times = scaled(4)};
+        futures[i] = submit(ex, &mapper_task, &mappers[i]);
+    }
+    for (size_t i = 0; i < N; i++) {
+        EXPECT(CF_OK, cf_future_result(futures[i], LONG_WAIT, NULL));
+        cf_future_release(futures[i]);
+    }
+    EXPECT(CF_OK, cf_executor_map(ex, &mapper_task, mappers, N, NULL, NULL)); /* in a map */
+    EXPECT_EQ(tasks->misaligned + tasks->not_zeroed + tasks->not_null, 0);
+    destroy_reporting(ex);
+}
+
+/* ---- items over their time, and items that kill ------------------------------------------------ */
+
+enum {
+    MANY = 3000
+};
+
+/* Its index, and what it does. */
+typedef struct daring {
+    uint32_t index;
+    uint16_t hangs;
+    uint16_t kills; /* its worker in the first so many attempts */
+} daring;
+
+static int run_daring(const void *arg, void *result, cf_task_context *ctx) {
+    const daring *d = arg;
+    atomic_fetch_add(&tasks->runs[d->index], 1);
+    while (d->hangs && !cf_task_cancelled(ctx)) {}
+    if (cf_task_attempt(ctx) <= d->kills) {
+        raise(SIGKILL);
+    }
+    *(uint32_t *)result = d->index * 2654435761u;
+    return d->index % 1000 == 999 ? 9 : 0;
+}
+
+static const cf_task daring_task = {
+    .run = run_daring, .arg_size = sizeof(daring), .result_size = sizeof(uint32_t)};
+
+/* What is returned is the status of the first that failed; results of those that did are zeros. */
+static void map_daring(cf_executor *ex, daring *args, cf_map_options options, cf_exception *why) {
+    uint32_t results[MANY];
+    memset(results, 0xA5, sizeof results);
+    memset(why, 0xA5, MANY * sizeof *why);
+    memset(tasks, 0, sizeof *tasks);
+    for (uint32_t i = 0; i < MANY; i++) {
+        args[i].index = i;
+    }
+    options.exceptions = why;
+    const cf_status status = cf_executor_map(ex, &daring_task, args, MANY, results, &options);
+    size_t first = 0;
+    while (first < MANY && why[first].status == CF_OK) {
+        first++;
+    }
+    EXPECT(first < MANY ? why[first].status : CF_OK, status);
+    for (uint32_t i = 0; i < MANY; i++) {
+        EXPECT_EQ(results[i], why[i].status == CF_OK ? i * 2654435761u : 0);
+        cr_assert(i % 1000 != 999 || why[i].status != CF_OK);
+        cr_assert(why[i].status != CF_ETASK || why[i].task_error == 9);
+    }
+}
+
+Test(map_items, over_their_time_among_thousands) {
+    static const uint32_t late[] = {17, 1500, MANY - 1};
+    uint64_t seed = test_seed("map_items/over_their_time_among_thousands");
+    daring args[MANY];
+    cf_exception why[MANY];
+    cf_executor *ex = create_reporting(2);
+    for (int round = 0; round < 2; round++) {
+        memset(args, 0, sizeof args);
+        for (size_t k = 0; k < COUNT_OF(late); k++) {
+            args[round == 0 ? late[k] : random_next(&seed) % MANY].hangs = 1;
+        }
+        map_daring(ex, args, (cf_map_options){.timeout_ns = 100 * MILLISECOND}, why);
+        for (uint32_t i = 0; i < MANY; i++) {
+            if (args[i].hangs) {
+                EXPECT_EQ(why[i].status, CF_EDEADLINE);
+                EXPECT_EQ(why[i].timeout_ns, 100 * MILLISECOND);
+            } else if (why[i].status != CF_EDEADLINE) { /* on a machine that is too busy */
+                EXPECT_EQ(why[i].status, i % 1000 == 999 ? CF_ETASK : CF_OK);
+            }
+            EXPECT_EQ(tasks->runs[i], 1);
+        }
+    }
+    destroy_reporting(ex);
+}
+
+/* In the middle of chunks that have grown large. */
+Test(map_items, that_kill_their_worker_among_thousands) {
+    NEEDS(survives_worker_death);
+    uint64_t seed = test_seed("map_items/that_kill_their_worker_among_thousands");
+    daring args[MANY];
+    cf_exception why[MANY];
+    cf_executor *ex = create_reporting(2);
+    for (int round = 0; round < 12; round++) {
+        const unsigned retries = (unsigned)round % 3;
+        const size_t chunks[] = {0, 0, 0, MANY};
+        memset(args, 0, sizeof args);
+        for (size_t k = 0; k < 6; k++) {
+            args[random_next(&seed) % MANY].kills = (uint16_t)(1 + random_next(&seed) % 2);
+        }
+        map_daring(ex, args, (cf_map_options){.retries = retries, .chunk = chunks[round % 4]}, why);
+        for (uint32_t i = 0; i < MANY; i++) {
+            const bool dies = args[i].kills > retries;
+            EXPECT_EQ(why[i].status, dies ? CF_EWORKER : i % 1000 == 999 ? CF_ETASK : CF_OK);
+            EXPECT_EQ(why[i].signal, dies ? SIGKILL : 0);
+            EXPECT_EQ(tasks->runs[i], dies ? retries + 1 : args[i].kills + 1u);
+        }
+    }
+    destroy_reporting(ex);
+}
+
+/* Workers are killed from outside, at any moment of a chunk. */
+typedef struct killer {
+    pthread_t thread;
+    cf_executor *ex;
+    uint64_t seed;
+    _Atomic bool over;
+    uint64_t kills;
+} killer;
+
+static void *kill_workers(void *arg) {
+    killer *k = arg;
+    while (!atomic_load(&k->over)) {
+        cf_worker_stats worker;
+        spin_for((int64_t)(random_next(&k->seed) % (uint64_t)(2 * MILLISECOND)));
+        if (cf_executor_worker_stats(k->ex, random_next(&k->seed) % 2, &worker) == CF_OK &&
+            worker.id > 1) {
+            k->kills += kill((pid_t)worker.id, SIGKILL) == 0;
+        }
+    }
+    return NULL;
+}
+
+Test(map_items, survive_killed_workers) {
+    NEEDS(survives_worker_death);
+    uint64_t seed = test_seed("map_items/survive_killed_workers");
+    daring args[MANY] = {{0}};
+    cf_exception why[MANY];
+    cf_executor *ex = create_reporting(2);
+    killer k = {.ex = ex, .seed = random_next(&seed)};
+    cr_assert_eq(pthread_create(&k.thread, NULL, kill_workers, &k), 0);
+    uint64_t again = 0;
+    for (int round = 0; round < 60; round++) {
+        map_daring(ex, args, (cf_map_options){.retries = CF_RETRIES_MAX}, why);
+        for (uint32_t i = 0; i < MANY; i++) {
+            EXPECT_EQ(why[i].status, i % 1000 == 999 ? CF_ETASK : CF_OK);
+            cr_assert(tasks->runs[i] >= 1);
+            again += tasks->runs[i] - 1;
+        }
+    }
+    atomic_store(&k.over, true);
+    pthread_join(k.thread, NULL);
+    cr_assert(again <= k.kills, "%llu items ran again after %llu kills", (unsigned long long)again,
+              (unsigned long long)k.kills);
+    destroy_reporting(ex);
+}
