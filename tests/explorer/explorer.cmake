@@ -1,0 +1,93 @@
+# The interleaving explorer: explorer/explorer.h. Included by CMakeLists.txt, as `tests` shall build it.
+#
+# Not under sanitizers: its threads are coroutines that share one real thread, whose stacks neither
+# AddressSanitizer nor ThreadSanitizer follows through longjmp.
+
+set(explorer "${CMAKE_CURRENT_SOURCE_DIR}/explorer")
+set(explorer_build "${CMAKE_CURRENT_BINARY_DIR}/explored") # `explorer` is the program
+
+# explorer_replace(INPUT OUTPUT ORIGINAL REPLACEMENT): OUTPUT is made of INPUT when it is built, and
+# the build fails unless ORIGINAL stands there exactly once.
+function(explorer_replace input output original replacement)
+  file(CONFIGURE OUTPUT "${output}.cmake" CONTENT "set(input [==[${input}]==])\nset(output [==[${output}]==])
+set(original [==[${original}]==])\nset(replacement [==[${replacement}]==])\n" @ONLY)
+  add_custom_command(
+    OUTPUT "${output}"
+    COMMAND "${CMAKE_COMMAND}" "-DCHANGE=${output}.cmake" -P "${explorer}/replace.cmake"
+    DEPENDS "${input}" "${output}.cmake" "${explorer}/replace.cmake"
+    VERBATIM)
+endfunction()
+
+# Slabs of so few slots that they are used up, recycled and used again within a few tasks.
+set(explorer_queue_h "${explorer_build}/include/cfutures/queue.h")
+explorer_replace("${PROJECT_SOURCE_DIR}/src/cfutures/queue.h" "${explorer_queue_h}"
+                 "CFI_SLAB_SLOTS = 1024," "CFI_SLAB_SLOTS = 4,")
+add_custom_target(explorer_headers DEPENDS "${explorer_queue_h}")
+
+# Always optimised: it counts in millions of runs.
+function(explorer_options target)
+  target_compile_definitions(${target} PRIVATE _GNU_SOURCE=)
+  target_compile_options(${target} PRIVATE -O2)
+  target_include_directories(
+    ${target} PRIVATE ${ARGN} "${explorer_build}/include" "${explorer}/include" "${explorer}"
+                      "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/src/include")
+  add_dependencies(${target} explorer_headers)
+endfunction()
+
+# The core, whose warnings are its own library's matter.
+function(explorer_core target)
+  explorer_options(${target} ${ARGN})
+  target_compile_options(${target} PRIVATE -include "${explorer}/include/core.h")
+endfunction()
+
+file(GLOB explorer_core_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/cfutures/*.c")
+add_library(explorer_core STATIC ${explorer_core_sources} "${PROJECT_SOURCE_DIR}/src/platform/cpu_limits.c")
+explorer_core(explorer_core)
+
+add_library(
+  explorer_engine OBJECT
+  explorer/heap.c
+  explorer/main.c
+  explorer/memory.c
+  explorer/pool.c
+  explorer/scenarios.c
+  explorer/scenarios_queue.c
+  explorer/search.c
+  explorer/threads.c)
+explorer_options(explorer_engine)
+target_link_libraries(explorer_engine PRIVATE primepool_warnings)
+
+add_executable(explorer)
+target_link_libraries(explorer PRIVATE explorer_engine explorer_core)
+primepool_test(unit.explorer unit 300 explorer)
+
+# Proof that it can fail: each planted bug must be found.
+#
+# explorer_mutant(NAME FILE SCENARIO ORIGINAL REPLACEMENT): FILE (of src/cfutures) with ORIGINAL, which
+# stands there once, replaced. A mutated source goes before the library, of which the linker then does
+# not take the original; a mutated header needs a library of its own.
+function(explorer_mutant name file scenario original replacement)
+  set(target explorer_mutant_${name})
+  set(mutated "${explorer_build}/${name}/cfutures/${file}")
+  explorer_replace("${PROJECT_SOURCE_DIR}/src/cfutures/${file}" "${mutated}" "${original}"
+                   "${replacement}")
+  if(file MATCHES "\\.h$")
+    add_custom_target(${target}_header DEPENDS "${mutated}")
+    add_library(${target}_core STATIC ${explorer_core_sources} "${PROJECT_SOURCE_DIR}/src/platform/cpu_limits.c")
+    explorer_core(${target}_core "${explorer_build}/${name}")
+    add_dependencies(${target}_core ${target}_header)
+    add_executable(${target})
+    target_link_libraries(${target} PRIVATE explorer_engine ${target}_core)
+  else()
+    add_library(${target}_source OBJECT "${mutated}")
+    explorer_core(${target}_source)
+    add_executable(${target})
+    target_link_libraries(${target} PRIVATE explorer_engine ${target}_source explorer_core)
+  endif()
+  primepool_test(unit.${target} unit 120 ${target} --must-fail 1 --lines 20 ${scenario})
+endfunction()
+include(explorer/mutants.cmake)
+
+if(PRIMEPOOL_NIGHTLY)
+  primepool_test(nightly.explorer nightly 21600 explorer --bound 4 --seconds 900)
+endif()

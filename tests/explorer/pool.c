@@ -1,0 +1,173 @@
+#include "pool.h"
+
+#include "include/hooks.h"
+
+#include "platform/atomic.h"
+#include "platform/futex.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- tasks ----------------------------------------------------------------------------------- */
+
+static unsigned runs[TASKS_MAX];
+static unsigned meeting;
+static _Atomic uint32_t arrived;
+static bool freed;
+
+static int run_number(const void *arg, void *result, cf_task_context *ctx) {
+    (void)ctx;
+    unsigned n = *(const unsigned *)arg;
+    runs[n]++;
+    *(uint64_t *)result = pool_result(n);
+    return 0;
+}
+
+const cf_task number_task = {.name = "number",
+                             .run = run_number,
+                             .arg_size = sizeof(unsigned),
+                             .result_size = sizeof(uint64_t)};
+
+static int run_meeting(const void *arg, void *result, cf_task_context *ctx) {
+    cfi_add_seq_cst(&arrived, 1);
+    cfi_futex_wake_all(&arrived, false);
+    for (uint32_t seen = cfi_load_acquire(&arrived); seen < meeting;
+         seen = cfi_load_acquire(&arrived)) {
+        cfi_futex_wait(&arrived, seen, -1, false);
+    }
+    return run_number(arg, result, ctx);
+}
+
+const cf_task meeting_task = {.name = "meeting",
+                              .run = run_meeting,
+                              .arg_size = sizeof(unsigned),
+                              .result_size = sizeof(uint64_t)};
+
+void pool_begin(void) {
+    memset(runs, 0, sizeof runs);
+    cfi_store_relaxed(&arrived, 0);
+    meeting = 0;
+    freed = false;
+}
+
+unsigned pool_runs(unsigned n) {
+    return runs[n];
+}
+
+uint64_t pool_result(unsigned n) {
+    return UINT64_C(1000) + n;
+}
+
+void pool_meet(unsigned how_many) {
+    meeting = how_many;
+}
+
+cf_future *pool_submit(cf_executor *executor, const cf_task *task, unsigned n) {
+    cf_future *future = NULL;
+    CHECK(cf_executor_submit(executor, task, &n, &future) == CF_OK);
+    return future;
+}
+
+void pool_take_result(cf_future *future, unsigned n) {
+    uint64_t value = 0;
+    CHECK(cf_future_result(future, CF_FOREVER, &value) == CF_OK);
+    CHECK(value == pool_result(n));
+    cf_future_release(future);
+}
+
+/* ---- the executor ---------------------------------------------------------------------------- */
+
+typedef struct pool {
+    cf_executor base;
+    unsigned threads[CF_WORKERS_MAX]; /* of the workers, by number */
+    unsigned supervisor;
+    bool supervised;
+} pool;
+
+typedef struct pool_worker {
+    pool *pool;
+    unsigned number;
+} pool_worker;
+
+static void leave_slot(cfi_slot *slot) {
+    cfi_sub_relaxed(&cfi_executor_of(slot)->occupied, 1);
+    cfi_slot_vacate(slot);
+}
+
+static const cfi_worker_hooks hooks = {.overrun = leave_slot};
+
+static void worker_main(void *context) {
+    const pool_worker *worker = context;
+    cf_executor *executor = &worker->pool->base;
+    while (cfi_worker_run(&executor->queue, worker->number, &executor->life, &hooks) ==
+           CFI_WORKER_RETIRED) {}
+}
+
+static cf_status start_worker(cf_executor *executor, unsigned number) {
+    static const char *const names[] = {"worker 0", "worker 1", "worker 2"};
+    pool *self = (pool *)executor;
+    pool_worker *worker = sim_malloc(sizeof *worker);
+    *worker = (pool_worker){self, number};
+    self->threads[number] = sim_thread(names[number], worker_main, worker);
+    if (executor->queue.shared) {
+        sim_may_die(self->threads[number]);
+    }
+    return CF_OK;
+}
+
+static void join(cf_executor *executor) {
+    pool *self = (pool *)executor;
+    if (self->supervised) {
+        sim_join(self->supervisor);
+    }
+    for (unsigned i = 0; i < cfi_load_relaxed(&executor->started); i++) {
+        sim_join(self->threads[i]);
+    }
+}
+
+static void free_pool(cf_executor *executor) {
+    freed = true;
+    cfi_executor_free(executor);
+}
+
+static const cfi_executor_ops ops = {
+    .kind = "simulated",
+    .start_worker = start_worker,
+    .join = join,
+    .free = free_pool,
+};
+
+cf_executor *pool_create(unsigned workers, bool processes, cf_pool_options options) {
+    cf_executor *executor = NULL;
+    options.max_workers = workers;
+    options.arena_limit = 1 << 20;
+    CHECK(cfi_executor_create(sizeof(pool), &ops, &options, processes, &executor) == CF_OK);
+    return executor;
+}
+
+void pool_start_workers(cf_executor *executor) {
+    for (unsigned i = 0; i < executor->max_workers; i++) {
+        CHECK(start_worker(executor, i) == CF_OK);
+    }
+    cfi_store_relaxed(&executor->started, executor->max_workers);
+}
+
+void pool_supervise(void *context) {
+    cf_executor *executor = context;
+    pool *self = context;
+    int dead = sim_await_death();
+    for (unsigned i = 0; dead >= 0 && i < executor->max_workers; i++) {
+        if (self->threads[i] == (unsigned)dead) {
+            enum {
+                KILLED = 9
+            };
+            cfi_executor_worker_died(executor, i, KILLED);
+            start_worker(executor, i);
+        }
+    }
+}
+
+bool pool_is_freed(void) {
+    return freed;
+}
