@@ -143,6 +143,8 @@ bool search_next(void); /* is there another run? */
 void search_repeat(const char *list);
 const char *search_list(void);
 
+extern uint32_t search_questions; /* of this run, so far */
+
 /* Each place where there might be a choice is counted, whether there is one or not. */
 void search_question(void);
 /* One of the options. before: a hash of the state, if it is one in which the run can be given up;

@@ -51,7 +51,11 @@ add_library(
   explorer/memory.c
   explorer/pool.c
   explorer/scenarios.c
+  explorer/scenarios_death.c
+  explorer/scenarios_future.c
   explorer/scenarios_queue.c
+  explorer/scenarios_slab.c
+  explorer/scenarios_watch.c
   explorer/search.c
   explorer/threads.c)
 explorer_options(explorer_engine)

@@ -43,7 +43,9 @@ void trace(const char *format, ...) {
     if (tracing) {
         va_list arguments;
         va_start(arguments, format);
-        vsnprintf(trace_lines[traced++ % TRACE_LINES], TRACE_WIDTH, format, arguments);
+        char *line = trace_lines[traced++ % TRACE_LINES];
+        int begun = snprintf(line, TRACE_WIDTH, "%5" PRIu32 " ", search_questions);
+        vsnprintf(line + begun, TRACE_WIDTH - (size_t)begun, format, arguments);
         va_end(arguments);
     }
 }

@@ -36,3 +36,99 @@ explorer_mutant(
         {
             cfi_store_seq_cst(&slot->word, next);
             *word = next;]])
+
+explorer_mutant(
+  current_written_late queue.c death_retried [[
+        } else {
+            cfi_store_relaxed(current, cfi_queue_index(queue, slot) + 1); /* ordered by the CAS */
+        }
+        if (!cfi_cas(&control->cursor, &seen, (seen & ~TICKET_MASK) | (ticket + 1))) {
+            continue;
+        }]] [[
+        }
+        if (!cfi_cas(&control->cursor, &seen, (seen & ~TICKET_MASK) | (ticket + 1))) {
+            continue;
+        }
+        if (slot != NULL) {
+            cfi_store_relaxed(current, cfi_queue_index(queue, slot) + 1);
+        }]])
+
+explorer_mutant(
+  cancel_without_cas slot.h future_cancel_waited [[
+                               : cfi_word_with_phase(*word, CFI_CANCELLED);
+        if (cfi_cas(&slot->word, word, next)) {]] [[
+                               : cfi_word_with_phase(*word, CFI_CANCELLED);
+        cfi_store_seq_cst(&slot->word, next);
+        {]])
+
+# ---- who waits is told ---------------------------------------------------------------------------------
+
+explorer_mutant(settle_ignores_waited completion.c queue_hand_off
+                "if ((replaced & CFI_WAITED) != 0) {" "if ((replaced & CFI_EXPIRED) != 0) {")
+
+explorer_mutant(
+  bell_armed_after_the_look bell.c watch_as_completed [[
+    cfi_store_seq_cst(&bell->armed, 1);
+    return rung;
+}
+
+bool cfi_bell_sleep(cfi_bell *bell, uint32_t rung, int64_t deadline_ns) {]] [[
+    return rung;
+}
+
+bool cfi_bell_sleep(cfi_bell *bell, uint32_t rung, int64_t deadline_ns) {
+    cfi_store_seq_cst(&bell->armed, 1);]])
+
+explorer_mutant(bell_armed_by_a_plain_store bell.c watch_as_completed
+                "cfi_store_seq_cst(&bell->armed, 1);" "cfi_store_release(&bell->armed, 1);")
+
+explorer_mutant(
+  callbacks_armed_by_a_plain_store callback.c watch_callback
+  "cfi_store_seq_cst(&control->callbacks_armed, 1);"
+  "cfi_store_release(&control->callbacks_armed, 1);")
+
+explorer_mutant(reaper_does_not_ring watch.c watch_two_sets [[
+    cfi_lock_give(&executor->reap_lock);
+    cfi_bell_ring(executor->queue.bell);]] [[
+    cfi_lock_give(&executor->reap_lock);]])
+
+# ---- room ----------------------------------------------------------------------------------------------
+
+explorer_mutant(
+  room_without_heavy_barrier queue.c queue_room
+  [[cfi_barrier_heavy(queue->shared); /* need_room is written before the counts are read */]] "")
+
+explorer_mutant(
+  room_without_light_barrier queue.c queue_room_meeting
+  [[cfi_barrier_light(); /* the count is written before need_room is read */]] "")
+
+# ---- slots and slabs -----------------------------------------------------------------------------------
+
+explorer_mutant(no_reference_for_the_stack watch.c watch_as_completed
+                "cfi_slot_retain(slot); /* before the settler can push it */" "")
+
+explorer_mutant(slab_recycled_with_tasks_pending slab.c slab_unheld "if (all_left(slab)) {"
+                "if (slab->given_up > 0) {")
+
+explorer_mutant(release_without_atomic_change reference.c future_two_waiters
+                "if ((cfi_sub_acq_rel(&slot->refs, 1) & ~CFI_SEEN) > 1) {" [[
+    uint32_t refs = cfi_load_acquire(&slot->refs);
+    cfi_store_release(&slot->refs, refs - 1);
+    if ((refs & ~CFI_SEEN) > 1) {]])
+
+# ---- death ---------------------------------------------------------------------------------------------
+
+explorer_mutant(rewind_keeps_the_epoch queue.c death_two_workers
+                "next = ((seen & ~TICKET_MASK) + EPOCH) | (at < ticket ? at : ticket);"
+                "next = (seen & ~TICKET_MASK) | (at < ticket ? at : ticket);")
+
+explorer_mutant(
+  judge_does_not_rewind worker_death.c death_retried
+  "cfi_queue_rewind(&executor->queue, cfi_slab_ticket_of(slot));"
+  "cfi_queue_advance(&executor->queue);")
+
+explorer_mutant(judge_does_not_wake_the_caller worker_death.c death_lost
+                "cfi_futex_wake_all(&slot->futex, queue->shared);" "")
+
+explorer_mutant(judge_does_not_deliver worker_death.c death_watched
+                "cfi_watch_reap_orphan(executor, slot, worker);" "cfi_watch_reap(executor);")

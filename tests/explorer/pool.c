@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+cf_executor *executor;
+
 /* ---- tasks ----------------------------------------------------------------------------------- */
 
 static unsigned runs[TASKS_MAX];
@@ -29,13 +31,21 @@ const cf_task number_task = {.name = "number",
                              .arg_size = sizeof(unsigned),
                              .result_size = sizeof(uint64_t)};
 
-static int run_meeting(const void *arg, void *result, cf_task_context *ctx) {
+void pool_arrive(void) {
     cfi_add_seq_cst(&arrived, 1);
     cfi_futex_wake_all(&arrived, false);
-    for (uint32_t seen = cfi_load_acquire(&arrived); seen < meeting;
+}
+
+void pool_await(unsigned how_many) {
+    for (uint32_t seen = cfi_load_acquire(&arrived); seen < how_many;
          seen = cfi_load_acquire(&arrived)) {
         cfi_futex_wait(&arrived, seen, -1, false);
     }
+}
+
+static int run_meeting(const void *arg, void *result, cf_task_context *ctx) {
+    pool_arrive();
+    pool_await(meeting);
     return run_number(arg, result, ctx);
 }
 
@@ -43,13 +53,6 @@ const cf_task meeting_task = {.name = "meeting",
                               .run = run_meeting,
                               .arg_size = sizeof(unsigned),
                               .result_size = sizeof(uint64_t)};
-
-void pool_begin(void) {
-    memset(runs, 0, sizeof runs);
-    cfi_store_relaxed(&arrived, 0);
-    meeting = 0;
-    freed = false;
-}
 
 unsigned pool_runs(unsigned n) {
     return runs[n];
@@ -63,7 +66,7 @@ void pool_meet(unsigned how_many) {
     meeting = how_many;
 }
 
-cf_future *pool_submit(cf_executor *executor, const cf_task *task, unsigned n) {
+cf_future *pool_submit(const cf_task *task, unsigned n) {
     cf_future *future = NULL;
     CHECK(cf_executor_submit(executor, task, &n, &future) == CF_OK);
     return future;
@@ -85,11 +88,6 @@ typedef struct pool {
     bool supervised;
 } pool;
 
-typedef struct pool_worker {
-    pool *pool;
-    unsigned number;
-} pool_worker;
-
 static void leave_slot(cfi_slot *slot) {
     cfi_sub_relaxed(&cfi_executor_of(slot)->occupied, 1);
     cfi_slot_vacate(slot);
@@ -97,38 +95,45 @@ static void leave_slot(cfi_slot *slot) {
 
 static const cfi_worker_hooks hooks = {.overrun = leave_slot};
 
-static void worker_main(void *context) {
-    const pool_worker *worker = context;
-    cf_executor *executor = &worker->pool->base;
-    while (cfi_worker_run(&executor->queue, worker->number, &executor->life, &hooks) ==
+static void worker_main(void *number) {
+    while (cfi_worker_run(&executor->queue, (unsigned)(uintptr_t)number, &executor->life, &hooks) ==
            CFI_WORKER_RETIRED) {}
 }
 
-static cf_status start_worker(cf_executor *executor, unsigned number) {
+static cf_status start_worker(cf_executor *base, unsigned number) {
     static const char *const names[] = {"worker 0", "worker 1", "worker 2"};
-    pool *self = (pool *)executor;
-    pool_worker *worker = sim_malloc(sizeof *worker);
-    *worker = (pool_worker){self, number};
-    self->threads[number] = sim_thread(names[number], worker_main, worker);
-    if (executor->queue.shared) {
+    pool *self = (pool *)base;
+    self->threads[number] = sim_thread(names[number], worker_main, (void *)(uintptr_t)number);
+    if (base->queue.shared) {
         sim_may_die(self->threads[number]);
     }
     return CF_OK;
 }
 
-static void join(cf_executor *executor) {
-    pool *self = (pool *)executor;
+static void join(cf_executor *base) {
+    pool *self = (pool *)base;
     if (self->supervised) {
         sim_join(self->supervisor);
     }
-    for (unsigned i = 0; i < cfi_load_relaxed(&executor->started); i++) {
+    for (unsigned i = 0; i < base->max_workers; i++) {
         sim_join(self->threads[i]);
     }
 }
 
-static void free_pool(cf_executor *executor) {
+static void check_slab(cfi_slab *slab) {
+    CHECK(slab->given_up == 0 || slab->given_up == CFI_SLAB_SLOTS - 1);
+    for (unsigned i = 1; i < CFI_SLAB_SLOTS; i++) {
+        CHECK((cfi_slab_slot(slab, i)->refs & ~CFI_SEEN) == 0);
+    }
+}
+
+static void free_pool(cf_executor *base) {
+    CHECK(!freed);
     freed = true;
-    cfi_executor_free(executor);
+    for (cfi_slab *slab = base->slabs.all; slab != NULL; slab = slab->all_next) {
+        check_slab(slab);
+    }
+    cfi_executor_free(base);
 }
 
 static const cfi_executor_ops ops = {
@@ -138,34 +143,48 @@ static const cfi_executor_ops ops = {
     .free = free_pool,
 };
 
-cf_executor *pool_create(unsigned workers, bool processes, cf_pool_options options) {
-    cf_executor *executor = NULL;
-    options.max_workers = workers;
-    options.arena_limit = 1 << 20;
-    CHECK(cfi_executor_create(sizeof(pool), &ops, &options, processes, &executor) == CF_OK);
-    return executor;
-}
-
-void pool_start_workers(cf_executor *executor) {
-    for (unsigned i = 0; i < executor->max_workers; i++) {
-        CHECK(start_worker(executor, i) == CF_OK);
-    }
-    cfi_store_relaxed(&executor->started, executor->max_workers);
-}
-
-void pool_supervise(void *context) {
-    cf_executor *executor = context;
-    pool *self = context;
+/* Judges one death, and starts the successor. */
+static void supervise(void *context) {
+    enum {
+        KILLED = 9 /* as wait(2) tells it */
+    };
+    const pool *self = context;
     int dead = sim_await_death();
     for (unsigned i = 0; dead >= 0 && i < executor->max_workers; i++) {
         if (self->threads[i] == (unsigned)dead) {
-            enum {
-                KILLED = 9
-            };
             cfi_executor_worker_died(executor, i, KILLED);
             start_worker(executor, i);
+            return;
         }
     }
+}
+
+static void begin(unsigned workers, bool processes, cf_pool_options options) {
+    memset(runs, 0, sizeof runs);
+    cfi_store_relaxed(&arrived, 0);
+    meeting = 0;
+    freed = false;
+    options.max_workers = workers;
+    options.arena_limit = 1 << 20;
+    CHECK(cfi_executor_create(sizeof(pool), &ops, &options, processes, &executor) == CF_OK);
+    for (unsigned i = 0; i < workers; i++) {
+        CHECK(start_worker(executor, i) == CF_OK);
+    }
+    cfi_store_relaxed(&executor->started, workers);
+}
+
+void pool_begin(unsigned workers, cf_pool_options options, void (*caller)(void *context)) {
+    begin(workers, false, options);
+    sim_thread("caller", caller, NULL);
+}
+
+void pool_begin_processes(unsigned workers, cf_pool_options options,
+                          void (*caller)(void *context)) {
+    begin(workers, true, options);
+    pool *self = (pool *)executor;
+    self->supervisor = sim_thread("supervisor", supervise, self);
+    self->supervised = true;
+    sim_thread("caller", caller, NULL);
 }
 
 bool pool_is_freed(void) {

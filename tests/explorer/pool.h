@@ -10,16 +10,14 @@ enum {
     TASKS_MAX = 16
 };
 
-/* Begins a scenario: nothing has run yet. */
-void pool_begin(void);
+/* The executor of the scenario that runs. */
+extern cf_executor *executor;
 
-/* workers at most; they are started by submit, or at once by pool_start_workers. processes: they
- * may die, and share the region. */
-cf_executor *pool_create(unsigned workers, bool processes, cf_pool_options options);
-void pool_start_workers(cf_executor *executor);
-/* Stands in for the supervisor of processes: judges who has died, and starts a successor. */
-void pool_supervise(void *executor);
-/* Whether destroy has come to the end. */
+/* Begins a run: makes the executor, whose workers have begun to look for tasks, and the thread that
+ * uses it. processes: the workers may die, and `pool_supervisor` judges them. */
+void pool_begin(unsigned workers, cf_pool_options options, void (*caller)(void *context));
+void pool_begin_processes(unsigned workers, cf_pool_options options, void (*caller)(void *context));
+/* Whether destroy has come to the end. All references were given back by then, and all slots. */
 bool pool_is_freed(void);
 
 /* Task number n: notes that it ran, and results in pool_result(n). */
@@ -27,11 +25,15 @@ extern const cf_task number_task;
 /* The same, but first waits until `meeting` of them have begun. */
 extern const cf_task meeting_task;
 
+/* Something that the caller waits for, and who tells it. */
+void pool_arrive(void);
+void pool_await(unsigned how_many);
+
 unsigned pool_runs(unsigned n);
 uint64_t pool_result(unsigned n);
 void pool_meet(unsigned how_many);
 
-cf_future *pool_submit(cf_executor *executor, const cf_task *task, unsigned n);
+cf_future *pool_submit(const cf_task *task, unsigned n);
 /* Waits for ever, checks the result, gives the future back. */
 void pool_take_result(cf_future *future, unsigned n);
 

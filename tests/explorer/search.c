@@ -23,7 +23,7 @@ bool search_repeats;
 
 static choice choices[CHOICES_MAX];
 static unsigned choice_count, next_choice;
-static uint32_t question;
+uint32_t search_questions;
 
 /* ---- states that have been gone into --------------------------------------------------------- */
 
@@ -93,17 +93,17 @@ void search_begin(unsigned bound) {
 }
 
 void search_begin_run(void) {
-    question = 0;
+    search_questions = 0;
     next_choice = 0;
     search_preemptions = 0;
 }
 
 void search_question(void) {
-    question++;
+    search_questions++;
 }
 
 static uint8_t repeat(const uint8_t *options, unsigned count) {
-    if (next_choice == choice_count || choices[next_choice].question != question) {
+    if (next_choice == choice_count || choices[next_choice].question != search_questions) {
         return options[0];
     }
     uint8_t wanted = choices[next_choice++].options[0];
@@ -130,10 +130,10 @@ uint8_t search_choose(const uint8_t *options, unsigned count, uint64_t state) {
         if (choice_count == CHOICES_MAX || count > OPTIONS_MAX) {
             run_fail("too many choices");
         }
-        *c = (choice){.question = question, .count = (uint8_t)count};
+        *c = (choice){.question = search_questions, .count = (uint8_t)count};
         memcpy(c->options, options, count);
         choice_count++;
-    } else if (c->question != question) { /* it was none when the others were made */
+    } else if (c->question != search_questions) { /* it was none when the others were made */
         return options[0];
     }
     next_choice++;

@@ -1,0 +1,114 @@
+/* A worker dies at any of its steps; what it leaves is judged, and a successor goes on. */
+#include "scenarios.h"
+
+static cf_future *futures[2];
+
+static void submit(unsigned retries) {
+    const cf_submit_options options = {.retries = retries};
+    for (unsigned n = 0; n < 2; n++) {
+        CHECK(cf_executor_submit_with(executor, &number_task, &n, &options, &futures[n]) == CF_OK);
+    }
+}
+
+/* ---- run again: whoever dies, it ends well --------------------------------------------------- */
+
+static void take_results(void *context) {
+    (void)context;
+    pool_take_result(futures[0], 0);
+    pool_take_result(futures[1], 1);
+    cf_executor_destroy(executor);
+}
+
+static void submit_with_retries(void *context) {
+    submit(1);
+    take_results(context);
+}
+
+static void set_up_retried(void) {
+    pool_begin_processes(1, plain, submit_with_retries);
+}
+
+static void set_up_two_workers(void) {
+    pool_begin_processes(2, plain, take_results);
+    submit(1);
+    cfi_queue_advance(&executor->queue); /* to the first task: where a rewind brings it back to */
+}
+
+/* A run that was not settled does not count, so there may be one more. */
+static void check_ran_again(void) {
+    CHECK(pool_runs(0) >= 1 && pool_runs(1) >= 1 && pool_runs(0) + pool_runs(1) <= 3);
+    check_freed();
+}
+
+const scenario death_retried = {.name = "death_retried",
+                                .set_up = set_up_retried,
+                                .check = check_ran_again,
+                                .bound = 2,
+                                .deaths = true};
+const scenario death_two_workers = {.name = "death_two_workers",
+                                    .set_up = set_up_two_workers,
+                                    .check = check_ran_again,
+                                    .bound = 2,
+                                    .deaths = true};
+
+/* ---- not run again: lost, or it had ended ---------------------------------------------------- */
+
+static unsigned lost;
+
+static void see(unsigned n, int64_t timeout_ns) {
+    uint64_t value = 0;
+    cf_status status = cf_future_result(futures[n], timeout_ns, &value);
+    CHECK(status == CF_EWORKER || (status == CF_OK && value == pool_result(n)));
+    lost += status == CF_EWORKER;
+    cf_future_release(futures[n]);
+}
+
+static void see_both(void *context) {
+    (void)context;
+    lost = 0;
+    see(0, CF_FOREVER);
+    see(1, CF_FOREVER);
+    cf_executor_destroy(executor);
+}
+
+static void set_up_lost(void) {
+    pool_begin_processes(1, plain, see_both);
+    submit(0);
+}
+
+static void check_lost(void) {
+    CHECK(lost <= 1);
+    CHECK(pool_runs(0) <= 1 && pool_runs(1) <= 1 && pool_runs(0) + pool_runs(1) + lost >= 2);
+    check_freed();
+}
+
+const scenario death_lost = {
+    .name = "death_lost", .set_up = set_up_lost, .check = check_lost, .bound = 3, .deaths = true};
+
+/* ---- and whoever waits for one of many is told ----------------------------------------------- */
+
+static void watch_both(void *context) {
+    (void)context;
+    lost = 0;
+    cf_as_completed *as_completed = NULL;
+    CHECK(cf_as_completed_create(futures, 2, &as_completed) == CF_OK);
+    for (unsigned i = 0; i < 2; i++) {
+        cf_future *future = NULL;
+        size_t index = 0;
+        CHECK(cf_as_completed_next(as_completed, CF_FOREVER, &future, &index) == CF_OK);
+        see((unsigned)index, 0);
+    }
+    cf_as_completed_destroy(as_completed);
+    cf_executor_destroy(executor);
+}
+
+static void set_up_watched(void) {
+    pool_begin_processes(1, plain, watch_both);
+    submit(0);
+}
+
+const scenario death_watched = {.name = "death_watched",
+                                .set_up = set_up_watched,
+                                .check = check_lost,
+                                .bound = 2,
+                                .deaths = true};
