@@ -101,7 +101,8 @@ typedef struct sim_thread_state {
     unsigned joins; /* thread that it waits for */
     uint32_t paused_at;
     unsigned idle_pauses;
-    uint64_t hash; /* of all that it has read */
+    int64_t paused_ns; /* its clock is so far ahead */
+    uint64_t hash;     /* of all that it has read */
     sim_buffer buffer;
 
     bool begun; /* this run: goes on at `at`, else begins at `start` */

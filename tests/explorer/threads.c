@@ -7,6 +7,7 @@ enum {
     STACK_BYTES = 128 << 10,
     STEPS_MAX = 20000, /* of one run: there are loops that never end */
     IDLE_PAUSES = 3,   /* rounds of a loop that waits, though nothing has changed */
+    PAUSE_NS = 10000,  /* so that a loop which waits for so long ends after a few rounds */
     DIES = 0x80        /* among the options of a step */
 };
 
@@ -112,7 +113,7 @@ static bool may_go_on(const sim_thread_state *thread) {
     case SIM_ON_FUTEX:
         return thread->deadline_ns >= 0;
     case SIM_PAUSED:
-        return thread->paused_at != memory_version || thread->idle_pauses < IDLE_PAUSES;
+        return thread->paused_at != memory_version;
     case SIM_UNUSED:
     case SIM_ON_LOCK:
     case SIM_ON_JOIN:
@@ -376,18 +377,21 @@ void sim_futex_wake(const volatile void *word, int how_many, const char *what, c
     }
 }
 
+/* A loop that counts its rounds goes on by itself. One that does not would go on for ever, if others
+ * did not get their turn: it waits for something to change. */
 void sim_pause(const char *where) {
     if (current == NULL) {
         return;
     }
     count_step("pause", where);
-    wait_as(SIM_PAUSED);
-    if (current->paused_at == memory_version) {
-        current->idle_pauses++;
-    } else {
-        current->paused_at = memory_version;
+    trace("  %-12s %s: pauses", current->name, where);
+    if (current->paused_at != memory_version) {
         current->idle_pauses = 0;
+    } else if (++current->idle_pauses > IDLE_PAUSES) {
+        wait_as(SIM_PAUSED);
     }
+    current->paused_at = memory_version;
+    current->paused_ns += PAUSE_NS;
 }
 
 /* ---- locks ----------------------------------------------------------------------------------- */
@@ -468,10 +472,11 @@ void sim_lock_give(sim_lock *lock, const char *what, const char *where) {
 /* ---- clock ----------------------------------------------------------------------------------- */
 
 int64_t sim_now_ns(void) {
-    if (current != NULL) {
-        learn((uint64_t)now_ns);
+    if (current == NULL) {
+        return now_ns;
     }
-    return now_ns;
+    learn((uint64_t)now_ns);
+    return now_ns + current->paused_ns;
 }
 
 /* ---- lives ----------------------------------------------------------------------------------- */
@@ -488,6 +493,7 @@ unsigned sim_thread(const char *name, void (*run)(void *context), void *context)
     thread->doing = thread->where = "begins";
     thread->begun = thread->may_die = thread->death_seen = false;
     thread->paused_at = thread->idle_pauses = 0;
+    thread->paused_ns = 0;
     thread->buffer.first = thread->buffer.end = thread->buffer.issued = 0;
     thread->buffer.stores = 0;
     thread->buffer.draining = false;

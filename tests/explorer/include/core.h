@@ -16,4 +16,6 @@ void free(void *memory) __asm__("sim_free");
 /* Saved and restored with each switch of threads. */
 #define _Thread_local __attribute__((section("sim_thread_local")))
 
+#define tls_model(model) /* which they are none of, then */
+
 #endif

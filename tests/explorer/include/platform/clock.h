@@ -1,4 +1,5 @@
-/* In place of the clock: it stands still, until a simulated wait ends at its deadline. */
+/* In place of the clock: it stands still but for pauses (spin.h) and for waits that end
+ * at their deadline. */
 #ifndef PLATFORM_CLOCK_H
 #define PLATFORM_CLOCK_H
 
