@@ -128,10 +128,11 @@ explorer_mutant(
   "cfi_store_seq_cst(&control->callbacks_armed, 1);"
   "cfi_store_release(&control->callbacks_armed, 1);")
 
-explorer_mutant(reaper_does_not_ring cfutures/watch.c watch_two_sets [[
-    cfi_lock_give(&executor->reap_lock);
+explorer_mutant(
+  reaper_does_not_ring cfutures/watch.c watch_two_sets [[
+    cfi_biased_lock_give(&executor->reap_lock);
     cfi_bell_ring(executor->queue.bell);]] [[
-    cfi_lock_give(&executor->reap_lock);]])
+    cfi_biased_lock_give(&executor->reap_lock);]])
 
 # ---- room ----------------------------------------------------------------------------------------------
 
@@ -152,16 +153,14 @@ explorer_mutant(slab_recycled_with_tasks_pending cfutures/slab.c slab_unheld "if
                 "if (slab->given_up > 0) {")
 
 explorer_mutant(
-  release_without_atomic_change cfutures/reference.c future_two_waiters [[
-    if ((cfi_load_acquire(&slot->refs) & ~CFI_SEEN) > 1 &&
-        (cfi_sub_acq_rel(&slot->refs, 1) & ~CFI_SEEN) > 1) {]] [[
-    uint32_t refs = cfi_load_acquire(&slot->refs);
-    cfi_store_release(&slot->refs, refs - 1);
-    if ((refs & ~CFI_SEEN) > 1) {]])
+  release_without_atomic_change cfutures/reference.c future_two_waiters
+  "} else if ((cfi_sub_acq_rel(&slot->refs, 1) & ~CFI_SEEN) > 1) {" [[
+    } else if ((refs & ~CFI_SEEN) > 1) {
+        cfi_store_release(&slot->refs, refs - 1);]])
 
 # ---- death ---------------------------------------------------------------------------------------------
 
-explorer_mutant(rewind_keeps_the_epoch cfutures/queue.c death_two_workers
+explorer_mutant(rewind_keeps_the_epoch cfutures/queue.c "--bound;2;death_two_workers"
                 "next = ((seen & ~TICKET_MASK) + EPOCH) | (at < ticket ? at : ticket);"
                 "next = (seen & ~TICKET_MASK) | (at < ticket ? at : ticket);")
 

@@ -9,10 +9,10 @@ const scenario *const scenarios[] = {
     &future_two_waiters, &future_cancel,      &future_cancel_waited,
     &future_shutdown,    &future_deadline,    &watch_as_completed,
     &watch_two_workers,  &watch_two_sets,     &watch_cancel,
-    &watch_callback,     &slab_round,         &slab_recycled,
-    &slab_cancelled,     &slab_unheld,        &slab_two_holders,
-    &death_retried,      &death_lost,         &death_cancelled,
-    &death_watched,      &death_two_workers,
+    &watch_handed_out,   &watch_callback,     &slab_round,
+    &slab_recycled,      &slab_cancelled,     &slab_unheld,
+    &slab_two_holders,   &death_retried,      &death_lost,
+    &death_cancelled,    &death_watched,      &death_two_workers,
 };
 
 const unsigned scenario_count = sizeof scenarios / sizeof scenarios[0];

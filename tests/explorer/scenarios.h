@@ -23,7 +23,7 @@ extern const scenario future_two_waiters, future_cancel, future_cancel_waited, f
     future_deadline;
 /* ---- scenarios_watch.c ---- */
 extern const scenario watch_as_completed, watch_two_workers, watch_two_sets, watch_cancel,
-    watch_callback;
+    watch_handed_out, watch_callback;
 /* ---- scenarios_slab.c ---- */
 extern const scenario slab_round, slab_recycled, slab_cancelled, slab_unheld, slab_two_holders;
 /* ---- scenarios_death.c ---- */

@@ -48,7 +48,7 @@ const scenario death_retried = {.name = "death_retried",
 const scenario death_two_workers = {.name = "death_two_workers",
                                     .set_up = set_up_two_workers,
                                     .check = check_ran_again,
-                                    .bound = 2,
+                                    .bound = 1,
                                     .deaths = true};
 
 /* ---- not run again: lost, or it had ended ---------------------------------------------------- */

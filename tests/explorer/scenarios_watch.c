@@ -108,6 +108,49 @@ static void check_first_ran(void) {
 const scenario watch_cancel = {
     .name = "watch_cancel", .set_up = set_up_cancel, .check = check_first_ran, .bound = 2};
 
+/* ---- what was done when the iteration began is held by it, and kept by who is handed it ------- */
+
+static cf_as_completed *iteration;
+
+static void release_handle(void *context) {
+    (void)context;
+    cf_future_release(futures[0]);
+}
+
+static void keep_handed_out(void *context) {
+    (void)context;
+    cf_future *future = NULL;
+    CHECK(cf_as_completed_next(iteration, CF_FOREVER, &future, NULL) == CF_OK);
+    CHECK(cf_future_retain(future) == futures[0]);
+    cf_as_completed_destroy(iteration);
+    cf_future *later = pool_submit(&number_task, 1);
+    CHECK(later != future && cf_future_state(future) == CF_CANCELLED);
+    cf_future_release(future);
+    pool_take_result(later, 1);
+    cf_executor_destroy(executor);
+}
+
+/* The last slot of its slab, so that this is used again as soon as nobody seems to hold it. */
+static void set_up_handed_out(void) {
+    pool_begin(1, plain, keep_handed_out);
+    for (unsigned i = 1; i < CFI_SLAB_SLOTS; i++) {
+        futures[0] = pool_submit(&number_task, 0);
+        CHECK(cf_future_cancel(futures[0]));
+        if (i + 1 < CFI_SLAB_SLOTS) {
+            cf_future_release(futures[0]);
+        }
+    }
+    CHECK(cf_as_completed_create(futures, 1, &iteration) == CF_OK);
+    sim_thread("releaser", release_handle, NULL);
+}
+
+static void check_second_ran(void) {
+    CHECK(pool_runs(0) == 0 && pool_runs(1) == 1);
+}
+
+const scenario watch_handed_out = {
+    .name = "watch_handed_out", .set_up = set_up_handed_out, .check = check_second_ran, .bound = 2};
+
 /* ---- a callback, by its own thread ----------------------------------------------------------- */
 
 static unsigned calls;
