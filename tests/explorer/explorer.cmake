@@ -126,5 +126,5 @@ endfunction()
 include(explorer/mutants.cmake)
 
 if(PRIMEPOOL_NIGHTLY)
-  primepool_test(nightly.explorer nightly 21600 explorer --bound 4 --seconds 900)
+  primepool_test(nightly.explorer nightly 21600 explorer --bound 4 --seconds 300)
 endif()
