@@ -119,10 +119,11 @@ void threads_begin_run(bool deaths);
 void threads_run(void);       /* returns when all have ended, or not at all */
 uint64_t threads_state(void); /* hash of where everything stands */
 
-/* A step begins. visible: to others, so that it matters who is first. */
+/* A step begins. visible: to others, so that it matters who is first. One that only reads changes
+ * nothing that others see; one that only stores does so when the store reaches memory. */
 void threads_step(const char *what, const char *where, bool visible);
-/* The same for a step that is not seen by others before it reaches memory. */
-void threads_step_unseen(const char *what, const char *where, bool visible);
+void threads_step_reading(const char *what, const char *where, bool visible);
+void threads_step_storing(const char *what, const char *where, bool visible);
 
 /* ---- search.c -------------------------------------------------------------------------------- */
 
@@ -136,6 +137,7 @@ extern sim_counts counts;
 extern unsigned search_bound;
 extern unsigned search_preemptions; /* of this run */
 extern bool search_repeats;         /* a given list of choices, with a trace */
+extern bool search_gives_up;        /* runs that come to a known state */
 
 void search_begin(unsigned bound);
 void search_begin_run(void);

@@ -2,7 +2,7 @@
  * other over all runs, and is forgotten with the run. */
 #include "engine.h"
 
-#include "platform/fork_mark.h"
+#include "platform/openmp_runtime.h"
 #include "platform/region.h"
 
 #include <string.h>
@@ -105,15 +105,13 @@ void cfi_region_release(cfi_region *region) {
     (void)region;
 }
 
-/* ---- there is but one process ---------------------------------------------------------------- */
+/* ---- and no OpenMP in it --------------------------------------------------------------------- */
 
-uint64_t cfi_fork_mark(void) {
-    return 1;
+cfi_openmp_set_threads *cfi_openmp_find_set_threads(void) {
+    return NULL;
 }
 
-bool cfi_fork_mark_is_ours(uint64_t mark) {
-    return mark == 1;
-}
+/* ---- a process for each run ------------------------------------------------------------------ */
 
 static void (*begin_process)(void);
 

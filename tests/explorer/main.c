@@ -1,4 +1,5 @@
-/* explorer [--bound N] [--seconds N] [--lines N] [--must-fail 1] [--repeat LIST] [SCENARIO...]
+/* explorer [--bound N] [--seconds N] [--lines N] [--must-fail 1] [--give-up 0]
+ *          [--repeat LIST] [SCENARIO...]
  *
  * Explores every scenario, or those that are named, and prints a line for each. Exits with 0 when
  * all went well, 1 when one failed, 2 when it was not called well.
@@ -6,7 +7,9 @@
  *     --bound N      pre-emptions; as the scenario says if not given
  *     --seconds N    at most so long for each scenario, which is then said to be out of time
  *     --lines N      of the trace of a failure
- *     --must-fail 1  exits with 0 when each scenario failed, as one with a planted bug must
+ *     --must-fail 1  exits with 0 when each scenario failed, as one with a planted bug must, and
+ *                    checks that what is given up would not have shown it sooner
+ *     --give-up 0    makes all runs, also those that are known to end as one before
  *     --repeat LIST  only the run with these choices, with its trace */
 #include "engine.h"
 
@@ -168,6 +171,8 @@ static outcome explore_bound(const scenario *s, unsigned bound, double until, co
     return ALL_EXPLORED;
 }
 
+static unsigned search_bound_reached; /* the last that explore went to */
+
 static outcome explore(const scenario *s, const options *o) {
     static const char *const ends[] = {"all", "out of time", "FAILED"};
     double begin = seconds();
@@ -176,12 +181,34 @@ static outcome explore(const scenario *s, const options *o) {
     counts = (sim_counts){0};
     memory_forget();
     for (unsigned b = 0; b <= bound && out == ALL_EXPLORED; b++) {
+        search_bound_reached = b;
         out = explore_bound(s, b, o->seconds > 0 ? begin + o->seconds : 0, o);
     }
     printf("%-28s %5u %10" PRIu64 " %10" PRIu64 " %12" PRIu64 " %8.1f  %s\n", s->name, bound,
            counts.runs, counts.pruned, counts.steps, seconds() - begin, ends[out]);
     fflush(stdout);
     return out;
+}
+
+/* A planted bug must be found, and no sooner by making those runs too that are given up else. */
+static bool finds_bug(const scenario *s, const options *o) {
+    enum {
+        MOST_SECONDS = 10 /* it is as good as found later, by then */
+    };
+    options in_time = *o;
+    in_time.seconds = MOST_SECONDS;
+    if (explore(s, o) != FOUND_FAILURE) {
+        return false;
+    }
+    unsigned bound = search_bound_reached;
+    search_gives_up = false;
+    outcome out = explore(s, &in_time);
+    search_gives_up = true;
+    if (out == ALL_EXPLORED || (out == FOUND_FAILURE && search_bound_reached < bound)) {
+        printf("%s: FAULT OF THE EXPLORER: what it gives up is not the same as before\n", s->name);
+        return false;
+    }
+    return true;
 }
 
 static int repeat(const scenario *s, const options *o) {
@@ -215,6 +242,8 @@ static int take_options(int argc, char **argv, options *o) {
             o->lines = (unsigned)atoi(argv[i + 1]);
         } else if (strcmp(argv[i], "--must-fail") == 0) {
             o->must_fail = atoi(argv[i + 1]) != 0;
+        } else if (strcmp(argv[i], "--give-up") == 0) {
+            search_gives_up = atoi(argv[i + 1]) != 0;
         } else if (strcmp(argv[i], "--repeat") == 0) {
             o->repeat = argv[i + 1];
         } else {
@@ -229,7 +258,7 @@ int main(int argc, char **argv) {
     int first = take_options(argc, argv, &o);
     if (first < 0) {
         fprintf(stderr, "usage: explorer [--bound N] [--seconds N] [--lines N] [--must-fail 1] "
-                        "[--repeat LIST] [SCENARIO...]\n");
+                        "[--give-up 0] [--repeat LIST] [SCENARIO...]\n");
         return 2;
     }
     threads_make();
@@ -243,7 +272,9 @@ int main(int argc, char **argv) {
         const scenario *s = scenarios[i];
         if (is_named(s, argv + first, argc - first)) {
             found++;
-            failed += o.repeat != NULL ? repeat(s, &o) != 0 : explore(s, &o) == FOUND_FAILURE;
+            failed += o.repeat != NULL ? repeat(s, &o) != 0
+                      : o.must_fail    ? finds_bug(s, &o)
+                                       : explore(s, &o) == FOUND_FAILURE;
         }
     }
     if (found == 0) {

@@ -250,7 +250,7 @@ uint64_t sim_load(const volatile void *at, size_t size, const char *what, const 
     }
     sim_location *location = location_of(at);
     note(location, false);
-    threads_step(what, where, location->shared);
+    threads_step_reading(what, where, location->shared);
     const sim_entry *own = own_entry(location);
     if (own != NULL) {
         trace("  %-12s %s: %s is %" PRIx64 " (in its own buffer)", current->name, where, what,
@@ -272,7 +272,7 @@ void sim_store(volatile void *at, size_t size, uint64_t value, const char *what,
     }
     sim_location *location = location_of(at);
     note(location, true);
-    threads_step_unseen(what, where, location->shared);
+    threads_step_storing(what, where, location->shared);
     push(location, size, value, what);
     trace("  %-12s %s: %s = %" PRIx64, current->name, where, what, value);
 }
@@ -344,7 +344,7 @@ void sim_barrier_light(const char *where) {
         return;
     }
     note(&barriers, false);
-    threads_step("light barrier", where, barriers.shared && !is_empty(&current->buffer));
+    threads_step_reading("light barrier", where, barriers.shared && !is_empty(&current->buffer));
     current->buffer.issued = current->buffer.end;
     trace("  %-12s %s: light barrier", current->name, where);
 }

@@ -30,16 +30,13 @@ explorer_mutant(
         wake_if_armed(queue);
     }]] "")
 
-explorer_mutant(
-  searcher_does_not_arm cfutures/queue.c queue_meeting_later [[
-        cfi_cas(&control->need_wake, &searched,
-                CFI_ARMED); /* and a full barrier, if it fails too */]] [[
-        (void)searched;]])
+explorer_mutant(searcher_does_not_arm cfutures/queue.c queue_meeting_later
+                "cfi_cas(&control->need_wake, &searched, CFI_ARMED);" "(void)searched;")
 
 explorer_mutant(
   searcher_arms_by_a_plain_store cfutures/queue.c queue_searcher [[
-        cfi_cas(&control->need_wake, &searched,
-                CFI_ARMED); /* and a full barrier, if it fails too */]] [[
+        cfi_cas(&control->need_wake, &searched, CFI_ARMED);
+        cfi_barrier_full(); /* need_wake is written before tail is read */]] [[
         if (cfi_load_relaxed(&control->need_wake) == searched) {
             cfi_store_relaxed(&control->need_wake, CFI_ARMED);
         }]])
@@ -141,7 +138,7 @@ explorer_mutant(
   [[cfi_barrier_heavy(queue->shared); /* need_room is written before the counts are read */]] "")
 
 explorer_mutant(
-  room_without_light_barrier cfutures/queue.c queue_room_meeting
+  room_without_light_barrier cfutures/queue.c "--bound;2;queue_room_meeting"
   [[cfi_barrier_light(); /* the count is written before need_room is read */]] "")
 
 # ---- slots and slabs -----------------------------------------------------------------------------------
@@ -160,7 +157,7 @@ explorer_mutant(
 
 # ---- death ---------------------------------------------------------------------------------------------
 
-explorer_mutant(rewind_keeps_the_epoch cfutures/queue.c "--bound;2;death_two_workers"
+explorer_mutant(rewind_keeps_the_epoch cfutures/queue.c death_rewound
                 "next = ((seen & ~TICKET_MASK) + EPOCH) | (at < ticket ? at : ticket);"
                 "next = (seen & ~TICKET_MASK) | (at < ticket ? at : ticket);")
 
@@ -184,19 +181,15 @@ explorer_mutant(revoked_without_heavy_barrier platform/biased_lock.c lock_two
                 "cfi_barrier_heavy(false); /* owner is written before inside is read */" "")
 
 explorer_mutant(
-  owner_enters_without_light_barrier platform/biased_lock.h lock_two [[
-        cfi_store_relaxed(&lock->inside, 1);
-        cfi_barrier_light(); /* inside is written before owner is read */]] [[
-        cfi_store_relaxed(&lock->inside, 1);]])
+  owner_enters_without_light_barrier platform/biased_lock.h lock_two
+  "cfi_barrier_light(); /* inside is written before owner is read */" "")
 
 explorer_mutant(
-  owner_leaves_without_light_barrier platform/biased_lock.h lock_two [[
-    cfi_store_release(&lock->inside, 0);
-    cfi_barrier_light(); /* inside is written before owner is read */]] [[
-    cfi_store_release(&lock->inside, 0);]])
+  owner_looks_once platform/biased_lock.h lock_two
+  "if (cfi_load_acquire(&lock->owner) == owner) {" "if (owner != 0) {")
 
-explorer_mutant(owner_looks_once platform/biased_lock.h lock_two [[
-        if (cfi_biased_lock_is_mine(lock)) {
-            lock->by_owner = true;]] [[
-        {
-            lock->by_owner = true;]])
+# As it once was: each owner wrote the same word.
+explorer_mutant(owners_share_a_word platform/biased_lock.c lock_two_owners
+                "for (unsigned place = 0; place < CFI_OWNERS; place++) {"
+                "for (unsigned place = 0; place < 1; place++) {
+        lock->owners[place] = cfi_thread_number;")

@@ -12,7 +12,8 @@ const scenario *const scenarios[] = {
     &watch_handed_out,   &watch_callback,     &slab_round,
     &slab_recycled,      &slab_cancelled,     &slab_unheld,
     &slab_two_holders,   &death_retried,      &death_lost,
-    &death_cancelled,    &death_watched,      &death_two_workers,
+    &death_rewound,      &death_cancelled,    &death_watched,
+    &death_two_workers,
 };
 
 const unsigned scenario_count = sizeof scenarios / sizeof scenarios[0];

@@ -27,6 +27,7 @@ extern const scenario watch_as_completed, watch_two_workers, watch_two_sets, wat
 /* ---- scenarios_slab.c ---- */
 extern const scenario slab_round, slab_recycled, slab_cancelled, slab_unheld, slab_two_holders;
 /* ---- scenarios_death.c ---- */
-extern const scenario death_retried, death_lost, death_cancelled, death_watched, death_two_workers;
+extern const scenario death_retried, death_lost, death_rewound, death_cancelled, death_watched,
+    death_two_workers;
 
 #endif

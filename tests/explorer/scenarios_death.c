@@ -31,7 +31,6 @@ static void set_up_retried(void) {
 static void set_up_two_workers(void) {
     pool_begin_processes(2, plain, take_results);
     submit(1);
-    cfi_queue_advance(&executor->queue); /* to the first task: where a rewind brings it back to */
 }
 
 /* A run that was not settled does not count, so there may be one more. */
@@ -43,13 +42,66 @@ static void check_ran_again(void) {
 const scenario death_retried = {.name = "death_retried",
                                 .set_up = set_up_retried,
                                 .check = check_ran_again,
-                                .bound = 2,
+                                .bound = 1,
                                 .deaths = true};
 const scenario death_two_workers = {.name = "death_two_workers",
                                     .set_up = set_up_two_workers,
                                     .check = check_ran_again,
-                                    .bound = 1,
+                                    .bound = 0,
                                     .deaths = true};
+
+/* ---- only the claims of two workers, of which one dies --------------------------------------- */
+
+enum {
+    KILLED = 9 /* as wait(2) tells it */
+};
+
+static void claim_all(unsigned worker) {
+    cfi_seat seat = {.worker = worker};
+    uint64_t word;
+    cfi_slot *slot;
+    while ((slot = cfi_queue_claim(&executor->queue, &seat, &word)) != NULL) {
+        CHECK(cfi_slot_settle(slot, worker, false, &word));
+    }
+}
+
+static void claim_as_first(void *context) {
+    (void)context;
+    claim_all(0);
+}
+
+static void claim_as_second(void *context) {
+    (void)context;
+    claim_all(1);
+}
+
+static void judge_and_claim(void *context) {
+    (void)context;
+    if (sim_await_death() >= 0) {
+        cfi_executor_worker_died(executor, 0, KILLED);
+        claim_all(0);
+    }
+}
+
+/* The cursor stands at the first task, where a rewind brings it back to. */
+static void set_up_rewound(void) {
+    pool_begin_bare(2);
+    submit(1);
+    cfi_queue_advance(&executor->queue);
+    sim_may_die(sim_thread("first", claim_as_first, NULL));
+    sim_thread("second", claim_as_second, NULL);
+    sim_thread("judge", judge_and_claim, NULL);
+}
+
+static void check_settled(void) {
+    CHECK(cf_future_done(futures[0]) && cf_future_done(futures[1]));
+}
+
+const scenario death_rewound = {.name = "death_rewound",
+                                .set_up = set_up_rewound,
+                                .check = check_settled,
+                                .bound = 3,
+                                .deaths = true};
 
 /* ---- not run again: lost, or it had ended ---------------------------------------------------- */
 
@@ -83,7 +135,7 @@ static void check_lost(void) {
 }
 
 const scenario death_lost = {
-    .name = "death_lost", .set_up = set_up_lost, .check = check_lost, .bound = 3, .deaths = true};
+    .name = "death_lost", .set_up = set_up_lost, .check = check_lost, .bound = 2, .deaths = true};
 
 /* ---- what a worker has claimed is not lost when the first of it is cancelled ----------------- */
 
@@ -140,5 +192,5 @@ static void set_up_watched(void) {
 const scenario death_watched = {.name = "death_watched",
                                 .set_up = set_up_watched,
                                 .check = check_lost,
-                                .bound = 2,
+                                .bound = 1,
                                 .deaths = true};

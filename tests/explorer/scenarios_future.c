@@ -113,7 +113,7 @@ static void set_up_shutdown(void) {
 const scenario future_shutdown = {.name = "future_shutdown",
                                   .set_up = set_up_shutdown,
                                   .check = check_cancelled_or_ran,
-                                  .bound = 3};
+                                  .bound = 2};
 
 /* ---- a run that may be over its time: the deadline thread against the worker ----------------- */
 

@@ -48,8 +48,15 @@ static void set_up_two(void) {
     sim_thread("other", take_twice, NULL);
 }
 
+static void check_takings(unsigned times) {
+    CHECK(takings == times && step == times);
+    for (unsigned i = 0; i < CFI_OWNERS; i++) {
+        CHECK(lock.inside[i] == 0);
+    }
+}
+
 static void check_two(void) {
-    CHECK(takings == 6 && step == 6 && lock.inside == 0);
+    check_takings(6);
 }
 
 static void set_up_three(void) {
@@ -66,7 +73,7 @@ static void set_up_two_owners(void) {
 }
 
 static void check_two_owners(void) {
-    CHECK(takings == 8 && step == 8 && lock.inside == 0);
+    check_takings(8);
 }
 
 const scenario lock_two = {

@@ -38,7 +38,7 @@ static void set_up_two_workers(void) {
 const scenario queue_one_worker = {
     .name = "queue_one_worker", .set_up = set_up_one_worker, .check = check_two_ran, .bound = 3};
 const scenario queue_two_workers = {
-    .name = "queue_two_workers", .set_up = set_up_two_workers, .check = check_two_ran, .bound = 2};
+    .name = "queue_two_workers", .set_up = set_up_two_workers, .check = check_two_ran, .bound = 1};
 const scenario queue_fences = {.name = "queue_fences",
                                .set_up = set_up_one_worker,
                                .check = check_two_ran,
@@ -181,4 +181,4 @@ static void set_up_room_meeting(void) {
 const scenario queue_room_meeting = {.name = "queue_room_meeting",
                                      .set_up = set_up_room_meeting,
                                      .check = check_two_ran,
-                                     .bound = 2};
+                                     .bound = 1};

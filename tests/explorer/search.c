@@ -20,6 +20,7 @@ sim_counts counts;
 unsigned search_bound;
 unsigned search_preemptions;
 bool search_repeats;
+bool search_gives_up = true;
 
 static choice choices[CHOICES_MAX];
 static unsigned choice_count, next_choice;
@@ -124,7 +125,7 @@ uint8_t search_choose(const uint8_t *options, unsigned count, uint64_t state) {
     }
     choice *c = &choices[next_choice];
     if (next_choice == choice_count) {
-        if (state != 0 && !is_news(state)) {
+        if (search_gives_up && state != 0 && !is_news(state)) {
             run_abandon();
         }
         if (choice_count == CHOICES_MAX || count > OPTIONS_MAX) {

@@ -263,9 +263,11 @@ static bool may_die_now(void) {
     return deaths_allowed && !somebody_died && current->may_die;
 }
 
+/* A step that reads nothing new is one nonetheless: after it the thread stands elsewhere. */
 static void count_step(const char *what, const char *where) {
     current->doing = what;
     current->where = where;
+    current->hash = hash_mix(current->hash, 2);
     counts.steps++;
     if (++run_steps > STEPS_MAX) {
         run_fail("it does not end");
@@ -286,26 +288,39 @@ static void choose_step(const uint8_t *options, unsigned count) {
     }
 }
 
-void threads_step(const char *what, const char *where, bool visible) {
-    uint8_t options[SIM_THREADS_MAX + 1];
+static unsigned collect_step(uint8_t *options) {
     unsigned count = 0;
-    count_step(what, where);
-    if (!visible && !search_repeats) {
-        return;
-    }
     options[count++] = (uint8_t)current->number;
     for (unsigned i = 0; i < thread_count && search_preemptions < search_bound; i++) {
         if (&threads[i] != current && may_go_on(&threads[i])) {
             options[count++] = (uint8_t)i;
         }
     }
-    if (may_die_now()) {
-        options[count++] = DIES;
-    }
-    choose_step(options, count);
+    return count;
 }
 
-void threads_step_unseen(const char *what, const char *where, bool visible) {
+void threads_step(const char *what, const char *where, bool visible) {
+    uint8_t options[SIM_THREADS_MAX + 1];
+    count_step(what, where);
+    if (visible || search_repeats) {
+        unsigned count = collect_step(options);
+        if (may_die_now()) {
+            options[count++] = DIES;
+        }
+        choose_step(options, count);
+    }
+}
+
+/* To die before it is to die before the next one that others see something of. */
+void threads_step_reading(const char *what, const char *where, bool visible) {
+    uint8_t options[SIM_THREADS_MAX];
+    count_step(what, where);
+    if (visible || search_repeats) {
+        choose_step(options, collect_step(options));
+    }
+}
+
+void threads_step_storing(const char *what, const char *where, bool visible) {
     const uint8_t options[] = {(uint8_t)current->number, DIES};
     count_step(what, where);
     if ((visible || search_repeats) && may_die_now()) {

@@ -5,8 +5,9 @@
  * Between two hand-offs the submitter pauses for a random time, mostly one around which workers and
  * waiters change from searching to sleeping. Nothing else goes on, so whatever wakes nobody is not
  * made up for by what comes after: the wait takes for ever, and a watchdog ends the program. A wait
- * of more than 100 ms is a failure too, unless the machine stood still meanwhile, which a thread that
- * sleeps for a millisecond at a time tells. */
+ * of more than 100 ms is a failure too, unless the machine stood still meanwhile: a thread that sleeps
+ * for a millisecond at a time tells, or the kernel, of threads that were ready and had to wait for a
+ * processor. */
 #include "../support.h"
 
 #include <inttypes.h>
@@ -55,6 +56,33 @@ static void *watch_the_machine(void *unused) {
         before = now;
     }
     return NULL;
+}
+
+/* How long one thread was ready and had no processor; 0 where the kernel does not tell. */
+static int64_t waited_for_processor_ns(const char *schedstat) {
+    unsigned long long ran = 0, waited = 0;
+    FILE *file = fopen(schedstat, "re");
+    if (file != NULL) {
+        if (fscanf(file, "%llu %llu", &ran, &waited) != 2) {
+            waited = 0;
+        }
+        fclose(file);
+    }
+    return (int64_t)waited;
+}
+
+/* The submitter and the workers. */
+static int64_t all_waited_for_processor_ns(cf_executor *ex) {
+    int64_t waited = waited_for_processor_ns("/proc/thread-self/schedstat");
+    for (unsigned i = 0; i < cf_executor_max_workers(ex); i++) {
+        cf_worker_stats stats;
+        char path[64];
+        if (cf_executor_worker_stats(ex, i, &stats) == CF_OK) {
+            snprintf(path, sizeof path, "/proc/%" PRId64 "/schedstat", (int64_t)stats.id);
+            waited += waited_for_processor_ns(path);
+        }
+    }
+    return waited;
 }
 
 /* ---- one hand-off ---------------------------------------------------------------------------- */
@@ -171,9 +199,17 @@ typedef struct times {
     uint64_t buckets[BUCKETS];
     int64_t longest_ns;
     uint64_t too_long, excused;
+    int64_t waited_ns; /* for processors, when it was last asked */
 } times;
 
-static void note(times *t, int64_t from_ns, int64_t took_ns) {
+/* Looked at every few hand-offs, which take much less time than what is too long. */
+static bool had_no_processor(times *t, cf_executor *ex, int64_t took_ns) {
+    int64_t before_ns = t->waited_ns;
+    t->waited_ns = all_waited_for_processor_ns(ex);
+    return t->waited_ns - before_ns > took_ns / 2;
+}
+
+static void note(times *t, cf_executor *ex, int64_t from_ns, int64_t took_ns) {
     unsigned bucket = 0;
     while (bucket + 1 < BUCKETS && took_ns > MICROSECOND << bucket) {
         bucket++;
@@ -183,7 +219,7 @@ static void note(times *t, int64_t from_ns, int64_t took_ns) {
     if (took_ns > too_long_ns) {
         /* The watching thread may tell of it a little later than we see it. */
         nanosleep(&(struct timespec){.tv_nsec = 5 * MILLISECOND}, NULL);
-        bool excuse = atomic_load(&stood_still_at) >= from_ns;
+        bool excuse = atomic_load(&stood_still_at) >= from_ns || had_no_processor(t, ex, took_ns);
         t->too_long += !excuse;
         t->excused += excuse;
     }
@@ -213,10 +249,13 @@ static void hunt(const kind *k, const way *w, size_t count, uint64_t *seed) {
         exit(2);
     }
     for (size_t i = 0; i < count; i++) {
+        if (i % 256 == 0) {
+            had_no_processor(&t, ex, 0);
+        }
         spin_for(draw_pause_ns(seed));
         int64_t from_ns = now_ns();
         w->hand_off(ex, i);
-        note(&t, from_ns, now_ns() - from_ns);
+        note(&t, ex, from_ns, now_ns() - from_ns);
         atomic_fetch_add(&progress, 1);
     }
     cf_executor_destroy(ex);
