@@ -7,7 +7,7 @@ explorer_mutant(
   [[cfi_barrier_heavy(queue->shared); /* need_wake is written before tail is read */]] "")
 
 explorer_mutant(
-  submit_without_light_barrier cfutures/queue.c queue_hand_off
+  submit_without_light_barrier cfutures/queue.h queue_hand_off
   [[cfi_barrier_light(); /* tail is written before need_wake is read */]] "")
 
 explorer_mutant(
@@ -138,7 +138,7 @@ explorer_mutant(
   [[cfi_barrier_heavy(queue->shared); /* need_room is written before the counts are read */]] "")
 
 explorer_mutant(
-  room_without_light_barrier cfutures/queue.c "--bound;2;queue_room_meeting"
+  room_without_light_barrier cfutures/queue.h "--bound;2;queue_room_meeting"
   [[cfi_barrier_light(); /* the count is written before need_room is read */]] "")
 
 # ---- slots and slabs -----------------------------------------------------------------------------------
