@@ -1,0 +1,131 @@
+# The interleaving explorer: explorer/explorer.h. Included by CMakeLists.txt, as `tests` shall build it.
+#
+# Not under sanitizers: its threads are coroutines that share one real thread, whose stacks neither
+# AddressSanitizer nor ThreadSanitizer follows through longjmp.
+
+set(explorer "${CMAKE_CURRENT_SOURCE_DIR}/explorer")
+set(explorer_build "${CMAKE_CURRENT_BINARY_DIR}/explored") # `explorer` is the program
+
+# explorer_replace(INPUT OUTPUT ORIGINAL REPLACEMENT): OUTPUT is made of INPUT when it is built, and
+# the build fails unless ORIGINAL stands there exactly once.
+function(explorer_replace input output original replacement)
+  file(CONFIGURE OUTPUT "${output}.cmake" CONTENT "set(input [==[${input}]==])\nset(output [==[${output}]==])
+set(original [==[${original}]==])\nset(replacement [==[${replacement}]==])\n" @ONLY)
+  add_custom_command(
+    OUTPUT "${output}"
+    COMMAND "${CMAKE_COMMAND}" "-DCHANGE=${output}.cmake" -P "${explorer}/replace.cmake"
+    DEPENDS "${input}" "${output}.cmake" "${explorer}/replace.cmake"
+    VERBATIM)
+endfunction()
+
+# Numbers that are made small, so that what they lead to happens within a few tasks: slabs are used up
+# and recycled, several tasks are claimed at once, a search for work ends, a lock has an owner.
+#
+# explorer_shrink(FILE "NAME = NUMBER,"...): sets explorer_shrunk to what FILE (of src) becomes.
+function(explorer_shrink file)
+  set(input "${PROJECT_SOURCE_DIR}/src/${file}")
+  list(LENGTH ARGN left)
+  foreach(small IN LISTS ARGN)
+    math(EXPR left "${left} - 1")
+    set(output "${explorer_build}/small/${file}")
+    if(left GREATER 0)
+      set(output "${output}.${left}")
+    endif()
+    string(REGEX REPLACE " = [0-9]+,$" "" name "${small}")
+    file(STRINGS "${PROJECT_SOURCE_DIR}/src/${file}" line REGEX "^ *${name} = [0-9]+,")
+    string(REGEX MATCH "${name} = [0-9]+," original "${line}")
+    explorer_replace("${input}" "${output}" "${original}" "${small}")
+    set(input "${output}")
+  endforeach()
+  set(explorer_shrunk "${input}" PARENT_SCOPE)
+  set(explorer_small ${explorer_small} "${file}" PARENT_SCOPE)
+endfunction()
+
+set(explorer_headers "")
+explorer_shrink(cfutures/queue.h "CFI_SLAB_SLOTS = 4,")
+list(APPEND explorer_headers "${explorer_shrunk}")
+explorer_shrink(cfutures/tuning.h "CFI_CLAIM_SHARES = 1," "CFI_SEARCH_LOOKS = 1,"
+                "CFI_WAIT_LOOKS = 1,")
+list(APPEND explorer_headers "${explorer_shrunk}")
+explorer_shrink(platform/biased_lock.c "NEEDED_FIRST = 1,")
+set(explorer_biased_lock "${explorer_shrunk}")
+add_custom_target(explorer_headers DEPENDS ${explorer_headers})
+
+# Always optimised: it counts in millions of runs.
+function(explorer_options target)
+  target_compile_definitions(${target} PRIVATE _GNU_SOURCE=)
+  target_compile_options(${target} PRIVATE -O2)
+  target_include_directories(
+    ${target} PRIVATE ${ARGN} "${explorer_build}/small" "${explorer}/include" "${explorer}"
+                      "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/src/include")
+  add_dependencies(${target} explorer_headers)
+endfunction()
+
+# The core, whose warnings are its own library's matter.
+function(explorer_core target)
+  explorer_options(${target} ${ARGN})
+  target_compile_options(${target} PRIVATE -include "${explorer}/include/core.h")
+endfunction()
+
+file(GLOB explorer_core_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/cfutures/*.c")
+list(APPEND explorer_core_sources "${PROJECT_SOURCE_DIR}/src/platform/cpu_limits.c"
+     "${explorer_biased_lock}")
+add_library(explorer_core STATIC ${explorer_core_sources})
+explorer_core(explorer_core)
+
+add_library(explorer_engine OBJECT explorer/heap.c explorer/main.c explorer/memory.c explorer/search.c
+                                   explorer/threads.c)
+explorer_options(explorer_engine)
+target_link_libraries(explorer_engine PRIVATE primepool_warnings)
+
+# With inline functions of the core in them.
+set(explorer_scenario_sources
+    explorer/pool.c
+    explorer/scenarios.c
+    explorer/scenarios_death.c
+    explorer/scenarios_future.c
+    explorer/scenarios_lock.c
+    explorer/scenarios_queue.c
+    explorer/scenarios_slab.c
+    explorer/scenarios_watch.c)
+add_library(explorer_scenarios OBJECT ${explorer_scenario_sources})
+explorer_core(explorer_scenarios)
+target_link_libraries(explorer_scenarios PRIVATE primepool_warnings)
+
+add_executable(explorer)
+target_link_libraries(explorer PRIVATE explorer_engine explorer_scenarios explorer_core)
+primepool_test(unit.explorer unit 300 explorer)
+
+# Proof that it can fail: each planted bug must be found.
+#
+# explorer_mutant(NAME FILE SCENARIO ORIGINAL REPLACEMENT): FILE (of src) with ORIGINAL, which
+# stands there once, replaced. A mutated source goes before the library, of which the linker then does
+# not take the original; for a mutated header all is compiled again.
+function(explorer_mutant name file scenario original replacement)
+  set(target explorer_mutant_${name})
+  set(input "${PROJECT_SOURCE_DIR}/src/${file}")
+  if(file IN_LIST explorer_small)
+    set(input "${explorer_build}/small/${file}")
+  endif()
+  set(mutated "${explorer_build}/${name}/${file}")
+  explorer_replace("${input}" "${mutated}" "${original}" "${replacement}")
+  add_executable(${target})
+  if(file MATCHES "\\.h$")
+    add_custom_target(${target}_header DEPENDS "${mutated}")
+    add_library(${target}_core OBJECT ${explorer_core_sources} ${explorer_scenario_sources})
+    explorer_core(${target}_core "${explorer_build}/${name}")
+    add_dependencies(${target}_core ${target}_header)
+    target_link_libraries(${target} PRIVATE explorer_engine ${target}_core)
+  else()
+    add_library(${target}_source OBJECT "${mutated}")
+    explorer_core(${target}_source)
+    target_link_libraries(${target} PRIVATE explorer_engine explorer_scenarios ${target}_source
+                                            explorer_core)
+  endif()
+  primepool_test(unit.${target} unit 120 ${target} --must-fail 1 --lines 20 ${scenario})
+endfunction()
+include(explorer/mutants.cmake)
+
+if(PRIMEPOOL_NIGHTLY)
+  primepool_test(nightly.explorer nightly 21600 explorer --bound 4 --seconds 300)
+endif()

@@ -1,0 +1,131 @@
+/* Memory of a run: it lies at the same addresses in each, so that places can be told from each
+ * other over all runs, and is forgotten with the run. */
+#include "engine.h"
+
+#include "platform/openmp_runtime.h"
+#include "platform/region.h"
+
+#include <string.h>
+
+/* ---- the heap -------------------------------------------------------------------------------- */
+
+enum {
+    HEAP_BYTES = 1 << 20,
+    FREED = 0xdd
+};
+
+typedef struct piece {
+    _Alignas(64) size_t size;
+} piece;
+
+static _Alignas(64) char heap[HEAP_BYTES];
+static size_t heap_used;
+
+void *sim_malloc(size_t size) {
+    size_t whole = (sizeof(piece) + size + 63) / 64 * 64;
+    if (whole > HEAP_BYTES - heap_used) {
+        run_fail("the run takes too much memory");
+    }
+    piece *p = (piece *)(void *)(heap + heap_used);
+    heap_used += whole;
+    memset(p, 0, whole);
+    p->size = size;
+    return p + 1;
+}
+
+void *sim_calloc(size_t count, size_t size) {
+    return sim_malloc(count * size);
+}
+
+void *sim_realloc(void *memory, size_t size) {
+    void *larger = sim_malloc(size);
+    if (memory != NULL) {
+        const piece *p = (const piece *)memory - 1;
+        memcpy(larger, memory, p->size < size ? p->size : size);
+        sim_free(memory);
+    }
+    return larger;
+}
+
+void sim_free(void *memory) {
+    if (memory != NULL) {
+        memset(memory, FREED, ((const piece *)memory - 1)->size);
+    }
+}
+
+/* ---- regions --------------------------------------------------------------------------------- */
+
+enum {
+    REGIONS_BYTES = 16 << 20
+};
+
+static _Alignas(CFI_REGION_ALIGNMENT) char regions[REGIONS_BYTES];
+static size_t regions_used;
+
+static char *take_region(size_t size) {
+    char *base = regions + regions_used;
+    regions_used += (size + CFI_REGION_ALIGNMENT - 1) / CFI_REGION_ALIGNMENT * CFI_REGION_ALIGNMENT;
+    if (regions_used > REGIONS_BYTES) {
+        run_fail("the run takes too much memory");
+    }
+    return base;
+}
+
+bool cfi_region_reserve(cfi_region *region, size_t size, size_t least, bool shared) {
+    (void)least;
+    (void)shared;
+    *region = (cfi_region){.base = take_region(size), .size = size, .file = -1};
+    return true;
+}
+
+/* Blocks, which are committed many at a time, may hold anything: only pieces of the fixed part are
+ * small, and must be zero. */
+bool cfi_region_commit(cfi_region *region, size_t offset, size_t length) {
+    enum {
+        SMALL = 64 << 10
+    };
+    memset(region->base + offset, 0, length < SMALL ? length : SMALL);
+    return true;
+}
+
+bool cfi_region_share_page(cfi_region *region) {
+    *region = (cfi_region){.base = take_region(4096), .size = 4096, .file = -1};
+    memset(region->base, 0, 4096);
+    return true;
+}
+
+bool cfi_region_open(char *base, size_t offset, size_t length) {
+    (void)base;
+    (void)offset;
+    (void)length;
+    return true;
+}
+
+void cfi_region_release(cfi_region *region) {
+    (void)region;
+}
+
+/* ---- and no OpenMP in it --------------------------------------------------------------------- */
+
+cfi_openmp_set_threads *cfi_openmp_find_set_threads(void) {
+    return NULL;
+}
+
+/* ---- a process for each run ------------------------------------------------------------------ */
+
+static void (*begin_process)(void);
+
+void sim_begins_process(void (*run)(void)) {
+    begin_process = run;
+}
+
+/* As in a forked child the core begins with what it keeps for a process; the first page was that of
+ * the bell, which is so seen to be another process's. */
+void heap_begin_run(void) {
+    memset(regions, 0, 4096);
+    if (begin_process != NULL) {
+        begin_process();
+    }
+    heap_used = 0;
+    regions_used = 0;
+}

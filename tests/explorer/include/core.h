@@ -1,0 +1,25 @@
+/* Read before each file of the core that is compiled for the explorer: its heap and its
+ * thread-local variables are those of the simulated threads. */
+#ifndef EXPLORER_CORE_H
+#define EXPLORER_CORE_H
+
+#include "hooks.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+/* Not as macros: members of structs have such names too. */
+void *malloc(size_t size) __asm__("sim_malloc");
+void *calloc(size_t count, size_t size) __asm__("sim_calloc");
+void *realloc(void *memory, size_t size) __asm__("sim_realloc");
+void free(void *memory) __asm__("sim_free");
+
+/* A nap between two looks. */
+#define nanosleep(time, left) ((void)(time), sim_pause(__func__))
+
+/* Saved and restored with each switch of threads. */
+#define _Thread_local __attribute__((section("sim_thread_local")))
+
+#define tls_model(model) /* which they are none of, then */
+
+#endif

@@ -1,0 +1,13 @@
+/* In place of the processor's pause: a step, after which others may go on for nothing. */
+#ifndef PLATFORM_SPIN_H
+#define PLATFORM_SPIN_H
+
+#include "hooks.h"
+
+#define cfi_spin_pause() sim_pause(__func__)
+
+static inline void cfi_prefetch_for_write(const void *address) {
+    (void)address;
+}
+
+#endif

@@ -1,0 +1,22 @@
+/* In place of threads: simulated ones, by their number. */
+#ifndef PLATFORM_THREAD_H
+#define PLATFORM_THREAD_H
+
+#include "hooks.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+
+static inline bool cfi_at_fork_in_child(void (*run)(void)) {
+    sim_begins_process(run);
+    return true;
+}
+
+static inline bool cfi_thread_start(pthread_t *thread, void *(*run)(void *), void *context) {
+    *thread = (pthread_t)sim_attendant(run, context);
+    return true;
+}
+
+#define pthread_join(thread, result) ((void)(result), sim_join((unsigned)(thread)))
+
+#endif

@@ -1,0 +1,201 @@
+#include "pool.h"
+
+#include "include/hooks.h"
+
+#include "platform/atomic.h"
+#include "platform/futex.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+cf_executor *executor;
+
+/* ---- tasks ----------------------------------------------------------------------------------- */
+
+static unsigned runs[TASKS_MAX];
+static unsigned meeting;
+static _Atomic uint32_t arrived;
+static bool freed;
+
+static int run_number(const void *arg, void *result, cf_task_context *ctx) {
+    (void)ctx;
+    unsigned n = *(const unsigned *)arg;
+    runs[n]++;
+    *(uint64_t *)result = pool_result(n);
+    return 0;
+}
+
+const cf_task number_task = {.name = "number",
+                             .run = run_number,
+                             .arg_size = sizeof(unsigned),
+                             .result_size = sizeof(uint64_t)};
+
+void pool_arrive(void) {
+    cfi_add_seq_cst(&arrived, 1);
+    cfi_futex_wake_all(&arrived, false);
+}
+
+void pool_await(unsigned how_many) {
+    for (uint32_t seen = cfi_load_acquire(&arrived); seen < how_many;
+         seen = cfi_load_acquire(&arrived)) {
+        cfi_futex_wait(&arrived, seen, -1, false);
+    }
+}
+
+static int run_meeting(const void *arg, void *result, cf_task_context *ctx) {
+    pool_arrive();
+    pool_await(meeting);
+    return run_number(arg, result, ctx);
+}
+
+const cf_task meeting_task = {.name = "meeting",
+                              .run = run_meeting,
+                              .arg_size = sizeof(unsigned),
+                              .result_size = sizeof(uint64_t)};
+
+unsigned pool_runs(unsigned n) {
+    return runs[n];
+}
+
+uint64_t pool_result(unsigned n) {
+    return UINT64_C(1000) + n;
+}
+
+void pool_meet(unsigned how_many) {
+    meeting = how_many;
+}
+
+cf_future *pool_submit(const cf_task *task, unsigned n) {
+    cf_future *future = NULL;
+    CHECK(cf_executor_submit(executor, task, &n, &future) == CF_OK);
+    return future;
+}
+
+void pool_take_result(cf_future *future, unsigned n) {
+    uint64_t value = 0;
+    CHECK(cf_future_result(future, CF_FOREVER, &value) == CF_OK);
+    CHECK(value == pool_result(n));
+    cf_future_release(future);
+}
+
+/* ---- the executor ---------------------------------------------------------------------------- */
+
+typedef struct pool {
+    cf_executor base;
+    unsigned threads[CF_WORKERS_MAX]; /* of the workers, by number */
+    unsigned supervisor;
+    bool supervised;
+} pool;
+
+static void leave_slot(cfi_slot *slot) {
+    cfi_sub_relaxed(&cfi_executor_of(slot)->occupied, 1);
+    cfi_slot_vacate(slot);
+}
+
+static const cfi_worker_hooks hooks = {.overrun = leave_slot};
+
+static void worker_main(void *number) {
+    while (cfi_worker_run(&executor->queue, (unsigned)(uintptr_t)number, &executor->life, &hooks) ==
+           CFI_WORKER_RETIRED) {}
+}
+
+static cf_status start_worker(cf_executor *base, unsigned number) {
+    static const char *const names[] = {"worker 0", "worker 1", "worker 2"};
+    pool *self = (pool *)base;
+    self->threads[number] = sim_thread(names[number], worker_main, (void *)(uintptr_t)number);
+    if (base->queue.shared) {
+        sim_may_die(self->threads[number]);
+    }
+    return CF_OK;
+}
+
+static void join(cf_executor *base) {
+    pool *self = (pool *)base;
+    if (self->supervised) {
+        sim_join(self->supervisor);
+    }
+    for (unsigned i = 0; i < base->max_workers; i++) {
+        sim_join(self->threads[i]);
+    }
+}
+
+static void check_slab(cfi_slab *slab) {
+    CHECK(slab->given_up == 0 || slab->given_up == CFI_SLAB_SLOTS - 1);
+    for (unsigned i = 1; i < CFI_SLAB_SLOTS; i++) {
+        CHECK((cfi_slab_slot(slab, i)->refs & ~CFI_SEEN) == 0);
+    }
+}
+
+static void free_pool(cf_executor *base) {
+    CHECK(!freed);
+    freed = true;
+    for (cfi_slab *slab = base->slabs.all; slab != NULL; slab = slab->all_next) {
+        check_slab(slab);
+    }
+    cfi_executor_free(base);
+}
+
+static const cfi_executor_ops ops = {
+    .kind = "simulated",
+    .start_worker = start_worker,
+    .join = join,
+    .free = free_pool,
+};
+
+/* Judges one death, and starts the successor. */
+static void supervise(void *context) {
+    enum {
+        KILLED = 9 /* as wait(2) tells it */
+    };
+    const pool *self = context;
+    int dead = sim_await_death();
+    for (unsigned i = 0; dead >= 0 && i < executor->max_workers; i++) {
+        if (self->threads[i] == (unsigned)dead) {
+            cfi_executor_worker_died(executor, i, KILLED);
+            start_worker(executor, i);
+            return;
+        }
+    }
+}
+
+static void make(unsigned workers, bool processes, cf_pool_options options) {
+    memset(runs, 0, sizeof runs);
+    cfi_store_relaxed(&arrived, 0);
+    meeting = 0;
+    freed = false;
+    options.max_workers = workers;
+    options.arena_limit = 1 << 20;
+    CHECK(cfi_executor_create(sizeof(pool), &ops, &options, processes, &executor) == CF_OK);
+    cfi_store_relaxed(&executor->started, workers);
+    cfi_store_relaxed(&executor->queue.control->workers, workers);
+}
+
+static void begin(unsigned workers, bool processes, cf_pool_options options) {
+    make(workers, processes, options);
+    for (unsigned i = 0; i < workers; i++) {
+        CHECK(start_worker(executor, i) == CF_OK);
+    }
+}
+
+void pool_begin_bare(unsigned workers) {
+    make(workers, false, (cf_pool_options){0});
+}
+
+void pool_begin(unsigned workers, cf_pool_options options, void (*caller)(void *context)) {
+    begin(workers, false, options);
+    sim_thread("caller", caller, NULL);
+}
+
+void pool_begin_processes(unsigned workers, cf_pool_options options,
+                          void (*caller)(void *context)) {
+    begin(workers, true, options);
+    pool *self = (pool *)executor;
+    self->supervisor = sim_thread("supervisor", supervise, self);
+    self->supervised = true;
+    sim_thread("caller", caller, NULL);
+}
+
+bool pool_is_freed(void) {
+    return freed;
+}

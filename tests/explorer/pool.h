@@ -1,0 +1,42 @@
+/* An executor of simulated threads, for the scenarios, and what they have their tasks do. */
+#ifndef EXPLORER_POOL_H
+#define EXPLORER_POOL_H
+
+#include "explorer.h"
+
+#include "cfutures/executor.h"
+
+enum {
+    TASKS_MAX = 16
+};
+
+/* The executor of the scenario that runs. */
+extern cf_executor *executor;
+
+/* Begins a run: makes the executor, whose workers have begun to look for tasks, and the thread that
+ * uses it. processes: the workers may die, and `pool_supervisor` judges them. */
+void pool_begin(unsigned workers, cf_pool_options options, void (*caller)(void *context));
+void pool_begin_processes(unsigned workers, cf_pool_options options, void (*caller)(void *context));
+/* Only the executor: the scenario's own threads are its workers. */
+void pool_begin_bare(unsigned workers);
+/* Whether destroy has come to the end. All references were given back by then, and all slots. */
+bool pool_is_freed(void);
+
+/* Task number n: notes that it ran, and results in pool_result(n). */
+extern const cf_task number_task;
+/* The same, but first waits until `meeting` of them have begun. */
+extern const cf_task meeting_task;
+
+/* Something that the caller waits for, and who tells it. */
+void pool_arrive(void);
+void pool_await(unsigned how_many);
+
+unsigned pool_runs(unsigned n);
+uint64_t pool_result(unsigned n);
+void pool_meet(unsigned how_many);
+
+cf_future *pool_submit(const cf_task *task, unsigned n);
+/* Waits for ever, checks the result, gives the future back. */
+void pool_take_result(cf_future *future, unsigned n);
+
+#endif

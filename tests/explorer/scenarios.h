@@ -1,0 +1,33 @@
+/* What the scenarios share. Each is defined beside its threads, and listed in scenarios.c. */
+#ifndef EXPLORER_SCENARIOS_H
+#define EXPLORER_SCENARIOS_H
+
+#include "explorer.h"
+#include "pool.h"
+
+static const cf_pool_options plain = {0};
+
+/* Checks: tasks 0 to n-1 ran once each, and the executor has gone. */
+void check_one_ran(void);
+void check_two_ran(void);
+void check_freed(void);
+
+/* ---- scenarios_lock.c ---- */
+extern const scenario lock_two, lock_two_owners, lock_three, lock_fences;
+/* ---- scenarios_queue.c ---- */
+extern const scenario queue_hand_off, queue_one_worker, queue_two_workers, queue_meeting,
+    queue_meeting_later, queue_searcher, queue_stolen, queue_fences, queue_room, queue_room_meeting,
+    queue_room_fences;
+/* ---- scenarios_future.c ---- */
+extern const scenario future_two_waiters, future_cancel, future_cancel_waited, future_shutdown,
+    future_deadline;
+/* ---- scenarios_watch.c ---- */
+extern const scenario watch_as_completed, watch_two_workers, watch_two_sets, watch_cancel,
+    watch_handed_out, watch_callback;
+/* ---- scenarios_slab.c ---- */
+extern const scenario slab_round, slab_recycled, slab_cancelled, slab_unheld, slab_two_holders;
+/* ---- scenarios_death.c ---- */
+extern const scenario death_retried, death_lost, death_rewound, death_cancelled, death_watched,
+    death_two_workers;
+
+#endif
