@@ -168,8 +168,12 @@ static void *deadlines_main(void *context) {
     cf_executor *executor = context;
     cfi_control *control = executor->queue.control;
     cfi_thread_name("cf-deadlines");
-    while (!cfi_load_acquire(&executor->deadlines.stopped)) {
+    for (;;) {
         uint32_t rung = cfi_load_seq_cst(&control->deadline_rung);
+        if (cfi_load_acquire(
+                &executor->deadlines.stopped)) { /* after `rung`: whoever stops it rings */
+            return NULL;
+        }
         int64_t earliest_ns = look_through(executor, cfi_now_ns());
         cfi_store_seq_cst(&control->deadline_at_ns, earliest_ns);
         if (look_through(executor, cfi_now_ns()) == earliest_ns) {
@@ -177,7 +181,6 @@ static void *deadlines_main(void *context) {
                            earliest_ns == INT64_MAX ? -1 : earliest_ns, executor->queue.shared);
         }
     }
-    return NULL;
 }
 
 static void ring(void *context) {

@@ -159,6 +159,9 @@ static cfi_slab *spare_or_new(cfi_slabs *slabs) {
 }
 
 static void keep_reserve(cfi_slabs *slabs) {
+    if (slabs->spare == NULL) {
+        look_through_given(slabs);
+    }
     if (slabs->spare == NULL && (slabs->spare = make_slab(slabs)) != NULL) {
         slabs->spare->next = NULL;
     }

@@ -44,7 +44,7 @@ endfunction()
 set(explorer_headers "")
 explorer_shrink(cfutures/queue.h "CFI_SLAB_SLOTS = 4,")
 list(APPEND explorer_headers "${explorer_shrunk}")
-explorer_shrink(cfutures/tuning.h "CFI_CLAIM_SHARES = 1," "CFI_SEARCH_LOOKS = 1,"
+explorer_shrink(cfutures/tuning.h "CFI_CLAIM_SHARES = 1," "CFI_CLAIMS_A_TURN = 2," "CFI_SEARCH_LOOKS = 1,"
                 "CFI_WAIT_LOOKS = 1,")
 list(APPEND explorer_headers "${explorer_shrunk}")
 explorer_shrink(platform/biased_lock.c "NEEDED_FIRST = 1,")

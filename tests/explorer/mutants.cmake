@@ -13,7 +13,7 @@ explorer_mutant(
 explorer_mutant(
   sleeper_does_not_look_again cfutures/queue.c queue_hand_off [[
     seat->woken = true;
-    if (has_any_work(queue)) {
+    if (cfi_queue_has_any_work(queue)) {
         return true;
     }]] [[
     seat->woken = true;]])
@@ -26,7 +26,7 @@ explorer_mutant(
 
 explorer_mutant(
   worker_does_not_pass_on cfutures/queue.c queue_meeting [[
-    if (has_any_work(queue)) {
+    if (cfi_queue_has_any_work(queue)) {
         wake_if_armed(queue);
     }]] "")
 
@@ -87,9 +87,10 @@ explorer_mutant(
     cfi_store_relaxed(&queue->records[seat->worker].current,
                       cfi_queue_index(queue, slot) + 1); /* ordered by the CAS */]] "")
 
-explorer_mutant(idle_worker_does_not_steal cfutures/queue.c queue_stolen
-                "return slot != NULL ? slot : begin_claimed_by_others(queue, seat, word);"
-                "return slot != NULL || seat->most < 9 ? slot : begin_claimed_by_others(queue, seat, word);")
+explorer_mutant(
+  idle_worker_does_not_steal cfutures/queue.c queue_stolen
+  "while ((slot = find_claimed(queue, &ticket, &end)) != NULL) {"
+  "while (queue == NULL && (slot = find_claimed(queue, &ticket, &end)) != NULL) {")
 
 explorer_mutant(
   cancel_without_cas cfutures/slot.h future_cancel_waited [[

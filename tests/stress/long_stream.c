@@ -1,6 +1,6 @@
-/* A stream of many items takes no more memory than a stream of few: a plain program, as Criterion's
- * own memory would be counted too. Every result is checked, in order. Returns 0, or 1 and says what
- * was wrong.
+/* A stream of many items takes no more memory than a stream of few, and so do many tasks that nobody
+ * holds a future of: a plain program, as Criterion's own memory would be counted too. Every result of
+ * a stream is checked, in order. Returns 0, or 1 and says what was wrong.
  *
  *     long_stream [ITEMS]        10^7 without one
  *
@@ -16,6 +16,7 @@
 enum {
     CHUNK = 1024,
     WORKERS = 4,
+    PENDING = 100, /* tasks that nobody holds */
     GROWTH_MOST_KB = 16 << 10
 };
 
@@ -119,11 +120,28 @@ static int stream_through(const kind *k, uint64_t count) {
     return 0;
 }
 
-static bool passes(const kind *k, uint64_t count) {
+static int submit_unheld(const kind *k, uint64_t count) {
+    cf_executor *ex;
+    long before_kb, after_kb;
+    const cf_pool_options options = {.max_workers = k->workers, .max_pending = PENDING};
+    HOST_CHECK(k->create(&options, &ex) == CF_OK);
+    HOST_CHECK(read_peak_kb(getpid(), &before_kb));
+    for (uint64_t i = 0; i < count / 10; i++) {
+        HOST_CHECK(cf_executor_submit(ex, &mix_task, &i, NULL) == CF_OK);
+    }
+    HOST_CHECK(read_peak_kb(getpid(), &after_kb));
+    fprintf(stderr, "%s: %" PRIu64 " tasks, peak %ld KiB, before %ld KiB\n", k->name, count / 10,
+            after_kb, before_kb);
+    HOST_CHECK(after_kb - before_kb <= GROWTH_MOST_KB);
+    cf_executor_destroy(ex);
+    return 0;
+}
+
+static bool passes(const kind *k, int (*run)(const kind *k, uint64_t count), uint64_t count) {
     int status = -1;
     pid_t pid = fork();
     if (pid == 0) {
-        _exit(stream_through(k, count));
+        _exit(run(k, count));
     }
     return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
@@ -137,7 +155,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-        if (!passes(&kinds[i], count)) {
+        if (!passes(&kinds[i], stream_through, count) || !passes(&kinds[i], submit_unheld, count)) {
             fprintf(stderr, "%s: failed\n", kinds[i].name);
             failed = 1;
         }
