@@ -22,7 +22,8 @@
  *
  * A worker claims several tasks at once where many are pending (tuning.h), so that the cursor does
  * not change hands for each. One that finds nothing behind the cursor begins what others have
- * claimed and not begun: no task waits for the one before it while a worker is idle.
+ * claimed and not begun, and now and then it looks there first: no task waits for the one before it
+ * while a worker is idle, nor for ever while all are busy.
  *
  * A slab may be recycled while the cursor is still before it, when all its tasks were cancelled. A
  * worker then looks into slots that belong to later tickets; that costs it a look, or lets it begin

@@ -11,6 +11,11 @@
  * is sent again. Its arguments still lie in the old slot, so the source is asked for each item
  * once.
  *
+ * While a worker has nothing to do and nothing is left to be sent, it gets half of what another has
+ * of its chunk and has not begun (chunk.h): the piece then ends earlier, and the rest is a piece of its
+ * own. Its place with the executor is made sure of before anything is taken back. The caller does
+ * that when it comes by, and it looks now and then while it waits.
+ *
  * Bounded: no more than `window` items are taken from the source and not yet handed out, at all
  * times; results stay where they are until they are handed out. Nothing is copied but arguments
  * that are sent again. Where the executor has no memory the stream waits for one of its own chunks
@@ -100,6 +105,10 @@ void cfi_stream_top_up(cf_stream *stream);
  * CF_ETIMEDOUT, CF_ELATER, CF_EDEADLOCK, CF_EEXHAUSTED or why it ended before its source. */
 cf_status cfi_stream_next_piece(cf_stream *stream, int64_t deadline_ns, cfi_piece **piece);
 
+/* None is under way that could come back and make room, and none can be handed out. Where only others'
+ * tasks are in the way it waits for them, as submit would; else the items fail. */
+cf_status cfi_stream_wait_for_others(cf_stream *stream, int64_t deadline_ns);
+
 /* All items of the piece have been read: makes room for others. */
 void cfi_stream_hand_out(cf_stream *stream, cfi_piece *piece);
 
@@ -112,5 +121,8 @@ const cfi_chunk_progress *cfi_piece_progress(const cf_stream *stream, const cfi_
 /* How item number i of a ready piece ended, and its result (NULL if it has none). */
 const void *cfi_piece_read(const cf_stream *stream, const cfi_piece *piece, uint32_t i,
                            cf_exception *exception, size_t *size);
+
+/* The argument of item number i of a piece; NULL if items have none. */
+const void *cfi_piece_arg(const cf_stream *stream, const cfi_piece *piece, uint32_t i);
 
 #endif

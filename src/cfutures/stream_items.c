@@ -1,0 +1,100 @@
+/* The public stream: a source that gives item by item, and results that are handed out likewise. */
+#include "cfutures/stream.h"
+
+#include "platform/clock.h"
+#include "platform/fork_mark.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static cf_source_answer fill_from_source(void *context, unsigned char *args, size_t most,
+                                         size_t *count) {
+    cf_stream *stream = context;
+    size_t size = stream->task.arg_size;
+    for (; *count < most; ++*count) {
+        void *arg = size > 0 ? args + cfi_chunk_step(size) * *count : NULL;
+        if (size > 0 && !stream->task.unzeroed) {
+            memset(arg, 0, cfi_chunk_step(size));
+        }
+        cf_source_answer answer = stream->source(stream->source_context, arg);
+        if (answer != CF_SOURCE_ITEM) {
+            return answer;
+        }
+    }
+    return CF_SOURCE_ITEM;
+}
+
+cf_status cf_stream_open(cf_executor *executor, const cf_task *task, cf_source_fn *source,
+                         void *context, const cf_stream_options *options, cf_stream **stream) {
+    static const cf_stream_options default_options;
+    if (stream == NULL) {
+        return CF_EINVAL;
+    }
+    *stream = NULL;
+    if (source == NULL) {
+        return CF_EINVAL;
+    }
+    cf_stream *made;
+    cf_status status = cfi_stream_create(executor, task, fill_from_source, NULL, NULL,
+                                         options != NULL ? options : &default_options, &made);
+    if (status != CF_OK) {
+        return status;
+    }
+    made->context = made;
+    made->source = source;
+    made->source_context = context;
+    cfi_stream_top_up(made);
+    if (!made->submitted && made->unsent.first != NULL) {
+        cfi_stream_wait_for_others(made, executor->refuse_when_full ? 0 : -1);
+    }
+    if (!made->submitted && (made->refused != CF_OK || made->unsent.first != NULL)) {
+        status = made->refused != CF_OK ? made->refused : made->lacking;
+        cf_stream_close(made);
+        return status;
+    }
+    *stream = made;
+    return CF_OK;
+}
+
+/* The piece that the next item belongs to: the one at hand, unless all of it has been handed out.
+ * */
+static cf_status find_piece(cf_stream *stream, int64_t deadline_ns) {
+    if (stream->held != NULL && stream->held->handed_out < stream->held->count) {
+        cfi_stream_top_up(stream);
+        return CF_OK;
+    }
+    if (stream->held != NULL) {
+        cfi_stream_hand_out(stream, stream->held);
+        stream->held = NULL;
+    }
+    return cfi_stream_next_piece(stream, deadline_ns, &stream->held);
+}
+
+cf_status cf_stream_next(cf_stream *stream, int64_t timeout_ns, cf_stream_item *item) {
+    if (stream == NULL || item == NULL) {
+        return CF_EINVAL;
+    }
+    if (!cfi_fork_mark_is_ours(stream->fork_mark)) {
+        return CF_EFORKED;
+    }
+    cf_status status = find_piece(stream, cfi_deadline_ns(timeout_ns));
+    if (status != CF_OK) {
+        return status;
+    }
+    cfi_piece *piece = stream->held;
+    uint32_t i = piece->handed_out++;
+    stream->handed_out++;
+    item->index = piece->first + i;
+    item->arg = cfi_piece_arg(stream, piece, i);
+    item->result = cfi_piece_read(stream, piece, i, &item->exception, &item->result_size);
+    return CF_OK;
+}
+
+char *cf_stream_describe(const cf_stream *stream, char *text, size_t size) {
+    uint64_t tasks = stream->options.size_hint > 0 ? stream->options.size_hint : stream->taken;
+    snprintf(text, size, "<cf_stream at %p, %s, %" PRIu64 " task%s>", (const void *)stream,
+             stream->options.as_completed ? "as completed" : "ordered", tasks,
+             tasks == 1 ? "" : "s");
+    return text;
+}
