@@ -285,7 +285,7 @@ cf_status cfi_executor_submit_prepared(cf_executor *executor, const cfi_submissi
     cfi_biased_lock_take(&executor->lock);
     cf_status status = await_room(executor, 0);
     if (status == CF_OK &&
-        (!cfi_slabs_has_slot(&executor->slabs) ||
+        (!cfi_slabs_have_slot(&executor->slabs) ||
          !cfi_task_table_find(&executor->tasks, &executor->queue, submission->task, &index))) {
         status = CF_ENOMEM;
     }

@@ -351,6 +351,7 @@ cfi_slot *cfi_queue_next(cfi_queue *queue, cfi_seat *seat, uint64_t *word) {
             hand_over(queue, seat);
             return slot;
         }
+        cfi_store_release(&queue->records[seat->worker].current, 0); /* others were first */
         if (!search(queue, seat) && !fall_asleep(queue, seat)) {
             return NULL;
         }

@@ -84,10 +84,11 @@ typedef enum cfi_need {
 
 /* What one worker tells the others; written by it, and by its supervisor when it is dead. */
 typedef struct cfi_record {
-    _Alignas(128) _Atomic uint32_t current; /* slot it is about to begin or is running: index + 1 */
-    _Atomic uint32_t running;               /* tasks it is in the middle of */
-    _Atomic uint64_t tasks;                 /* tasks run to their end, counted before settling */
-    _Atomic uint64_t task_errors;           /* of these, CF_ETASK */
+    _Alignas(128) _Atomic uint32_t
+        current;                  /* slot it is about to begin or is running: index + 1; 0 = idle */
+    _Atomic uint32_t running;     /* tasks it is in the middle of */
+    _Atomic uint64_t tasks;       /* tasks run to their end, counted before settling */
+    _Atomic uint64_t task_errors; /* of these, CF_ETASK */
     _Atomic uint64_t tasks_settled;       /* the same counts, noted after settling: what holds if */
     _Atomic uint64_t task_errors_settled; /* the worker died in between */
     _Atomic int64_t busy_ns;              /* until awake_since */

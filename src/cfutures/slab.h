@@ -72,9 +72,9 @@ typedef struct cfi_slabs {
 /* The next slab to hand slots out from. False: no memory. */
 bool cfi_slabs_open(cfi_slabs *slabs);
 
-/* The next slot is certain to be had. */
-static inline bool cfi_slabs_has_slot(const cfi_slabs *slabs) {
-    return slabs->open != NULL && slabs->next < CFI_SLAB_SLOTS;
+/* From now on the next slot is certain to be had. False: no memory. */
+static inline bool cfi_slabs_have_slot(cfi_slabs *slabs) {
+    return (slabs->open != NULL && slabs->next < CFI_SLAB_SLOTS) || cfi_slabs_open(slabs);
 }
 
 /* For a payload that does not fit the slot. block: as below. False: no memory. */
@@ -94,7 +94,7 @@ static inline cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t
     if (slabs->forgotten != NULL) {
         cfi_slabs_reclaim(slabs, LOOKS);
     }
-    if ((slabs->open == NULL || slabs->next == CFI_SLAB_SLOTS) && !cfi_slabs_open(slabs)) {
+    if (!cfi_slabs_have_slot(slabs)) {
         return NULL;
     }
     cfi_slot *slot = cfi_slab_slot(slabs->open, slabs->next);
