@@ -70,7 +70,10 @@ typedef struct watched {
 
 typedef struct play {
     cf_executor *executors[EXECUTORS];
+    counter
+        *gates; /* one a round: some tasks of an earlier one may still be on their way through */
     counter *gate;
+    size_t rounds;
     uint64_t seed;
     watched *all;
     size_t count;
@@ -192,7 +195,7 @@ static void release_rest(play *p) {
 }
 
 static void play_round(play *p, size_t count, size_t gated, size_t large, int order) {
-    atomic_store(&p->gate->value, 0);
+    p->gate = p->gate ? p->gate + 1 : p->gates;
     p->count = count;
     submit_all(p, gated, large);
     for (size_t i = 0; i < count; i++) { /* what is not gated is done when the iteration begins */
@@ -209,10 +212,11 @@ enum {
     COUNT_MOST = 600
 };
 
-static play *play_new(const char *test, size_t arena_limit) {
+static play *play_new(const char *test, size_t rounds, size_t arena_limit) {
     play *p = calloc(1, sizeof *p);
     p->seed = test_seed(test);
-    p->gate = shared_alloc(sizeof *p->gate);
+    p->rounds = rounds;
+    p->gates = shared_alloc(rounds * sizeof *p->gates);
     p->all = calloc(COUNT_MOST, sizeof *p->all);
     p->given = calloc(3 * COUNT_MOST, sizeof *p->given);
     p->futures = calloc(3 * COUNT_MOST, sizeof(cf_future *));
@@ -230,7 +234,7 @@ static void play_free(play *p) {
     for (size_t i = 0; i < EXECUTORS; i++) {
         cf_executor_destroy(p->executors[i]);
     }
-    shared_free(p->gate, sizeof *p->gate);
+    shared_free(p->gates, p->rounds * sizeof *p->gates);
     free(p->futures);
     free(p->given);
     free(p->all);
@@ -238,16 +242,16 @@ static void play_free(play *p) {
 }
 
 Test(as_completed_more, all_done_at_the_beginning) {
-    play *p = play_new("as_completed_more/all_done_at_the_beginning", 0);
-    for (size_t round = 0; round < scaled(30); round++) {
+    play *p = play_new("as_completed_more/all_done_at_the_beginning", scaled(30), 0);
+    for (size_t round = 0; round < p->rounds; round++) {
         play_round(p, 1 + below(p, COUNT_MOST), 0, 2, (int)(round % 3));
     }
     play_free(p);
 }
 
 Test(as_completed_more, none_done_at_the_beginning) {
-    play *p = play_new("as_completed_more/none_done_at_the_beginning", 0);
-    for (size_t round = 0; round < scaled(30); round++) {
+    play *p = play_new("as_completed_more/none_done_at_the_beginning", scaled(30), 0);
+    for (size_t round = 0; round < p->rounds; round++) {
         play_round(p, 1 + below(p, COUNT_MOST), 4, 2, (int)(round % 3));
     }
     play_free(p);
@@ -255,9 +259,9 @@ Test(as_completed_more, none_done_at_the_beginning) {
 
 /* With little memory: what is given up has to come back, whoever held it last. */
 Test(as_completed_more, large_results_in_a_small_arena) {
-    play *p = play_new("as_completed_more/large_results_in_a_small_arena", 8 << 20);
-    for (size_t round = 0; round < scaled(40); round++) {
-        play_round(p, 1 + below(p, 50), round % 2 * 4, 90, (int)(round % 3));
+    play *p = play_new("as_completed_more/large_results_in_a_small_arena", scaled(120), 8 << 20);
+    for (size_t round = 0; round < p->rounds; round++) {
+        play_round(p, 1 + below(p, 16), round % 2 * 4, 90, (int)(round % 3));
     }
     play_free(p);
 }

@@ -149,6 +149,45 @@ Test(claimed, wait_for_no_blocked_one) {
     shared_free(sc, sizeof *sc);
 }
 
+/* Nor does it wait until nothing else is left to do: tasks that are submitted all the time do not
+ * overtake it for ever. */
+Test(claimed, are_not_overtaken_for_ever) {
+    NEEDS(runs_beside_caller);
+    enum {
+        OVERTAKERS = 100000,
+        AHEAD = 500
+    };
+    scene *sc = scene_new();
+    counter *later = shared_alloc(sizeof *later);
+    cf_executor *ex = create(2);
+    step steps[N];
+    cf_future *futures[N];
+    for (uint32_t i = 0; i < N; i++) {
+        steps[i] = (step){.scene = sc,
+                          .index = i,
+                          .kind = i < 2    ? BLOCKED_FIRST
+                                  : i == 2 ? BLOCKED
+                                           : QUICK};
+        futures[i] = submit(ex, &step_task, &steps[i]);
+    }
+    cr_assert(counter_wait(&sc->begun, 2));
+    uint32_t submitted = 0;
+    while (counter_get(&sc->ran) < N - 1 && submitted < OVERTAKERS) {
+        const uint32_t done = counter_get(later);
+        for (; submitted - done < AHEAD; submitted++) {
+            EXPECT(CF_OK, cf_executor_submit(ex, &add_task, &later, NULL));
+        }
+        counter_add(&sc->first_gate, 1);
+        cr_assert(counter_wait(later, done + 1));
+    }
+    cr_assert(submitted < OVERTAKERS, "%u of %d have run, and %u that were submitted later",
+              counter_get(&sc->ran), N, counter_get(later));
+    counter_add(&sc->gate, 1);
+    expect_each_ran_once(sc, futures);
+    scene_end(sc, ex);
+    shared_free(later, sizeof *later);
+}
+
 /* Nor for one that runs out of its time, or whose worker is replaced for that. */
 static int run_hang(const void *arg, void *result, cf_task_context *ctx) {
     (void)result;
