@@ -2,7 +2,8 @@
  *
  * Measured on 2 cores of an AMD EPYC (Zen 5), 2 workers and one submitter, medians of alternating
  * runs. "A task" is one of 10^6 tiny ones, submitted one by one, each result read. Figures move by
- * a tenth from day to day; what counts is which way they go when a number is changed alone. */
+ * a tenth from day to day; what counts is which way they go when a number is changed alone. (What the
+ * lock with an owner goes by stands with it, in platform/biased_lock.c.) */
 #ifndef CFUTURES_TUNING_H
 #define CFUTURES_TUNING_H
 
@@ -60,8 +61,9 @@ enum {
      * done while the caller sleeps. */
     CFI_CHUNKS_UNDER_WAY = 3,
 
-    /* Arguments and results of a chunk that are copied stay in the second-level cache; and of a direct
-     * one no more than a few milliseconds' worth can be given away at once. */
+    /* Of arguments and results that are copied: no more than half of a second-level cache. With 128 KiB
+     * an item of a map on processes costs a third more, as workers wait for the caller, who has to be
+     * woken; with 1 MiB the same. Direct chunks need no bound but one for the first guess. */
     CFI_CHUNK_SENT_BYTES = 512 << 10,
     CFI_CHUNK_ITEMS = 1 << 20,
 
