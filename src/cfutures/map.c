@@ -238,7 +238,7 @@ cf_status cf_executor_map(cf_executor *executor, const cf_task *task, const void
         .direct = {.args = args, .results = results, .exceptions = options->exceptions},
         .first_failed = count,
     };
-    if (options->cost != NULL && task != NULL && count > 1) {
+    if (options->cost != NULL && task != NULL && count > 0) {
         map.order = dearest_first(&map, options);
         if (map.order == NULL) {
             return CF_ENOMEM;

@@ -84,6 +84,12 @@ void cfi_queue_forget_searcher(cfi_queue *queue, unsigned worker) {
     }
 }
 
+void cfi_queue_worker_stopped(cfi_queue *queue, unsigned worker) {
+    cfi_queue_forget_searcher(queue, worker);
+    arm(queue); /* it may have been woken, and be on its way to arm for the others */
+    cfi_queue_wake_all(queue);
+}
+
 /* ---- what there is to do --------------------------------------------------------------------- */
 
 /* Without memory to do so it ends in a segmentation fault: the worker dies as it would of any

@@ -50,6 +50,8 @@
  *   - Submit that reads an old CALM: the word was ARMED since only after a heavy barrier, before
  *     which submit had read (then its task was seen in the look that followed) or had not (then it
  *     reads ARMED or later). From CALM it never becomes SEARCHED.
+ *   - One that is stopped, as the searcher or with a wake-up in its hands: the nursery clears the one,
+ *     sets ARMED and wakes all. When it goes on it does the same over again, which does no harm.
  *   - One that dies: woken, it is replaced, and its successor begins as if woken; as the searcher,
  *     its supervisor sets ARMED in its place. Every death wakes all.
  *
@@ -216,6 +218,9 @@ static inline void cfi_queue_wake_one(cfi_queue *queue) {
 void cfi_queue_wake_all(cfi_queue *queue);
 /* The worker is dead: searches no more. */
 void cfi_queue_forget_searcher(cfi_queue *queue, unsigned worker);
+/* The worker is stopped (SIGSTOP): others do what it was about to do. It may go on any time, as if
+ * nothing had been. */
+void cfi_queue_worker_stopped(cfi_queue *queue, unsigned worker);
 
 /* ---- the worker's side ----------------------------------------------------------------------- */
 

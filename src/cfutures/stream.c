@@ -489,13 +489,16 @@ static bool some_worker_is_idle(const cf_stream *stream) {
 }
 
 /* How long the worker will be at what it has of the piece and has not begun, as far as one knows; 0
- * if it has begun all of it, or nothing. */
+ * if it has begun all of it. */
 static double left_ns(const cf_stream *stream, const cfi_piece *piece, int64_t now_ns) {
     const cfi_chunk_progress *progress = progress_of(stream, piece);
     uint32_t begun = cfi_load_acquire(&progress->begun);
     uint32_t end = cfi_load_relaxed(&progress->end);
-    if (begun == 0 || begun >= end) {
+    if (begun >= end) {
         return 0;
+    }
+    if (begun == 0) {
+        return 1; /* too little to be shared out, but worth another look */
     }
     double pace_ns = (double)(now_ns - piece->sent_ns) / begun;
     return (end - begun) * (pace_ns > stream->pace_ns ? pace_ns : stream->pace_ns);

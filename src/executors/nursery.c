@@ -169,6 +169,20 @@ static void kill_group(pid_t pid) {
 
 /* A worker is looked at before it is reaped: until then its number, and so its group's, is its own.
  * */
+/* A worker that is stopped keeps the task that it runs; what it was about to do for all is done by
+ * others. */
+static void note_stops(nursery_state *state) {
+    siginfo_t info = {0};
+    while (waitid(P_ALL, 0, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid != 0) {
+        for (unsigned i = 0; i < state->known; i++) {
+            if (state->pids[i] == info.si_pid) {
+                cfi_queue_worker_stopped(state->links->queue, i);
+            }
+        }
+        info.si_pid = 0;
+    }
+}
+
 static void reap(nursery_state *state) {
     siginfo_t info = {0};
     bool any = false;
@@ -185,6 +199,7 @@ static void reap(nursery_state *state) {
     if (any) {
         cfi_nursery_notify(state->links->event_file);
     }
+    note_stops(state);
 }
 
 /* What the caller has asked for. */

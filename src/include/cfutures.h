@@ -235,7 +235,10 @@ cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **ex
  * protection between tasks: one that writes where it should not can spoil another's result. */
 cf_status cf_process_pool_create(const cf_pool_options *options, cf_executor **executor);
 
-/* Copies the argument in and queues the task; does not wait for it (serial runs it). On CF_OK the
+/* Copies the argument in and queues the task; does not wait for it (serial runs it). Tasks are begun
+ * about in the order of submission: where hundreds are pending, a worker takes up to 32 of them at
+ * once, and begins them one after the other. So a task may wait by means of its own (a barrier, a
+ * pipe) for tasks that were submitted before it, and for others by cf_future_result. On CF_OK the
  * caller owns *future; with future == NULL nobody does, and the task runs all the same. CF_EINVAL,
  * CF_ENOMEM (also for the 4097th different task), CF_EAGAIN (not one worker can be started),
  * CF_EFULL (see max_pending), CF_ESHUTDOWN, CF_EBROKEN, CF_EFORKED. */
