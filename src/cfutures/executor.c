@@ -535,13 +535,13 @@ void cf_executor_destroy(cf_executor *executor) {
         return;
     }
     cfi_watch_reap(executor); /* the stack's references */
-    cfi_references_settle();
     cfi_biased_lock_take(&executor->lock);
     cfi_slabs_reclaim(&executor->slabs, executor->slabs.forgotten_count); /* all are settled */
+    cfi_row_end(executor);
     if (cfi_slabs_close(&executor->slabs)) {
         cfi_slabs_retire(&executor->slabs, executor->slabs.open);
     }
-    cfi_store_relaxed(&executor->destroyed, true);
+    executor->destroyed = true;
     bool over = cfi_executor_is_over(executor);
     cfi_biased_lock_give(&executor->lock);
     if (over) {

@@ -68,6 +68,12 @@ typedef struct cfi_callback_list {
     bool busy;                  /* a thread is calling */
 } cfi_callback_list;
 
+/* Slots of one slab that were given up one after the other, and that it does not count yet. */
+typedef struct cfi_row {
+    cfi_slab *slab; /* NULL = none */
+    uint32_t count;
+} cfi_row;
+
 struct cf_executor {
     /* what never changes after creation */
     const cfi_executor_ops *ops;
@@ -81,6 +87,7 @@ struct cf_executor {
     cfi_biased_lock lock;
     cfi_arena arena;
     cfi_slabs slabs;
+    cfi_row row;
     cfi_task_table tasks;
     _Atomic unsigned started;  /* workers */
     cf_status refuses;         /* CF_OK while submit is open; else what it says */
@@ -88,7 +95,7 @@ struct cf_executor {
     bool dead;                 /* broken, and all workers with it */
     cfi_worker_limits *limits; /* by worker; NULL before the first task with a limit */
     bool cancels;              /* pending tasks are cancelled, also those of workers that die yet */
-    _Atomic bool destroyed;    /* to be freed with the last slab in use */
+    bool destroyed;            /* to be freed with the last slab in use */
     uint64_t submitted;
     _Atomic uint64_t cancelled;
     _Atomic uint64_t lost;      /* settled in place of their worker, */
@@ -157,10 +164,8 @@ const cfi_task_entry *cfi_executor_task_of(cf_executor *executor, const cfi_slot
 /* References to a slot; the last one gives it up, and may free a destroyed executor. */
 void cfi_slot_retain(cfi_slot *slot);
 void cfi_slot_release(cfi_slot *slot);
-/* Counts what the calling thread has given up and not counted yet: before an executor is destroyed. */
-void cfi_references_settle(void);
-/* In a forked child: what its parent's thread has not counted is not its own. */
-void cfi_references_forget(void);
+/* Counts the executor's row. Under the lock. */
+void cfi_row_end(cf_executor *executor);
 /* Undoes cfi_slab_pin, and may free a destroyed executor too. */
 void cfi_slab_unpin(cfi_slab *slab);
 /* Destroyed, and no slot of it is held: whoever finds it so under the lock frees it without. */

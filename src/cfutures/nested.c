@@ -162,7 +162,6 @@ static void forget_parent(void) {
     cfi_lock_init(&list_lock);
     list = NULL;
     cfi_worker_forget_scopes();
-    cfi_references_forget();
 }
 
 bool cfi_nested_prepare_for_fork(void) {

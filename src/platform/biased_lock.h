@@ -67,6 +67,11 @@ static inline bool cfi_owner_is_me(uint64_t owner) {
     return owner != 0 && owner / CFI_OWNERS == cfi_thread_number;
 }
 
+/* The calling thread is the owner; it may not be for long. */
+static inline bool cfi_biased_lock_is_mine(cfi_biased_lock *lock) {
+    return cfi_owner_is_me(cfi_load_relaxed(&lock->owner));
+}
+
 static inline void cfi_biased_lock_take(cfi_biased_lock *lock) {
     uint64_t owner = cfi_load_acquire(&lock->owner);
     if (cfi_owner_is_me(owner)) {

@@ -98,8 +98,7 @@ typedef struct sim_thread_state {
     bool timed_out;
     bool may_die;
     bool death_seen;
-    unsigned joins;        /* thread that it waits for */
-    void (*at_exit)(void); /* called when it ends */
+    unsigned joins; /* thread that it waits for */
     uint32_t paused_at;
     unsigned idle_pauses;
     int64_t paused_ns; /* its clock is so far ahead */

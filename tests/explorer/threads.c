@@ -238,9 +238,6 @@ static void wake_mourners(void) {
 }
 
 _Noreturn static void end_current(void) {
-    if (current->at_exit != NULL) {
-        current->at_exit();
-    }
     trace("  %-12s ends", current->name);
     current->status = SIM_ENDED;
     wake_joiners();
@@ -512,7 +509,6 @@ unsigned sim_thread(const char *name, void (*run)(void *context), void *context)
     thread->begun = thread->may_die = thread->death_seen = false;
     thread->paused_at = thread->idle_pauses = 0;
     thread->paused_ns = 0;
-    thread->at_exit = NULL;
     thread->buffer.first = thread->buffer.end = thread->buffer.issued = 0;
     thread->buffer.stores = 0;
     thread->buffer.draining = false;
@@ -540,13 +536,6 @@ int sim_await_death(void) {
         learn(threads[dead].hash);
     }
     return dead;
-}
-
-bool sim_at_thread_exit(void (*call)(void)) {
-    if (current != NULL) {
-        current->at_exit = call;
-    }
-    return current != NULL;
 }
 
 typedef struct attendant {

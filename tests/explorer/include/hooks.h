@@ -67,9 +67,6 @@ int64_t sim_now_ns(void);
 unsigned sim_attendant(void *(*run)(void *), void *context);
 void sim_join(unsigned thread);
 
-/* False: there is no thread. */
-bool sim_at_thread_exit(void (*call)(void));
-
 /* What the core would call in a forked child; each run begins as one. */
 void sim_begins_process(void (*run)(void));
 
