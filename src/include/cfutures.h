@@ -472,8 +472,8 @@ typedef cf_source_answer cf_source_fn(void *context, void *arg);
 typedef struct cf_stream_options {
     bool as_completed; /* hand items out as they are done, not in the source's order */
     size_t window;     /* most items taken from the source and not yet handed out; all of it is
-                           submitted at once. 0 = the library chooses: 16 chunks a worker, of which
-                           it submits 3 a worker at a time */
+                           submitted at once. 0 = the library chooses: 16 chunks a worker (of at
+                           most half a MiB each), of which it submits 3 a worker at a time */
     size_t chunk;      /* items that travel together, cut to the window: they are run one after the
                            other by one worker, and handed out when all of them are done. Obeyed; 0 =
                            the library chooses, by the time that items are seen to take: about half a
