@@ -85,8 +85,9 @@ void cfi_queue_forget_searcher(cfi_queue *queue, unsigned worker) {
 }
 
 void cfi_queue_worker_stopped(cfi_queue *queue, unsigned worker) {
-    cfi_queue_forget_searcher(queue, worker);
-    arm(queue); /* it may have been woken, and be on its way to arm for the others */
+    uint32_t searcher = worker + 1;
+    cfi_cas(&queue->control->searcher, &searcher, 0);
+    arm(queue); /* also when it was woken, and on its way to arm for the others */
     cfi_queue_wake_all(queue);
 }
 
@@ -230,7 +231,6 @@ static bool begin(cfi_queue *queue, cfi_seat *seat, cfi_slot *slot, uint64_t *wo
 static cfi_slot *begin_claimed(cfi_queue *queue, cfi_seat *seat, uint64_t *word) {
     while (seat->next < seat->end) {
         cfi_slot *slot = cfi_queue_at(queue, seat->next++);
-        cfi_prefetch_for_write(slot + CFI_CLAIM_AHEAD);
         if (is_pending(slot) && begin(queue, seat, slot, word)) {
             return slot;
         }

@@ -14,9 +14,6 @@
 #define CFUTURES_SLAB_H
 
 #include "cfutures/queue.h"
-#include "cfutures/tuning.h"
-
-#include "platform/spin.h"
 
 struct cf_executor;
 
@@ -98,7 +95,6 @@ static inline cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t
         return NULL;
     }
     cfi_slot *slot = cfi_slab_slot(slabs->open, slabs->next);
-    cfi_prefetch_for_write(slot + CFI_SUBMIT_AHEAD);
     slot->arg_size = (uint32_t)arg_size;
     slot->result_size = (uint32_t)result_size;
     slot->kind = (uint16_t)(kind | (slabs->record_times ? CFI_TIMED : 0));

@@ -11,9 +11,4 @@ static inline void cfi_spin_pause(void) {
 #endif
 }
 
-/* The line that `address` lies in will soon be written. */
-static inline void cfi_prefetch_for_write(const void *address) {
-    __builtin_prefetch(address, 1);
-}
-
 #endif

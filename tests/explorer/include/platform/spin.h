@@ -6,8 +6,4 @@
 
 #define cfi_spin_pause() sim_pause(__func__)
 
-static inline void cfi_prefetch_for_write(const void *address) {
-    (void)address;
-}
-
 #endif
