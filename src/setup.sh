@@ -59,6 +59,18 @@ build_needs() {
     need ninja-build has_command ninja
 }
 
+# The libraries of the download programs, and those of slow_server.
+download_needs() {
+    need libcurl4-openssl-dev has_header curl/curl.h
+    need libjansson-dev has_header jansson.h
+    need libgif-dev has_header gif_lib.h
+}
+
+server_needs() {
+    need libmicrohttpd-dev has_header microhttpd.h
+    need libgif-dev has_header gif_lib.h
+}
+
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"

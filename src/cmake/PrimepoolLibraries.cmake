@@ -4,6 +4,10 @@
 #   gmp          numbers from 2^64 on; probable primes
 #   flint        proofs of primality; what tests and benches compare with
 #   primesieve   all primes of an interval
+#   curl         the download programs, which need jansson too
+#   jansson      their JSON
+#   gif          checks that a download is a whole GIF; draws those of slow_server
+#   microhttpd   slow_server, which needs gif too
 #
 # Makes a target of that name for each that is there.
 include_guard(GLOBAL)
@@ -29,6 +33,10 @@ endfunction()
 
 primepool_library(gmp gmp.h)
 primepool_library(primesieve primesieve.h)
+primepool_library(curl curl/curl.h)
+primepool_library(jansson jansson.h)
+primepool_library(gif gif_lib.h)
+primepool_library(microhttpd microhttpd.h)
 option(PRIMEPOOL_FLINT "Use flint where it and gmp are installed" ON)
 if(TARGET gmp)
   primepool_library(flint flint/ulong_extras.h)
