@@ -17,16 +17,20 @@
 
 /* Not exit(): what is still in the buffer has nowhere to go, and workers may be running. A thread
  * of a pool has SIGPIPE blocked: there a closed pipe is an error, and is made a signal here. */
-static _Noreturn void fail(void) {
-    if (errno == EPIPE) {
+void output_failed(int problem) {
+    if (problem == EPIPE) {
         sigset_t pipe_signal;
         sigemptyset(&pipe_signal);
         sigaddset(&pipe_signal, SIGPIPE);
         pthread_sigmask(SIG_UNBLOCK, &pipe_signal, NULL);
         raise(SIGPIPE);
     }
-    error(0, errno, "standard output");
+    error(0, problem, "standard output");
     _exit(EXIT_IO);
+}
+
+static _Noreturn void fail(void) {
+    output_failed(errno);
 }
 
 void output_print(const char *format, ...) {
@@ -44,17 +48,25 @@ void output_flush(void) {
     }
 }
 
-void output_write(const char *text, size_t length) {
+int output_try_write(const char *text, size_t length) {
     while (length > 0) {
         ssize_t written = write(STDOUT_FILENO, text, length);
         if (written < 0 && errno == EAGAIN) { /* somebody who shares it wants it not to wait */
             poll(&(struct pollfd){.fd = STDOUT_FILENO, .events = POLLOUT}, 1, -1);
         } else if (written < 0 && errno != EINTR) {
-            fail();
+            return errno;
         } else if (written > 0) {
             text += written;
             length -= (size_t)written;
         }
+    }
+    return 0;
+}
+
+void output_write(const char *text, size_t length) {
+    const int problem = output_try_write(text, length);
+    if (problem != 0) {
+        output_failed(problem);
     }
 }
 

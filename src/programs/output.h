@@ -29,6 +29,11 @@ void output_flush(void);
  * way while they run. */
 void output_write(const char *text, size_t length);
 
+/* The same, with an error number in place of the end of the program, or 0; and what becomes of it later:
+ * the end after all. For tasks whose worker is not the program's to end. */
+int output_try_write(const char *text, size_t length);
+_Noreturn void output_failed(int problem);
+
 /* The same for any number of lines. Where that is no regular file they are written in pieces of whole
  * lines and PIPE_BUF bytes, so that a program that ends in the middle has torn none. */
 void output_write_lines(const char *text, size_t length);

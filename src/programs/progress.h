@@ -1,20 +1,20 @@
-/* How far a program is, on the terminal that stderr is; nothing where it is none. */
+/* How far primecheck is, on the terminal that stderr is; nothing where it is none. */
 #ifndef PROGRAMS_PROGRESS_H
 #define PROGRAMS_PROGRESS_H
+
+#include "programs/terminal_line.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 typedef struct progress {
-    bool shown; /* at all */
-    bool drawn; /* a line is there now */
-    int64_t begun_ns, drawn_ns;
+    terminal_line line;
+    int64_t begun_ns;
 } progress;
 
 void progress_begin(progress *progress, bool wanted);
 
-/* So many numbers so far; `taken` of `size` bytes of input (0 = unknown). Drawn ten times a second at
- * most. */
+/* So many numbers so far; `taken` of `size` bytes of input (0 = unknown). */
 void progress_show(progress *progress, uint64_t numbers, uint64_t taken, uint64_t size);
 
 /* Makes room: before anything else is written to the terminal, and at the end. */

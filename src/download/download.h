@@ -1,0 +1,57 @@
+/* What is to be downloaded, how, and what became of it: the words that all of this folder share. */
+#ifndef DOWNLOAD_DOWNLOAD_H
+#define DOWNLOAD_DOWNLOAD_H
+
+#include "download/country_codes.h"
+#include "download/folder.h"
+#include "download/stop.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum download_status {
+    DOWNLOAD_LEFT, /* told to stop, before or while it was asked for */
+    DOWNLOAD_OK,
+    DOWNLOAD_EXISTING, /* was there, and was not asked for */
+    DOWNLOAD_NOT_FOUND,
+    DOWNLOAD_ERROR,
+} download_status;
+
+/* Plain data: it travels between processes. */
+typedef struct download_result {
+    country_code code;
+    download_status status;
+    long http_status;   /* of the last answer, 0 without one */
+    unsigned attempts;  /* begun */
+    size_t size;        /* bytes saved */
+    int64_t elapsed_ns; /* from the first attempt to the end, pauses and saving included */
+    int output_error;   /* if `saved` could not print: its error number; status is DOWNLOAD_ERROR */
+    char message[384];  /* DOWNLOAD_ERROR: why */
+} download_result;
+
+/* The same for all downloads of a run; none of it changes meanwhile, and all that is pointed at stays. */
+typedef struct download_settings {
+    const char *site; /* BR is at SITE/br/br.gif; no / at its end */
+    const download_folder *folder;
+    const download_stop *stop;
+    const char *ca_file; /* PEM certificates to trust in place of the system's; NULL = those */
+    int64_t timeout_ns;  /* most time to connect, and of silence from then on; above 0 */
+    int64_t deadline_ns; /* most time for one attempt, and for one pause between two; above 0 */
+    size_t size_limit;   /* bytes of a body; longer ones are errors */
+    unsigned retries;    /* attempts after the first, for what may be different next time */
+    bool sync;           /* saved means: on the disk */
+    bool skip_existing;
+    bool ends_with_error; /* the first error stops the run, and what is not found is an error */
+
+    /* Called by the worker that saved it, in its thread or process; 0 or an error number. NULL = no
+     * call. */
+    int (*saved)(country_code code);
+} download_settings;
+
+/* Once, at the start of a program, before there are threads: libcurl gets ready, and a file over the
+ * limit of sizes becomes an error of write. False if libcurl cannot be used. */
+bool download_prepare(void);
+void download_finish(void);
+
+#endif

@@ -1,0 +1,56 @@
+#include "download/download_pool.h"
+
+#include "download/transfers.h"
+
+#include <errno.h>
+#include <signal.h>
+
+/* A closed pipe or a file that gets too large is an error that reaches the result, and does not end the
+ * worker: threads have all signals blocked, processes none. */
+static int make_worker(void *context, unsigned worker, void **local) {
+    (void)worker;
+    sigset_t of_writing;
+    sigemptyset(&of_writing);
+    sigaddset(&of_writing, SIGPIPE);
+    sigaddset(&of_writing, SIGXFSZ);
+    pthread_sigmask(SIG_BLOCK, &of_writing, NULL);
+    *local = transfers_create(context, 1);
+    return *local == NULL ? ENOMEM : 0;
+}
+
+static void unmake_worker(void *context, unsigned worker, void *local) {
+    (void)context, (void)worker;
+    transfers_destroy(local);
+}
+
+cf_status download_pool_create(cf_create_fn *create, const download_settings *settings,
+                               unsigned workers, cf_executor **executor) {
+    const cf_pool_options options = {
+        .max_workers = workers,
+        .initializer = make_worker,
+        .finalizer = unmake_worker,
+        .context = (void *)settings,
+    };
+    return create(&options, executor);
+}
+
+static int run_download(const void *arg, void *result, cf_task_context *context) {
+    transfers *one = cf_task_local(context);
+    transfers_begin(one, *(const country_code *)arg);
+    transfers_next(one, result);
+    return 0;
+}
+
+const cf_task DOWNLOAD_TASK = {
+    .name = "download_one",
+    .run = run_download,
+    .arg_size = sizeof(country_code),
+    .result_size = sizeof(download_result),
+    .result_type = "str",
+};
+
+void download_result_set_exception(download_result *result, country_code code,
+                                   const cf_exception *exception) {
+    *result = (download_result){.code = code, .status = DOWNLOAD_ERROR};
+    cf_exception_describe(exception, result->message, sizeof result->message);
+}

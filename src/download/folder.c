@@ -1,0 +1,177 @@
+#include "download/folder.h"
+
+#include "download/gif.h"
+#include "platform/descriptor.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+/* ---- names ----------------------------------------------------------------------------------- */
+
+#define NAME_MAX_LENGTH 32
+
+static void file_name(char *name, country_code code) {
+    snprintf(name, NAME_MAX_LENGTH, "%s.gif", code.text);
+}
+
+static void temporary_name(char *name, country_code code) {
+    snprintf(name, NAME_MAX_LENGTH, ".%s.gif.%ld", code.text, (long)getpid());
+}
+
+static bool is_temporary_name(const char *name) {
+    if (strlen(name) < strlen(".BR.gif.1") || name[0] != '.' || !isupper((unsigned char)name[1]) ||
+        !isupper((unsigned char)name[2]) || strncmp(name + 3, ".gif.", 5) != 0) {
+        return false;
+    }
+    return name[8 + strspn(name + 8, "0123456789")] == '\0';
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+/* 0 if there is a file of that name, whatever it is: opening it will tell. */
+static int make_one(const char *path) {
+    return mkdir(path, 0777) == 0 || errno == EEXIST ? 0 : errno;
+}
+
+static int make_with_parents(const char *path) {
+    char part[PATH_MAX];
+    const size_t length = strlen(path);
+    if (length >= sizeof part) {
+        return ENAMETOOLONG;
+    }
+    for (size_t i = 1; i < length; i++) {
+        if (path[i] == '/') {
+            memcpy(part, path, i);
+            part[i] = '\0';
+            const int problem = make_one(part);
+            if (problem != 0 && access(part, F_OK) != 0) {
+                return problem;
+            }
+        }
+    }
+    return make_one(path);
+}
+
+/* A folder that cannot be read, or whose files are not ours, keeps what it has. */
+static void remove_leftovers(int fd) {
+    const int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *entries = again < 0 ? NULL : fdopendir(again);
+    if (entries == NULL) {
+        if (again >= 0) {
+            close(again);
+        }
+        return;
+    }
+    const struct dirent *entry;
+    while ((entry = readdir(entries)) != NULL) {
+        if (is_temporary_name(entry->d_name)) {
+            unlinkat(fd, entry->d_name, 0);
+        }
+    }
+    closedir(entries);
+}
+
+int download_folder_open(download_folder *folder, const char *path) {
+    folder->path = path;
+    int problem = make_with_parents(path);
+    if (problem != 0) {
+        return problem;
+    }
+    folder->fd = cfi_descriptor_above_standard(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (folder->fd < 0) {
+        return errno;
+    }
+    if (flock(folder->fd, LOCK_EX | LOCK_NB) == 0) { /* not everywhere can one lock */
+        remove_leftovers(folder->fd);
+    }
+    while (flock(folder->fd, LOCK_SH) != 0 && errno == EINTR) {}
+    return 0;
+}
+
+void download_folder_close(download_folder *folder) {
+    close(folder->fd);
+}
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+bool download_folder_has(const download_folder *folder, country_code code) {
+    char name[NAME_MAX_LENGTH];
+    file_name(name, code);
+    struct stat status;
+    if (fstatat(folder->fd, name, &status, 0) != 0 || !S_ISREG(status.st_mode)) {
+        return false;
+    }
+    const int fd = openat(folder->fd, name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return false;
+    }
+    char start[GIF_SIGNATURE_SIZE];
+    const bool is_gif =
+        pread(fd, start, sizeof start, 0) == sizeof start && gif_has_signature(start, sizeof start);
+    close(fd);
+    return is_gif;
+}
+
+static int open_new(int folder, const char *name) {
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+    int fd = openat(folder, name, flags, 0666);
+    if (fd < 0 && errno == EEXIST) { /* of a killed process that had our number */
+        unlinkat(folder, name, 0);
+        fd = openat(folder, name, flags, 0666);
+    }
+    return cfi_descriptor_above_standard(fd);
+}
+
+static int write_whole(int fd, const char *data, size_t size) {
+    while (size > 0) {
+        const ssize_t written = write(fd, data, size);
+        if (written < 0 && errno != EINTR) {
+            return errno;
+        }
+        if (written > 0) {
+            data += written;
+            size -= (size_t)written;
+        }
+    }
+    return 0;
+}
+
+/* Some file systems tell only now that there was no room. */
+static int write_and_close(int fd, const void *data, size_t size, bool sync) {
+    int problem = write_whole(fd, data, size);
+    if (problem == 0 && sync && fsync(fd) != 0) {
+        problem = errno;
+    }
+    if (close(fd) != 0 && problem == 0) {
+        problem = errno;
+    }
+    return problem;
+}
+
+int download_folder_save(const download_folder *folder, country_code code, const void *data,
+                         size_t size, bool sync) {
+    char name[NAME_MAX_LENGTH], temporary[NAME_MAX_LENGTH];
+    file_name(name, code);
+    temporary_name(temporary, code);
+
+    const int fd = open_new(folder->fd, temporary);
+    if (fd < 0) {
+        return errno;
+    }
+    int problem = write_and_close(fd, data, size, sync);
+    if (problem == 0 && renameat(folder->fd, temporary, folder->fd, name) != 0) {
+        problem = errno;
+    }
+    if (problem != 0) {
+        unlinkat(folder->fd, temporary, 0);
+    } else if (sync && fsync(folder->fd) != 0) {
+        problem = errno;
+    }
+    return problem;
+}

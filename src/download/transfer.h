@@ -1,0 +1,47 @@
+/* One download: a GET by a libcurl handle of its own, which it keeps for the next one, and what is made of
+ * the answer. What drives the handle, on a multi handle, is transfers.c. */
+#ifndef DOWNLOAD_TRANSFER_H
+#define DOWNLOAD_TRANSFER_H
+
+#include "download/download.h"
+
+#include <curl/curl.h>
+
+#define HEADERS_MAX ((size_t)300 << 10) /* bytes in one answer's headers, redirects included */
+
+typedef struct transfer {
+    const download_settings *settings;
+    CURL *easy;
+    download_result result;
+    int64_t begun_ns;
+    int64_t heard_ns; /* of this attempt: last sign of life since it is connected; 0 before */
+    int64_t retry_ns; /* the next attempt's time, while it pauses */
+    char *body;       /* `size` of `room` bytes */
+    size_t size, room;
+    size_t headers;        /* bytes so far */
+    char phrase[64];       /* of the last status line; "" if it has none */
+    const char *our_error; /* why a callback of ours broke the transfer off; NULL if none did */
+    char our_text[64];     /* room for it */
+    char curl_error[CURL_ERROR_SIZE];
+} transfer;
+
+/* False if memory is short. */
+bool transfer_create(transfer *transfer, const download_settings *settings);
+void transfer_destroy(transfer *transfer);
+
+void transfer_begin(transfer *transfer, country_code code);
+
+/* Gets `easy` ready for one GET of it. False if memory is short. */
+bool transfer_begin_attempt(transfer *transfer);
+
+/* The attempt's end, by itself or broken off. True if another one is to begin, at `retry_ns`; else the
+ * result says how the download ended, and a good body is saved. */
+bool transfer_end_attempt(transfer *transfer, CURLcode code);
+
+/* The attempt was silent for the whole of settings->timeout_ns; then as above. */
+bool transfer_end_silent(transfer *transfer);
+
+/* Ends it in another way than by an answer: `message` is for DOWNLOAD_ERROR, else NULL. */
+void transfer_settle(transfer *transfer, download_status status, const char *message);
+
+#endif

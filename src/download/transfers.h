@@ -1,0 +1,21 @@
+/* Some downloads at once on one thread: a libcurl multi handle, and an easy handle for each. The
+ * connections stay open for those that come after. One thread at a time uses a `transfers`, and none
+ * shares anything with another. */
+#ifndef DOWNLOAD_TRANSFERS_H
+#define DOWNLOAD_TRANSFERS_H
+
+#include "download/download.h"
+
+typedef struct transfers transfers;
+
+/* For up to `most` at once. NULL if memory is short. */
+transfers *transfers_create(const download_settings *settings, unsigned most);
+void transfers_destroy(transfers *transfers); /* NULL is allowed */
+
+/* Begins one more; there must be room for it. It goes on inside next alone. */
+void transfers_begin(transfers *transfers, country_code code);
+
+/* Waits until one of them is done, in whatever way, and makes room. False if none is under way. */
+bool transfers_next(transfers *transfers, download_result *result);
+
+#endif

@@ -1,0 +1,10 @@
+#include "programs/flags_program.h"
+
+int main(int argc, char **argv) {
+    const flags_program program = {
+        .doc = "Downloads the flags of the 20 countries with the most people, one after the other.",
+        .download_many = download_many_sequential,
+        .most = 1,
+    };
+    return flags_program_main(&program, argc, argv);
+}

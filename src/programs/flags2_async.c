@@ -1,0 +1,13 @@
+#include "programs/flags2_program.h"
+
+int main(int argc, char **argv) {
+    static const flags2_program program = {
+        .name = "flags2_async",
+        .doc = " all on one thread",
+        .download_many = download_many_async,
+        .most_by_default = 5,
+        .most = 1000,
+        .descriptors_each = 2,
+    };
+    return flags2_program_main(&program, argc, argv);
+}

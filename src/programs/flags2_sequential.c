@@ -1,0 +1,13 @@
+#include "programs/flags2_program.h"
+
+int main(int argc, char **argv) {
+    static const flags2_program program = {
+        .name = "flags2_sequential",
+        .doc = ", one after the other",
+        .download_many = download_many_sequential,
+        .most_by_default = 1,
+        .most = 1,
+        .descriptors_each = 4,
+    };
+    return flags2_program_main(&program, argc, argv);
+}

@@ -1,0 +1,13 @@
+#include "programs/flags2_program.h"
+
+int main(int argc, char **argv) {
+    static const flags2_program program = {
+        .name = "flags2_threadpool",
+        .doc = " on threads",
+        .download_many = download_many_threads,
+        .most_by_default = 30,
+        .most = 1000,
+        .descriptors_each = 5,
+    };
+    return flags2_program_main(&program, argc, argv);
+}

@@ -1,0 +1,11 @@
+#include "programs/flags_program.h"
+
+int main(int argc, char **argv) {
+    const flags_program program = {
+        .doc = "Downloads the flags of the 20 countries with the most people all at once, on one "
+               "thread.",
+        .download_many = download_many_async,
+        .most = POP20_COUNT,
+    };
+    return flags_program_main(&program, argc, argv);
+}

@@ -1,0 +1,19 @@
+/* The simple download programs: the 20 flags, nothing to choose, the first error ends it. One main
+ * function, of which each program is a row. */
+#ifndef PROGRAMS_FLAGS_PROGRAM_H
+#define PROGRAMS_FLAGS_PROGRAM_H
+
+#include "download/download_many.h"
+
+/* Where the flags are, if nothing else is said. */
+#define REMOTE_SITE "https://www.fluentpython.com/data/flags"
+
+typedef struct flags_program {
+    const char *doc; /* one sentence for --help */
+    download_many_fn *download_many;
+    unsigned most; /* at once */
+} flags_program;
+
+int flags_program_main(const flags_program *program, int argc, char **argv);
+
+#endif

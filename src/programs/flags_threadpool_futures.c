@@ -1,0 +1,176 @@
+/* What Executor.map hides: a future for each download, and as_completed. */
+#include "download/download_pool.h"
+#include "programs/command_line.h"
+#include "programs/download_run.h"
+#include "programs/flags_program.h"
+#include "programs/monotonic.h"
+#include "programs/output.h"
+
+#include <error.h>
+#include <limits.h>
+#include <sched.h>
+
+#define WORKERS_DEFAULT 3
+#define LIMIT_DEFAULT   5
+
+/* ---- the command line -------------------------------------------------------------------------- */
+
+typedef struct futures_options {
+    download_options download;
+    unsigned workers; /* 0 = not given */
+    unsigned limit;
+} futures_options;
+
+static void parse_workers(struct argp_state *state, const char *text) {
+    futures_options *options = state->input;
+    if (options->workers != 0) {
+        argp_error(state, "'%s': WORKERS, a number from 1 to %d, is given once", text,
+                   CF_WORKERS_MAX);
+    }
+    options->workers = command_line_number(state, "WORKERS", text, 1, CF_WORKERS_MAX);
+}
+
+static error_t parse_option(int key, char *text, struct argp_state *state) {
+    futures_options *options = state->input;
+    char word[64];
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &options->download;
+        return 0;
+    case 'l':
+        options->limit = command_line_number(state, "--limit", text, 1, UINT_MAX);
+        return 0;
+    case ARGP_KEY_ARG:
+        parse_workers(state, text);
+        return 0;
+    default:
+        if (!command_line_is_negative(key, text, word, sizeof word)) {
+            return ARGP_ERR_UNKNOWN;
+        }
+        parse_workers(state, word);
+        return 0;
+    }
+}
+
+static void parse(futures_options *options, int argc, char **argv) {
+    static const struct argp_option OPTIONS[] = {
+        {.name = "limit", .key = 'l', .arg = "N", .doc = "Only the first N of 20 countries (5)"},
+        COMMAND_LINE_DIGITS,
+        {0},
+    };
+    static const struct argp_child CHILDREN[] = {{.argp = &DOWNLOAD_ARGP}, {0}};
+    static const struct argp ARGP = {
+        .options = OPTIONS,
+        .parser = parse_option,
+        .args_doc = "[WORKERS]",
+        .doc = "Downloads the flags of five countries on WORKERS threads, and shows their futures: "
+               "when they are submitted, and when they are completed."
+               "\vWORKERS is a number from 1 to 1024, by default 3.\n\n" DOWNLOAD_EXIT_DOC,
+        .children = CHILDREN,
+    };
+    *options = (futures_options){.download = DOWNLOAD_OPTIONS_DEFAULT, .limit = LIMIT_DEFAULT};
+    options->download.site = REMOTE_SITE;
+    command_line_parse(&ARGP, 0, argc, argv, options);
+    if (options->workers == 0) {
+        options->workers = WORKERS_DEFAULT;
+    }
+    if (options->limit > POP20_COUNT) {
+        options->limit = POP20_COUNT;
+    }
+}
+
+/* ---- downloading --------------------------------------------------------------------------------- */
+
+static void require(cf_status status) {
+    if (status != CF_OK) {
+        error(EXIT_ITEM, 0, "cannot download: %s", cf_status_message(status));
+    }
+}
+
+/* A worker that is free begins in some microseconds; the line is to show that it did. */
+static void wait_until_begun(const cf_future *future) {
+    const int64_t long_enough_ns = monotonic_ns() + 100000000;
+    while (cf_future_state(future) == CF_PENDING && monotonic_ns() < long_enough_ns) {
+        sched_yield();
+    }
+}
+
+static void submit_all(cf_executor *pool, cf_future **futures, size_t count) {
+    char text[64];
+    for (size_t i = 0; i < count; i++) {
+        require(cf_executor_submit(pool, &DOWNLOAD_TASK, &POP20[i], &futures[i]));
+        if (i < cf_executor_max_workers(pool)) {
+            wait_until_begun(futures[i]);
+        }
+        output_print("Scheduled for %s: %s\n", POP20[i].text,
+                     cf_future_describe(futures[i], text, sizeof text));
+        output_flush();
+    }
+}
+
+typedef struct tally {
+    size_t saved, left, errors;
+} tally;
+
+static void show(tally *so_far, const cf_future *future, const download_result *result) {
+    char text[64];
+    if (result->status == DOWNLOAD_OK) {
+        so_far->saved++;
+        output_print("%s result: '%s'\n", cf_future_describe(future, text, sizeof text),
+                     result->code.text);
+        output_flush();
+    } else if (result->status == DOWNLOAD_LEFT) {
+        so_far->left++;
+    } else if (so_far->errors++ == 0) {
+        error(0, 0, "%s: %s", result->code.text, result->message);
+    }
+}
+
+static void collect_all(cf_future **futures, size_t count, tally *so_far) {
+    cf_as_completed *completed;
+    require(cf_as_completed_create(futures, count, &completed));
+    cf_future *future;
+    while (cf_as_completed_next(completed, CF_FOREVER, &future, NULL) == CF_OK) {
+        download_result result;
+        require(cf_future_result(future, 0, &result));
+        show(so_far, future, &result);
+    }
+    cf_as_completed_destroy(completed);
+}
+
+static void report(const tally *end, int64_t elapsed_ns) {
+    output_print("\n%zu flag%s downloaded in %.2fs\n", end->saved, end->saved == 1 ? "" : "s",
+                 (double)elapsed_ns / 1e9);
+    if (end->left > 0) { /* a signal came */
+        output_print("%zu left.\n", end->left);
+    }
+    output_flush();
+}
+
+int main(int argc, char **argv) {
+    futures_options options;
+    output_prepare(argv);
+    parse(&options, argc, argv);
+
+    download_run run;
+    cf_executor *pool;
+    cf_future *futures[POP20_COUNT];
+    tally end = {0};
+    download_run_begin(&run, &options.download);
+    run.settings.ends_with_error = true;
+    require(download_pool_create(cf_thread_pool_create, &run.settings, options.workers, &pool));
+    download_run_begun(&run);
+    submit_all(pool, futures, options.limit);
+    collect_all(futures, options.limit, &end);
+    for (size_t i = 0; i < options.limit; i++) {
+        cf_future_release(futures[i]);
+    }
+    cf_executor_destroy(pool);
+    download_run_finished(&run);
+
+    if (end.errors == 0) {
+        report(&end, run.elapsed_ns);
+    }
+    download_run_end(&run);
+    return end.errors > 0 ? EXIT_ITEM : 0;
+}

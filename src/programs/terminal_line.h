@@ -1,0 +1,30 @@
+/* One line at the bottom of the terminal that stderr is, drawn over and over; nothing where it is none. */
+#ifndef PROGRAMS_TERMINAL_LINE_H
+#define PROGRAMS_TERMINAL_LINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct terminal_line {
+    bool shown; /* at all */
+    bool drawn; /* it is there now */
+    int64_t drawn_ns;
+} terminal_line;
+
+void terminal_line_begin(terminal_line *line, bool wanted);
+
+/* Whether to draw it now: shown at all, and drawn ten times a second at most. */
+bool terminal_line_is_due(const terminal_line *line, int64_t now_ns);
+
+/* Columns that a text may take, 1 at least: the last one stays free, since a line that fills it would move
+ * on to the next. Asked anew each time, for windows change. */
+size_t terminal_line_width(void);
+
+/* In place of what is there; no wider than terminal_line_width(). */
+void terminal_line_draw(terminal_line *line, const char *text, int64_t now_ns);
+
+void terminal_line_clear(terminal_line *line); /* makes room for something else */
+void terminal_line_end(terminal_line *line);   /* leaves it there, and goes to the next line */
+
+#endif
