@@ -40,6 +40,7 @@ class Bars:
     y_label: str
     clusters: list  # their names, from left to right
     series: dict    # title: a value for each cluster, None where there is none
+    logarithmic: bool = True  # the axis: it shows what is small, but a bar's length tells nothing
 
 
 def draw(title, panels, stem):
@@ -48,8 +49,8 @@ def draw(title, panels, stem):
 
 
 def draw_bars(title, bars, stem):
-    """The same for bars, with a logarithmic axis: a bar's length tells less than its number.
-    Clusters and series in which there is nothing are left out; no picture of nothing at all."""
+    """The same for bars. Clusters and series in which there is nothing are left out; no picture of
+    nothing at all."""
     bars = without_empty(bars)
     return write(bars_script(title, bars), stem) if bars.series else []
 
@@ -57,13 +58,14 @@ def draw_bars(title, bars, stem):
 def without_empty(bars):
     """
     >>> without_empty(Bars("y", ["a", "b"], {"one": [None, 3], "two": [None, None]}))
-    Bars(y_label='y', clusters=['b'], series={'one': [3]})
+    Bars(y_label='y', clusters=['b'], series={'one': [3]}, logarithmic=True)
     """
     kept = [place for place in range(len(bars.clusters))
             if any(values[place] is not None for values in bars.series.values())]
-    return Bars(bars.y_label, [bars.clusters[place] for place in kept],
-                {title: [values[place] for place in kept] for title, values in bars.series.items()
-                 if any(value is not None for value in values)})
+    series = {title: [values[place] for place in kept] for title, values in bars.series.items()
+              if any(value is not None for value in values)}
+    return dataclasses.replace(bars, clusters=[bars.clusters[place] for place in kept],
+                               series=series)
 
 
 def write(body, stem):
@@ -145,8 +147,9 @@ def bars_script(title, bars):
                   "notitle"]
     names = ", ".join(f"{quoted(name)} {place}" for place, name in enumerate(bars.clusters))
     return [*lines, f"set title {quoted(title)} font ',14'", f"set ylabel {quoted(bars.y_label)}",
-            f"set boxwidth {width:.4f}", "set style fill solid 1 noborder", "set logscale y",
-            f"set yrange [{log_range(bars)}]",
+            f"set boxwidth {width:.4f}", "set style fill solid 1 noborder",
+            *(["set logscale y"] if bars.logarithmic else []),
+            f"set yrange [{log_range(bars) if bars.logarithmic else linear_range(bars)}]",
             f"set xrange [-0.5:{len(bars.clusters) - 0.5}]",
             f"set xtics ({names}) font ',{12 if len(bars.clusters) <= 8 else 10}'",
             "plot " + ", ".join(plots)]
@@ -154,8 +157,16 @@ def bars_script(title, bars):
 
 def log_range(bars):
     """From the power of ten below the least value, with room for a number above the greatest."""
-    values = [value for row in bars.series.values() for value in row if value is not None]
+    values = values_of(bars)
     return f"{10 ** math.floor(math.log10(min(values)))}:{max(values) * 3}"
+
+
+def linear_range(bars):
+    return f"0:{max(values_of(bars)) * 1.12}"
+
+
+def values_of(bars):
+    return [value for row in bars.series.values() for value in row if value is not None]
 
 
 def three_digits(value):
