@@ -1,9 +1,12 @@
 """Starts the programs that are measured, and leaves none of them behind."""
 
+import dataclasses
 import os
 import pathlib
+import select
 import signal
 import subprocess
+import time
 
 from engine import BenchError, first_match
 
@@ -41,6 +44,52 @@ def stop(child):
     if child.poll() is None:
         os.killpg(child.pid, signal.SIGKILL)  # its workers too: CPython's would stay
         child.wait()
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    wall: float  # seconds from before its start until it was known to have ended
+    cpu: float   # seconds of processor time, with its children's
+    output: str
+
+
+def timed(case, command, folder, stdin="", environment=None, allowed=(0,)):
+    """Runs one short program to its end. What it says goes to files in `folder`, as reading it
+    meanwhile would take time from it; `allowed` are the exit codes that are no failure."""
+    (folder / "stdin").write_text(stdin, encoding="utf-8")
+    with (open(folder / "stdin", "rb") as source, open(folder / "stdout", "wb") as out,
+          open(folder / "stderr", "wb") as messages):
+        start = time.perf_counter()
+        try:
+            child = subprocess.Popen(command, stdin=source, stdout=out, stderr=messages,
+                                     env=environment, start_new_session=True)
+        except OSError as error:
+            raise BenchError(f"{case}: cannot be started: {error.strerror}: "
+                             f"{command[0]}") from error
+        try:
+            cpu = wait_for(case, child)
+            wall = time.perf_counter() - start
+        finally:
+            stop(child)
+    if child.returncode not in allowed:
+        said = (folder / "stderr").read_text(encoding="utf-8", errors="replace")[-500:].strip()
+        raise BenchError(f"{case}: exit code {child.returncode}: {said}")
+    return Run(wall, cpu, (folder / "stdout").read_text(encoding="utf-8", errors="replace"))
+
+
+def wait_for(case, child):
+    """Its processor time. Python's own wait with a limit looks only every 50 ms."""
+    descriptor = os.pidfd_open(child.pid)
+    try:
+        ended = select.poll()
+        ended.register(descriptor, select.POLLIN)
+        if not ended.poll(HUNG * 1000):
+            raise BenchError(f"{case}: no end after {HUNG} s")
+    finally:
+        os.close(descriptor)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)  # Popen shall not wait for it again
+    return usage.ru_utime + usage.ru_stime
 
 
 # ---- what a process and its descendants take ---------------------------------------------------
