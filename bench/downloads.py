@@ -8,8 +8,8 @@ Four parts, each a question (README.md beside this file says more):
     styles  one after the other, threads, processes, an event loop: what does each bring?
 
 Nothing leaves this machine. Every figure is a median; every ratio is taken round by round, then its
-median. A goal that is not met is said and is no failure; a program that fails or does not fetch what
-it should is.
+median. A goal that is not met is said and is no failure; a program that fails or does not fetch
+what it should is.
 """
 
 import math
@@ -165,7 +165,7 @@ def report(journal):
     settings = journal.document["settings"]
     print_machine(journal)
     print(", ".join(settings["peers"]))
-    print(f"images go to {'memory' if settings['in_memory'] else 'a folder on disk, or of --scratch'}")
+    print(f"images go to {'memory' if settings['in_memory'] else 'a folder that is not in memory'}")
     if not settings["cpython"]:
         print("not on this machine, hence left out: CPython with httpx (Debian's python3-httpx)")
     report_local(journal)
