@@ -338,7 +338,7 @@ def median_of(journal, part, case, figure):
 
 # ---- the command line --------------------------------------------------------------------------
 
-DEFAULTS = {"rounds": 15, "cpython_rounds": 5, "delay_rounds": 5, "long_rounds": 3,
+DEFAULTS = {"rounds": 31, "cpython_rounds": 5, "delay_rounds": 5, "long_rounds": 3,
             "error_rounds": 3, "style_rounds": 5}
 QUICK = {"rounds": 3, "cpython_rounds": 1, "delay_rounds": 1, "long_rounds": 0, "error_rounds": 1,
          "style_rounds": 1}
@@ -352,7 +352,7 @@ def parse_arguments(arguments):
     parser = command_line.parser("downloads", __doc__, "less of everything: a minute")
     command_line.add_parts(parser, PLANS)
     add = parser.add_argument
-    add("--rounds", type=at_least(1), metavar="N", help="of local (15; quick: 3)")
+    add("--rounds", type=at_least(1), metavar="N", help="of local (31; quick: 3)")
     add("--cpython-rounds", type=at_least(0), metavar="N",
         help="in how many of these CPython takes part (5; 1)")
     add("--delay-rounds", type=at_least(1), metavar="N", help="of delay (5; 1)")
