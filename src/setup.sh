@@ -63,7 +63,6 @@ build_needs() {
 download_needs() {
     need libcurl4-openssl-dev has_header curl/curl.h
     need libjansson-dev has_header jansson.h
-    need libgif-dev has_header gif_lib.h
 }
 
 server_needs() {

@@ -6,7 +6,7 @@
 #   primesieve   all primes of an interval
 #   curl         the download programs, which need jansson too
 #   jansson      their JSON
-#   gif          checks that a download is a whole GIF; draws those of slow_server
+#   gif          draws the images of slow_server, and judges GIFs in tests
 #   microhttpd   slow_server, which needs gif too
 #
 # Makes a target of that name for each that is there.
