@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define REDIRECTS_MAX 20L
 
@@ -113,6 +114,11 @@ static void allow_protocols(CURL *easy) {
 #endif
 }
 
+/* Which a TLS handshake settles; without one it would take a whole answer to know that it is not. */
+static bool may_be_http2(const char *site) {
+    return strncasecmp(site, "https:", 6) == 0;
+}
+
 static bool set_options(transfer *t) {
     const download_settings *settings = t->settings;
     CURL *easy = t->easy;
@@ -130,8 +136,10 @@ static bool set_options(transfer *t) {
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->curl_error);
-    /* Where one connection can carry many requests (HTTP/2), wait until it is known to. */
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+    if (may_be_http2(settings->site)) {
+        /* One connection can carry many requests: wait until it is known whether it does. */
+        curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
+    }
     return curl_easy_setopt(easy, CURLOPT_USERAGENT, PRIMEPOOL_USER_AGENT) == CURLE_OK &&
            (settings->ca_file == NULL ||
             curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file) == CURLE_OK);
