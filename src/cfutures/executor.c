@@ -212,7 +212,8 @@ static inline cf_status enqueue(cf_executor *executor, const cfi_submission *sub
     const cf_task *task = submission->task;
     uint16_t index;
     cf_status status = executor->refuses;
-    if (status == CF_OK) {
+    const bool first = cfi_load_relaxed(&executor->started) == 0;
+    if (status == CF_OK && first) {
         status = start_worker(executor);
     }
     if (status == CF_OK) {
@@ -239,6 +240,9 @@ static inline cf_status enqueue(cf_executor *executor, const cfi_submission *sub
     executor->submitted++;
     cfi_slot_open(taken, submission->retries);
     cfi_queue_publish(&executor->queue);
+    if (!first) { /* there is a task for it now: it need not go to sleep before it has done any */
+        start_worker(executor);
+    }
     if (!wanted && cfi_slot_has_block(taken)) {
         cfi_slabs_forget(&executor->slabs, taken);
     } else if (!wanted && cfi_slab_give_up(taken)) {

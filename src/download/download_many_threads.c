@@ -45,6 +45,9 @@ static cf_status run(const download_job *job, cf_executor *executor) {
     }
     cf_stream_item item;
     while ((status = cf_stream_next(stream, CF_FOREVER, &item)) == CF_OK) {
+        if (left.next == left.end) { /* who finds nothing more to do need not wait for more */
+            cf_executor_shutdown(executor, false, false);
+        }
         collect(job, &item);
     }
     cf_stream_close(stream);
