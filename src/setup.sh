@@ -70,6 +70,11 @@ server_needs() {
     need libgif-dev has_header gif_lib.h
 }
 
+# Not everybody's PATH leads to where Debian has it.
+has_nginx() {
+    has_command nginx || has_command /usr/sbin/nginx
+}
+
 as_root() {
     if [ "$(id -u)" -eq 0 ]; then
         "$@"
