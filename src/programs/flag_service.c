@@ -25,7 +25,7 @@
  * which finds the queue stopped and resumes it. Then libmicrohttpd is stopped; its threads resume what
  * is marked so, close all connections, and are joined.
  */
-#define _GNU_SOURCE /* POLLRDHUP */
+#define _GNU_SOURCE /* POLLRDHUP, sched_getaffinity */
 #include "programs/flag_service.h"
 
 #include "programs/flag_path.h"
@@ -36,6 +36,7 @@
 #include <errno.h>
 #include <error.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -43,7 +44,7 @@
 #define CONNECTIONS_WANTED 8192 /* at a time */
 #define CONNECTIONS_ENOUGH 1000 /* that few are worth no message */
 #define OTHER_DESCRIPTORS  64   /* standard ones, log, socket, epolls, and some to spare */
-#define THREADS            2
+#define THREADS_MOST       4    /* two send 1 GB/s, and clients want processors too */
 
 struct flag_service {
     const flag_answers *answers;
@@ -189,6 +190,15 @@ static unsigned allow_connections(void) {
     return connections > CONNECTIONS_WANTED ? CONNECTIONS_WANTED : (unsigned)connections;
 }
 
+static unsigned count_threads(void) {
+    cpu_set_t usable;
+    if (sched_getaffinity(0, sizeof usable, &usable) != 0) {
+        return THREADS_MOST;
+    }
+    const unsigned cpus = (unsigned)CPU_COUNT(&usable);
+    return cpus < THREADS_MOST ? cpus : THREADS_MOST;
+}
+
 flag_service *flag_service_start(int listen_socket, const flag_answers *answers, request_log log,
                                  const fault_settings *faults) {
     flag_service *service = calloc(1, sizeof *service);
@@ -201,10 +211,10 @@ flag_service *flag_service_start(int listen_socket, const flag_answers *answers,
     const unsigned connections = allow_connections();
     service->delays = timer_queue_start(connections, resume);
     service->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_SUSPEND_RESUME, 0,
-        NULL, NULL, handle_request, service, MHD_OPTION_LISTEN_SOCKET, listen_socket,
-        MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS, MHD_OPTION_CONNECTION_LIMIT, connections,
-        MHD_OPTION_NOTIFY_COMPLETED, finish_request, service, MHD_OPTION_END);
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_SUSPEND_RESUME, 0, NULL, NULL, handle_request,
+        service, MHD_OPTION_LISTEN_SOCKET, listen_socket, MHD_OPTION_THREAD_POOL_SIZE,
+        count_threads(), MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_NOTIFY_COMPLETED,
+        finish_request, service, MHD_OPTION_END);
     if (service->daemon == NULL) {
         error(EXIT_IO, errno, "the HTTP service cannot be started");
     }
