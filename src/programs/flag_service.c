@@ -13,7 +13,7 @@
  * read or has whole operations (counts, lines).
  *
  * A suspended connection is in nobody's epoll, and libmicrohttpd neither calls for it nor gives it up
- * before it is resumed. It is suspended first, and then put into the queue: so the queue resumes only
+ * before it is resumed, also not as idle. It is suspended first, and then put into the queue: so the queue resumes only
  * what is suspended, and everything suspended is resumed exactly once, by the queue, or, if that
  * takes nothing more, by handle_request itself. Resuming takes a lock of libmicrohttpd's, and wakes
  * the connection's thread through a descriptor, which no wake-up is lost on; the queue's own lock is
@@ -41,10 +41,11 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define CONNECTIONS_WANTED 8192 /* at a time */
-#define CONNECTIONS_ENOUGH 1000 /* that few are worth no message */
-#define OTHER_DESCRIPTORS  64   /* standard ones, log, socket, epolls, and some to spare */
-#define THREADS_MOST       4    /* two send 1 GB/s, and clients want processors too */
+#define CONNECTIONS_WANTED ((rlim_t)8192) /* at a time */
+#define CONNECTIONS_ENOUGH ((rlim_t)1000) /* fewer are worth a message */
+#define OTHER_DESCRIPTORS  ((rlim_t)64) /* standard ones, log, socket, epolls, and some to spare */
+#define THREADS_MOST       4U           /* two answer 80 000 requests a second */
+#define IDLE_SECONDS       75U /* then a connection without a request is closed, as by nginx */
 
 struct flag_service {
     const flag_answers *answers;
@@ -187,7 +188,7 @@ static unsigned allow_connections(void) {
         error(0, 0, "no more than %lu connections at once: the limit on open files is %lu",
               (unsigned long)connections, (unsigned long)files.rlim_cur);
     }
-    return connections > CONNECTIONS_WANTED ? CONNECTIONS_WANTED : (unsigned)connections;
+    return (unsigned)(connections > CONNECTIONS_WANTED ? CONNECTIONS_WANTED : connections);
 }
 
 static unsigned count_threads(void) {
@@ -213,8 +214,8 @@ flag_service *flag_service_start(int listen_socket, const flag_answers *answers,
     service->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_SUSPEND_RESUME, 0, NULL, NULL, handle_request,
         service, MHD_OPTION_LISTEN_SOCKET, listen_socket, MHD_OPTION_THREAD_POOL_SIZE,
-        count_threads(), MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_NOTIFY_COMPLETED,
-        finish_request, service, MHD_OPTION_END);
+        count_threads(), MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT,
+        IDLE_SECONDS, MHD_OPTION_NOTIFY_COMPLETED, finish_request, service, MHD_OPTION_END);
     if (service->daemon == NULL) {
         error(EXIT_IO, errno, "the HTTP service cannot be started");
     }
