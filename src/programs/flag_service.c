@@ -30,6 +30,7 @@
 
 #include "programs/flag_path.h"
 #include "programs/monotonic.h"
+#include "programs/open_files.h"
 #include "programs/output.h"
 #include "programs/timer_queue.h"
 
@@ -39,13 +40,11 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
-#define CONNECTIONS_WANTED ((rlim_t)8192) /* at a time */
-#define CONNECTIONS_ENOUGH ((rlim_t)1000) /* fewer are worth a message */
-#define OTHER_DESCRIPTORS  ((rlim_t)64) /* standard ones, log, socket, epolls, and some to spare */
-#define THREADS_MOST       4U           /* two answer 80 000 requests a second */
-#define IDLE_SECONDS       75U /* then a connection without a request is closed, as by nginx */
+#define CONNECTIONS_WANTED 8192U /* at a time */
+#define CONNECTIONS_ENOUGH 1000U /* fewer are worth a message */
+#define THREADS_MOST       4U    /* two answer 60 000 requests a second */
+#define IDLE_SECONDS       75U   /* then a connection without a request is closed, as by nginx */
 
 struct flag_service {
     const flag_answers *answers;
@@ -170,25 +169,15 @@ static void finish_request(void *data, struct MHD_Connection *connection, void *
 
 /* ---- start and stop ---------------------------------------------------------------------------- */
 
-/* How many connections there may be at a time. A connection may hold a file besides its socket. */
+/* How many connections there may be at a time. One may hold a file besides its socket, but only
+ * while that is being sent. */
 static unsigned allow_connections(void) {
-    const rlim_t wanted = 2 * CONNECTIONS_WANTED + OTHER_DESCRIPTORS;
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0) {
-        error(EXIT_IO, errno, "the limit on open files");
+    const unsigned descriptors = open_files_allow(2 * CONNECTIONS_WANTED, 1);
+    if (descriptors < CONNECTIONS_ENOUGH) {
+        error(0, 0, "the limit on open files has room for %u of %u connections", descriptors,
+              CONNECTIONS_ENOUGH);
     }
-    if (files.rlim_cur < wanted) {
-        files.rlim_cur = files.rlim_max < wanted ? files.rlim_max : wanted;
-        setrlimit(RLIMIT_NOFILE, &files);
-    }
-    const rlim_t usable = files.rlim_cur > wanted ? wanted : files.rlim_cur;
-    const rlim_t connections =
-        usable < 2 * OTHER_DESCRIPTORS ? usable / 2 : usable - OTHER_DESCRIPTORS;
-    if (connections < CONNECTIONS_ENOUGH) {
-        error(0, 0, "no more than %lu connections at once: the limit on open files is %lu",
-              (unsigned long)connections, (unsigned long)files.rlim_cur);
-    }
-    return (unsigned)(connections > CONNECTIONS_WANTED ? CONNECTIONS_WANTED : connections);
+    return descriptors < CONNECTIONS_WANTED ? descriptors : CONNECTIONS_WANTED;
 }
 
 static unsigned count_threads(void) {

@@ -190,8 +190,8 @@ class Connections(ServerTest):
             server.signal(signal.SIGINT)
             result = server.finish()
             self.assertEqual(result.code, 0)
-            self.assertEqual(result.err, "slow_server: no more than 64 connections at once: "
-                                         "the limit on open files is 128\n")
+            self.assertEqual(result.err, "slow_server: the limit on open files has room for "
+                                         "96 of 1000 connections\n")
 
 
 class Faults(ServerTest):
