@@ -136,9 +136,10 @@ static void fill_palette(const flag *f, GifColorType *palette) {
 /* From 1200 to 36000, and 12075 on average. Multiples of the golden ratio, less their whole part, fill
  * the interval from 0 to 1 evenly, however many there are; more of the files are short than long. */
 static unsigned wanted_size(size_t country) {
-    const uint64_t u = (uint32_t)((country + 1) * 2654435769U) >> 16; /* of 2^16 */
-    const uint64_t bent = u * u * (3 * 65536 + u) >> 34;              /* of 2^16 */
-    return (unsigned)(1200 + (34800 * bent >> 16));
+    const uint64_t one = 65536;
+    const uint64_t u = (uint32_t)((country + 1) * 2654435769U) >> 16; /* from 0 to one */
+    const uint64_t bent = u * u * (3 * one + u) / (4 * one * one);    /* so too */
+    return (unsigned)(1200 + 34800 * bent / one);
 }
 
 /* Where images are small, a palette of 256 colours would be most of the file. */

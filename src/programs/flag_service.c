@@ -13,7 +13,7 @@
  * read or has whole operations (counts, lines).
  *
  * A suspended connection is in nobody's epoll, and libmicrohttpd neither calls for it nor gives it up
- * before it is resumed. It is suspended first, and then put into the queue: so the queue resumes only
+ * before it is resumed, also not as idle. It is suspended first, and then put into the queue: so the queue resumes only
  * what is suspended, and everything suspended is resumed exactly once, by the queue, or, if that
  * takes nothing more, by handle_request itself. Resuming takes a lock of libmicrohttpd's, and wakes
  * the connection's thread through a descriptor, which no wake-up is lost on; the queue's own lock is
@@ -25,25 +25,26 @@
  * which finds the queue stopped and resumes it. Then libmicrohttpd is stopped; its threads resume what
  * is marked so, close all connections, and are joined.
  */
-#define _GNU_SOURCE /* POLLRDHUP */
+#define _GNU_SOURCE /* POLLRDHUP, sched_getaffinity */
 #include "programs/flag_service.h"
 
 #include "programs/flag_path.h"
 #include "programs/monotonic.h"
+#include "programs/open_files.h"
 #include "programs/output.h"
 #include "programs/timer_queue.h"
 
 #include <errno.h>
 #include <error.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
-#define CONNECTIONS_WANTED 8192 /* at a time */
-#define CONNECTIONS_ENOUGH 1000 /* that few are worth no message */
-#define OTHER_DESCRIPTORS  64   /* standard ones, log, socket, epolls, and some to spare */
-#define THREADS            2
+#define CONNECTIONS_WANTED 8192U /* at a time */
+#define CONNECTIONS_ENOUGH 1000U /* fewer are worth a message */
+#define THREADS_MOST       4U    /* two answer 60 000 requests a second */
+#define IDLE_SECONDS       75U   /* then a connection without a request is closed, as by nginx */
 
 struct flag_service {
     const flag_answers *answers;
@@ -168,25 +169,24 @@ static void finish_request(void *data, struct MHD_Connection *connection, void *
 
 /* ---- start and stop ---------------------------------------------------------------------------- */
 
-/* How many connections there may be at a time. A connection may hold a file besides its socket. */
+/* How many connections there may be at a time. One may hold a file besides its socket, but only
+ * while that is being sent. */
 static unsigned allow_connections(void) {
-    const rlim_t wanted = 2 * CONNECTIONS_WANTED + OTHER_DESCRIPTORS;
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0) {
-        error(EXIT_IO, errno, "the limit on open files");
+    const unsigned descriptors = open_files_allow(2 * CONNECTIONS_WANTED, 1);
+    if (descriptors < CONNECTIONS_ENOUGH) {
+        error(0, 0, "the limit on open files has room for %u of %u connections", descriptors,
+              CONNECTIONS_ENOUGH);
     }
-    if (files.rlim_cur < wanted) {
-        files.rlim_cur = files.rlim_max < wanted ? files.rlim_max : wanted;
-        setrlimit(RLIMIT_NOFILE, &files);
+    return descriptors < CONNECTIONS_WANTED ? descriptors : CONNECTIONS_WANTED;
+}
+
+static unsigned count_threads(void) {
+    cpu_set_t usable;
+    if (sched_getaffinity(0, sizeof usable, &usable) != 0) {
+        return THREADS_MOST;
     }
-    const rlim_t usable = files.rlim_cur > wanted ? wanted : files.rlim_cur;
-    const rlim_t connections =
-        usable < 2 * OTHER_DESCRIPTORS ? usable / 2 : usable - OTHER_DESCRIPTORS;
-    if (connections < CONNECTIONS_ENOUGH) {
-        error(0, 0, "no more than %lu connections at once: the limit on open files is %lu",
-              (unsigned long)connections, (unsigned long)files.rlim_cur);
-    }
-    return connections > CONNECTIONS_WANTED ? CONNECTIONS_WANTED : (unsigned)connections;
+    const unsigned cpus = (unsigned)CPU_COUNT(&usable);
+    return cpus < THREADS_MOST ? cpus : THREADS_MOST;
 }
 
 flag_service *flag_service_start(int listen_socket, const flag_answers *answers, request_log log,
@@ -201,10 +201,10 @@ flag_service *flag_service_start(int listen_socket, const flag_answers *answers,
     const unsigned connections = allow_connections();
     service->delays = timer_queue_start(connections, resume);
     service->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_SUSPEND_RESUME, 0,
-        NULL, NULL, handle_request, service, MHD_OPTION_LISTEN_SOCKET, listen_socket,
-        MHD_OPTION_THREAD_POOL_SIZE, (unsigned)THREADS, MHD_OPTION_CONNECTION_LIMIT, connections,
-        MHD_OPTION_NOTIFY_COMPLETED, finish_request, service, MHD_OPTION_END);
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_SUSPEND_RESUME, 0, NULL, NULL, handle_request,
+        service, MHD_OPTION_LISTEN_SOCKET, listen_socket, MHD_OPTION_THREAD_POOL_SIZE,
+        count_threads(), MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT,
+        IDLE_SECONDS, MHD_OPTION_NOTIFY_COMPLETED, finish_request, service, MHD_OPTION_END);
     if (service->daemon == NULL) {
         error(EXIT_IO, errno, "the HTTP service cannot be started");
     }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* Connections that the kernel holds until they are accepted; it may have a lower limit
  * (net.core.somaxconn). */
@@ -41,19 +42,42 @@ static void read_own_address(listen_socket *s) {
     s->is_ipv6 = own.ss_family == AF_INET6;
 }
 
-listen_socket listen_socket_open(const char *host, unsigned port) {
-    struct addrinfo *a = find_host(host, port);
-    listen_socket s = {0};
+/* The descriptor, or -1. */
+static int listen_at(const struct addrinfo *a) {
     const int yes = 1;
-    s.descriptor =
+    const int descriptor =
         socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, a->ai_protocol);
+    if (descriptor < 0) {
+        return -1;
+    }
     /* A server that has just ended leaves connections behind that would keep its port. */
-    if (s.descriptor < 0 ||
-        setsockopt(s.descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) != 0 ||
-        bind(s.descriptor, a->ai_addr, a->ai_addrlen) != 0 || listen(s.descriptor, BACKLOG) != 0) {
+    setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (bind(descriptor, a->ai_addr, a->ai_addrlen) == 0 && listen(descriptor, BACKLOG) == 0) {
+        return descriptor;
+    }
+    const int problem = errno;
+    close(descriptor);
+    errno = problem;
+    return -1;
+}
+
+/* A name may have addresses that this machine does not have: of IPv6, without that. */
+static bool is_not_here(int problem) {
+    return problem == EADDRNOTAVAIL || problem == EAFNOSUPPORT;
+}
+
+listen_socket listen_socket_open(const char *host, unsigned port) {
+    struct addrinfo *found = find_host(host, port);
+    listen_socket s = {.descriptor = -1};
+    errno = EADDRNOTAVAIL;
+    for (struct addrinfo *a = found; a != NULL && s.descriptor < 0 && is_not_here(errno);
+         a = a->ai_next) {
+        s.descriptor = listen_at(a);
+    }
+    if (s.descriptor < 0) {
         error(EXIT_IO, errno, "port %u", port);
     }
-    freeaddrinfo(a);
+    freeaddrinfo(found);
     read_own_address(&s);
     return s;
 }

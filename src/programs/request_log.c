@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <error.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,11 +56,9 @@ void request_log_answer(const request_log *log, int64_t arrival_ns, int64_t dela
 void request_log_delay(const char *code, int64_t delay_ns) {
     const double delay = seconds(delay_ns);
     char text[32], line[64];
-    /* Two digits that count, but neither an exponent nor a number without a point. */
-    snprintf(text, sizeof text, "%.2g", delay);
-    if (strchr(text, 'e') != NULL) {
-        snprintf(text, sizeof text, "%.1f", delay);
-    }
+    /* Two digits that count where that needs no exponent, and always a point. */
+    const bool two_digits = delay >= 0.0001 && delay < 9.95;
+    snprintf(text, sizeof text, two_digits ? "%.2g" : "%.1f", delay);
     const char *tail = strchr(text, '.') == NULL ? ".0" : "";
     const int length = snprintf(line, sizeof line, "%s delay: %s%ss\n", code, text, tail);
     output_write(line, (size_t)length);
