@@ -11,9 +11,9 @@
 #include "bench/splitmix.h"
 #include "primes/is_prime_batch.h"
 #include "primes/primes.h"
-#include "programs/command_line.h"
-#include "programs/monotonic.h"
-#include "programs/output.h"
+#include "programs/base/command_line.h"
+#include "programs/base/monotonic.h"
+#include "programs/base/output.h"
 
 #include <error.h>
 #include <inttypes.h>

@@ -1,8 +1,8 @@
 /* random_numbers COUNT SEED: prints so many random odd numbers below 2^64, one a line. Of the same
  * seed, fewer numbers are the beginning of more. */
 #include "bench/splitmix.h"
-#include "programs/decimal.h"
-#include "programs/output.h"
+#include "programs/base/decimal.h"
+#include "programs/base/output.h"
 
 #include <error.h>
 #include <inttypes.h>

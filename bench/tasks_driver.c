@@ -7,9 +7,9 @@
  *
  * Every result is checked, those of a pass by their sum. */
 #include "bench/tasks_driver.h"
-#include "programs/command_line.h"
-#include "programs/monotonic.h"
-#include "programs/output.h"
+#include "programs/base/command_line.h"
+#include "programs/base/monotonic.h"
+#include "programs/base/output.h"
 
 #include <error.h>
 #include <inttypes.h>

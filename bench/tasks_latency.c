@@ -1,6 +1,6 @@
 /* One task at a time: how long until its result is there, and what a pool costs that has none. */
 #include "bench/tasks_driver.h"
-#include "programs/monotonic.h"
+#include "programs/base/monotonic.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* Many items: what they cost beside their own work, and how evenly they are spread. */
 #include "bench/splitmix.h"
 #include "bench/tasks_driver.h"
-#include "programs/monotonic.h"
+#include "programs/base/monotonic.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Tasks that wait, and endless ones: what memory they take is seen from outside, in between. */
 #include "bench/tasks_driver.h"
-#include "programs/monotonic.h"
+#include "programs/base/monotonic.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* Nanoseconds for each task, from submit to the release of its future. */
 #include "bench/tasks_driver.h"
-#include "programs/monotonic.h"
+#include "programs/base/monotonic.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* A map is lazy: it hands out results one by one, in order, while the tasks behind still run. */
-#include "programs/demo.h"
+#include "programs/demo/demo.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "programs/flags2_program.h"
+#include "programs/flags/flags2_program.h"
 
 int main(int argc, char **argv) {
     static const flags2_program program = {

@@ -1,4 +1,4 @@
-#include "programs/flags_program.h"
+#include "programs/flags/flags_program.h"
 
 int main(int argc, char **argv) {
     const flags_program program = {

@@ -1,4 +1,4 @@
-#include "programs/flags_program.h"
+#include "programs/flags/flags_program.h"
 
 /* Threads that wait for the network need no processor: so many has Python's pool. */
 static unsigned default_threads(void) {

@@ -1,10 +1,10 @@
 /* What Executor.map hides: a future for each download, and as_completed. */
 #include "download/download_pool.h"
-#include "programs/command_line.h"
-#include "programs/download_run.h"
-#include "programs/flags_program.h"
-#include "programs/monotonic.h"
-#include "programs/output.h"
+#include "programs/base/command_line.h"
+#include "programs/base/monotonic.h"
+#include "programs/base/output.h"
+#include "programs/flags/download_run.h"
+#include "programs/flags/flags_program.h"
 
 #include <error.h>
 #include <limits.h>

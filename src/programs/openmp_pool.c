@@ -1,4 +1,4 @@
-#include "programs/prime_program.h"
+#include "programs/prime/prime_program.h"
 
 #include <cfutures_openmp.h>
 

@@ -4,10 +4,10 @@
  *
  * The main thread reads and writes, the workers do all between. What is under way is bounded by the
  * stream's window, so memory does not grow with the input. */
-#include "programs/output.h"
-#include "programs/primecheck_options.h"
-#include "programs/primecheck_range.h"
-#include "programs/primecheck_run.h"
+#include "programs/base/output.h"
+#include "programs/primecheck/primecheck_options.h"
+#include "programs/primecheck/primecheck_range.h"
+#include "programs/primecheck/primecheck_run.h"
 
 int main(int argc, char **argv) {
     primecheck_options options;

@@ -1,6 +1,6 @@
 /* A map over 14 numbers on a pool of threads, its results handed out one by one and in order. */
 #include "primes/primes.h"
-#include "programs/demo.h"
+#include "programs/demo/demo.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

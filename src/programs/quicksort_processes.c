@@ -1,7 +1,7 @@
 /* As many tasks as there are processors, each in a process of its own. */
-#include "programs/demo.h"
-#include "programs/output.h"
-#include "programs/sort_job.h"
+#include "programs/base/output.h"
+#include "programs/demo/demo.h"
+#include "programs/demo/sort_job.h"
 
 #include <stdio.h>
 #include <stdlib.h>

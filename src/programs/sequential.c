@@ -1,4 +1,4 @@
-#include "programs/prime_program.h"
+#include "programs/prime/prime_program.h"
 
 int main(int argc, char **argv) {
     static const prime_program program = {

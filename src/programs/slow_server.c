@@ -1,11 +1,11 @@
 /* slow_server [OPTION...] [PORT]: flags over HTTP, late and with errors, to test downloads with. */
-#include "programs/flag_answers.h"
-#include "programs/flag_service.h"
-#include "programs/flag_tree.h"
-#include "programs/listen_socket.h"
-#include "programs/output.h"
-#include "programs/request_log.h"
-#include "programs/slow_server_options.h"
+#include "programs/base/output.h"
+#include "programs/slow_server/flag_answers.h"
+#include "programs/slow_server/flag_service.h"
+#include "programs/slow_server/flag_tree.h"
+#include "programs/slow_server/listen_socket.h"
+#include "programs/slow_server/request_log.h"
+#include "programs/slow_server/slow_server_options.h"
 
 #include <signal.h>
 #include <stdlib.h>

@@ -10,8 +10,8 @@
 
 #include "primes/is_prime_big.h"
 #include "primes/primes.h"
-#include "programs/check_block.h"
-#include "programs/number_reader.h"
+#include "programs/primecheck/check_block.h"
+#include "programs/primecheck/number_reader.h"
 
 #include <cfutures.h>
 

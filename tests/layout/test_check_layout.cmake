@@ -61,7 +61,7 @@ foreach(bad
     "platform|#include \"cfutures/queue.h\""
     "platform|#include \"executors/serial.h\""
     "executors|#include \"primes/primes.h\""
-    "executors|#include \"programs/output.h\""
+    "executors|#include \"programs/base/output.h\""
     "primes|#include \"cfutures/queue.h\""
     "primes|#include \"executors/serial.h\""
     "primes|#include <cfutures.h>"

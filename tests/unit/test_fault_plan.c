@@ -2,7 +2,7 @@
  * code and how often that was asked for. */
 #include "../check.h"
 
-#include "programs/fault_plan.h"
+#include "programs/slow_server/fault_plan.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #include "../check.h"
 
 #include "download/country_codes.h"
-#include "programs/flag_image.h"
+#include "programs/slow_server/flag_image.h"
 
 #include <gif_lib.h>
 #include <string.h>

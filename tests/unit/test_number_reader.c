@@ -3,7 +3,7 @@
 #include "../check.h"
 #include "slow_tokens.h"
 
-#include "programs/number_reader.h"
+#include "programs/primecheck/number_reader.h"
 
 #include <fcntl.h>
 #include <inttypes.h>

@@ -2,7 +2,7 @@
 #include "../check.h"
 #include "slow_tokens.h"
 
-#include "programs/number_token.h"
+#include "programs/primecheck/number_token.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* The demonstrations' quicksort, against qsort. */
 #include "../check.h"
 
-#include "programs/quicksort.h"
+#include "programs/demo/quicksort.h"
 
 #include <limits.h>
 #include <stdlib.h>

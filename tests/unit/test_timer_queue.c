@@ -1,7 +1,7 @@
 /* slow_server's timers: none early, none lost, none called twice. */
 #include "../check.h"
 
-#include "programs/timer_queue.h"
+#include "programs/slow_server/timer_queue.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -1,0 +1,99 @@
+#include "programs/flags/download_run.h"
+
+#include "programs/base/monotonic.h"
+#include "programs/base/output.h"
+#include "programs/base/stop_signals.h"
+
+#include <errno.h>
+#include <error.h>
+
+void download_run_begin(download_run *run, const download_options *options) {
+    *run = (download_run){
+        .settings = {.site = options->site,
+                     .folder = &run->folder,
+                     .stop = &run->stop,
+                     .ca_file = options->ca_file,
+                     .timeout_ns = options->timeout_ns,
+                     .deadline_ns = options->deadline_ns,
+                     .size_limit = SIZE_LIMIT_DEFAULT},
+    };
+    if (!download_prepare()) {
+        error(EXIT_ITEM, 0, "libcurl cannot be used");
+    }
+    int problem = download_folder_open(&run->folder, options->folder);
+    if (problem != 0) {
+        error(EXIT_IO, problem, "%s", options->folder);
+    }
+    problem = download_stop_open(&run->stop);
+    if (problem != 0) {
+        error(EXIT_ITEM, problem, "cannot prepare to be stopped");
+    }
+    sem_init(&run->reported, 0, 0);
+    stop_signals_block();
+}
+
+/* ---- signals: on a thread of their own --------------------------------------------------------- */
+
+static void stop_and_wait(void *data) {
+    download_run *run = data;
+    download_stop_request(&run->stop);
+    while (sem_wait(&run->reported) != 0 && errno == EINTR) {}
+}
+
+/* ---- downloading ------------------------------------------------------------------------------- */
+
+void download_run_begun(download_run *run) {
+    stop_signals_start(stop_and_wait, run);
+    run->begun = true;
+    run->begun_ns = monotonic_ns();
+}
+
+void download_run_finished(download_run *run) {
+    run->elapsed_ns = monotonic_ns() - run->begun_ns;
+}
+
+typedef struct collector {
+    download_run *run;
+    void (*collected)(void *context, const download_result *result);
+    void *context;
+} collector;
+
+static void begun(void *context) {
+    download_run_begun(((collector *)context)->run);
+}
+
+static void collected(void *context, const download_result *result) {
+    const collector *to = context;
+    to->collected(to->context, result);
+}
+
+void download_run_all(download_run *run, download_many_fn *download_many, const country_code *codes,
+                      size_t count, unsigned most,
+                      void (*to)(void *context, const download_result *result), void *context) {
+    collector pass_on = {run, to, context};
+    const download_job job = {
+        .settings = &run->settings,
+        .codes = codes,
+        .count = count,
+        .most = most,
+        .begun = begun,
+        .collected = collected,
+        .context = &pass_on,
+    };
+    const cf_status status = download_many(&job);
+    if (status != CF_OK) {
+        error(EXIT_ITEM, 0, "cannot download: %s", cf_status_message(status));
+    }
+    download_run_finished(run);
+}
+
+void download_run_end(download_run *run) {
+    if (run->begun) {
+        sem_post(&run->reported);
+        stop_signals_end();
+    }
+    download_stop_close(&run->stop);
+    download_folder_close(&run->folder);
+    sem_destroy(&run->reported);
+    download_finish();
+}

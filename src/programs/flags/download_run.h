@@ -1,0 +1,40 @@
+/* A run of downloads, from the folder to the signals: what all download programs do around the one
+ * function in which they differ.
+ *
+ * SIGINT, SIGTERM or SIGHUP is the word to stop: transfers are broken off, download_run_all returns, the program reports
+ * and calls download_run_end, which then ends it by that signal. A second one ends it at once. */
+#ifndef PROGRAMS_DOWNLOAD_RUN_H
+#define PROGRAMS_DOWNLOAD_RUN_H
+
+#include "download/download_many.h"
+#include "programs/flags/download_options.h"
+
+#include <semaphore.h>
+
+typedef struct download_run {
+    download_settings settings; /* what is not in the options is the program's to fill in */
+    download_folder folder;
+    download_stop stop;
+    sem_t reported;
+    bool begun;
+    int64_t begun_ns;
+    int64_t elapsed_ns; /* from just before the first request to the end */
+} download_run;
+
+/* Opens the folder. Ends the program with EXIT_IO if that cannot be done; nothing has been printed. */
+void download_run_begin(download_run *run, const download_options *options);
+
+/* All of it, in one of the styles. Ends the program if it cannot begin. */
+void download_run_all(download_run *run, download_many_fn *download_many, const country_code *codes,
+                      size_t count, unsigned most,
+                      void (*collected)(void *context, const download_result *result),
+                      void *context);
+
+/* For who has a loop in place of download_many: */
+void download_run_begun(download_run *run);    /* the workers are there */
+void download_run_finished(download_run *run); /* the last result was collected */
+
+/* After the report. Does not return if a signal came. */
+void download_run_end(download_run *run);
+
+#endif

@@ -1,0 +1,28 @@
+/* The command line of the flags2 programs. */
+#ifndef PROGRAMS_FLAGS2_OPTIONS_H
+#define PROGRAMS_FLAGS2_OPTIONS_H
+
+#include "download/country_codes.h"
+#include "programs/flags/download_options.h"
+#include "programs/flags/flags2_program.h"
+
+#include <stdbool.h>
+
+typedef struct flags2_options {
+    download_options download; /* `site` is always set */
+    const char *label;         /* of the server, upper-case */
+    country_code codes[CODE_LIST_MAX];
+    size_t count;  /* of codes, 1 at least */
+    unsigned most; /* connections at once: no more than the program's, nor than codes */
+    unsigned retries;
+    size_t size_limit;
+    bool verbose;
+    bool json;
+    bool sync;
+    bool skip_existing;
+} flags2_options;
+
+void flags2_options_parse(flags2_options *options, const flags2_program *program, int argc,
+                          char **argv);
+
+#endif

@@ -1,0 +1,81 @@
+#include "programs/flags/flags_program.h"
+
+#include "programs/base/command_line.h"
+#include "programs/base/output.h"
+#include "programs/flags/download_run.h"
+
+#include <error.h>
+#include <stdio.h>
+
+static void parse(const flags_program *program, download_options *options, int argc, char **argv) {
+    char doc[512];
+    snprintf(doc, sizeof doc, "%s\v%s", program->doc, DOWNLOAD_EXIT_DOC);
+    const struct argp_child children[] = {{.argp = &DOWNLOAD_ARGP}, {0}};
+    command_line_parse(&(struct argp){.doc = doc, .children = children}, 0, argc, argv, options);
+}
+
+/* By the worker, when the flag is saved. */
+static int print_code(country_code code) {
+    char text[8];
+    const int length = snprintf(text, sizeof text, "%s ", code.text);
+    return output_try_write(text, (size_t)length);
+}
+
+typedef struct tally {
+    size_t saved, left;
+    download_result first_error; /* if its status is that */
+} tally;
+
+static void count(void *context, const download_result *result) {
+    tally *so_far = context;
+    so_far->saved += result->status == DOWNLOAD_OK;
+    so_far->left += result->status == DOWNLOAD_LEFT;
+    if (result->status == DOWNLOAD_ERROR && so_far->first_error.status != DOWNLOAD_ERROR) {
+        so_far->first_error = *result;
+    }
+}
+
+static void report_error(const tally *end) {
+    const download_result *first = &end->first_error;
+    if (first->output_error != 0) {
+        output_failed(first->output_error);
+    }
+    if (end->saved > 0) {
+        output_print("\n");
+        output_flush();
+    }
+    error(0, 0, "%s: %s", first->code.text, first->message);
+}
+
+static void report(const tally *end, int64_t elapsed_ns) {
+    output_print("\n%zu flag%s downloaded in %.2fs\n", end->saved, end->saved == 1 ? "" : "s",
+                 (double)elapsed_ns / 1e9);
+    if (end->left > 0) { /* a signal came */
+        output_print("%zu left.\n", end->left);
+    }
+    output_flush();
+}
+
+int flags_program_main(const flags_program *program, int argc, char **argv) {
+    download_options options = DOWNLOAD_OPTIONS_DEFAULT;
+    options.site = REMOTE_SITE;
+    output_prepare(argv);
+    parse(program, &options, argc, argv);
+
+    download_run run;
+    tally end = {0};
+    download_run_begin(&run, &options);
+    run.settings.saved = print_code;
+    run.settings.ends_with_error = true;
+    const unsigned most = program->most < POP20_COUNT ? program->most : (unsigned)POP20_COUNT;
+    download_run_all(&run, program->download_many, POP20, POP20_COUNT, most, count, &end);
+
+    const bool failed = end.first_error.status == DOWNLOAD_ERROR;
+    if (failed) {
+        report_error(&end);
+    } else {
+        report(&end, run.elapsed_ns);
+    }
+    download_run_end(&run);
+    return failed ? EXIT_ITEM : 0;
+}

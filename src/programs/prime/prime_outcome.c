@@ -1,0 +1,30 @@
+#include "programs/prime/prime_job.h"
+
+static void set_failure(prime_outcome *outcome, const cf_exception *exception) {
+    outcome->failed = true;
+    cf_exception_describe(exception, outcome->reason, sizeof outcome->reason);
+}
+
+void prime_outcome_set_ending(prime_outcome *outcome, cf_future *future, cf_status status) {
+    cf_info info;
+    if (cf_future_info(future, &info) == CF_OK) {
+        outcome->worker = info.worker;
+        if (outcome->attempts < info.attempts) {
+            outcome->attempts = info.attempts;
+        }
+    }
+    cf_exception exception;
+    if (status != CF_OK && cf_future_exception(future, 0, &exception) == CF_OK) {
+        set_failure(outcome, &exception);
+    } else if (status != CF_OK) {
+        prime_outcome_set_refusal(outcome, status);
+    }
+}
+
+void prime_outcome_set_timeout(prime_outcome *outcome, int64_t timeout_ns) {
+    set_failure(outcome, &(cf_exception){.status = CF_EDEADLINE, .timeout_ns = timeout_ns});
+}
+
+void prime_outcome_set_refusal(prime_outcome *outcome, cf_status status) {
+    set_failure(outcome, &(cf_exception){.status = status});
+}

@@ -1,0 +1,99 @@
+#include "programs/prime/prime_report.h"
+
+#include "primes/primes.h"
+#include "programs/base/monotonic.h"
+#include "programs/base/output.h"
+
+#include <inttypes.h>
+
+static const char *plural(size_t count) {
+    return count == 1 ? "" : "s";
+}
+
+/* ---- first line ------------------------------------------------------------------------------ */
+
+void prime_report_header(prime_report *report, const prime_program *program, size_t count,
+                         unsigned workers) {
+    if (report->json) {
+        return;
+    }
+    output_print("Checking %zu number%s ", count, plural(count));
+    if (program->workers == NULL) {
+        output_print("sequentially:\n");
+    } else {
+        output_print("with %u %s:\n", workers, workers == 1 ? program->worker : program->workers);
+    }
+    output_flush();
+}
+
+/* ---- results --------------------------------------------------------------------------------- */
+
+static void print_text(const prime_outcome *outcome) {
+    if (outcome->failed) {
+        output_print("%16" PRIu64 "  ! %s\n", outcome->n, outcome->reason);
+    } else {
+        output_print("%16" PRIu64 "  %c %9.6fs\n", outcome->n, outcome->prime ? 'P' : ' ',
+                     seconds(outcome->elapsed_ns));
+    }
+}
+
+/* No string of ours needs escaping: reasons are the library's and the C library's plain words. */
+static void print_json(const prime_outcome *outcome) {
+    output_print("{\"n\":\"%" PRIu64 "\",", outcome->n);
+    if (outcome->failed) {
+        output_print("\"error\":\"%s\",", outcome->reason);
+    } else {
+        output_print("\"prime\":%s,\"elapsed\":%.9f,", outcome->prime ? "true" : "false",
+                     seconds(outcome->elapsed_ns));
+    }
+    if (outcome->worker < 0) {
+        output_print("\"worker\":null,");
+    } else {
+        output_print("\"worker\":%d,", outcome->worker);
+    }
+    output_print("\"attempts\":%u}\n", outcome->attempts);
+}
+
+void prime_report_outcome(prime_report *report, const prime_outcome *outcome) {
+    if (report->json) {
+        print_json(outcome);
+    } else {
+        print_text(outcome);
+    }
+    if (outcome->failed) {
+        report->failed++;
+        return;
+    }
+    report->checked++;
+    report->primes += outcome->prime;
+    report->work_ns += outcome->work_ns;
+}
+
+/* ---- last line ------------------------------------------------------------------------------- */
+
+static void print_summary(const prime_report *report, const prime_program *program,
+                          const prime_options *options, const prime_stats *stats) {
+    output_print("{\"summary\":{\"program\":\"%s\",\"executor\":\"%s\",\"workers\":%u,"
+                 "\"order\":\"%s\",\"method\":\"%s\",\"numbers\":%zu,\"primes\":%zu,"
+                 "\"failed\":%zu,\"wall\":%.6f,\"cpu\":%.6f,\"speedup\":%.4f}}\n",
+                 program->name, stats->executor, stats->tasks.max_workers,
+                 options->completed ? "completed" : "map", PRIME_METHODS[options->method].name,
+                 report->checked + report->failed, report->primes, report->failed,
+                 seconds(stats->wall_ns), seconds(stats->cpu_ns), prime_stats_speedup(stats));
+}
+
+void prime_report_end(const prime_report *report, const prime_program *program,
+                      const prime_options *options, const prime_stats *stats) {
+    if (report->json) {
+        print_summary(report, program, options, stats);
+    } else if (program->counts_checks) {
+        output_print("%zu check%s in %.2fs\n", report->checked, plural(report->checked),
+                     seconds(stats->wall_ns));
+    } else {
+        output_print("Total time: %.2fs\n", seconds(stats->wall_ns));
+    }
+    if (options->stats) {
+        prime_stats_print(stats, report->json);
+    }
+    output_flush();
+}

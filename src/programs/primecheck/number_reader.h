@@ -1,0 +1,62 @@
+/* Cuts an input into blocks of whole tokens, in its order; in bounded memory, whatever the input is.
+ *
+ * A file or a pipe is read straight into the block. It is not mapped: a mapped file that somebody
+ * shortens would end the program by SIGBUS.
+ *
+ * A block is as long as its limit allows, but ends early before tokens of 64 characters and more: the
+ * longer numbers are, the fewer make up work for a worker. A token that no block can hold is handed out
+ * as far as it fits, and the rest is passed over. */
+#ifndef PROGRAMS_NUMBER_READER_H
+#define PROGRAMS_NUMBER_READER_H
+
+#include "programs/primecheck/number_block.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef enum reader_answer {
+    READER_END,
+    READER_BLOCK,
+    READER_LATER
+} reader_answer;
+
+typedef struct number_reader {
+    const char *name; /* for messages; NULL: the input is the command line */
+    uint64_t size;    /* of a regular file, from where it is read; 0 = unknown */
+    uint64_t taken;   /* bytes of the input that have become blocks */
+    int error;        /* an errno: why the end came before that of the input; else 0 */
+
+    /* the reader's own */
+    int fd;
+    bool never_waits;
+    bool ended;
+    bool skipping; /* the rest of a token that no block can hold */
+    size_t limit, soft_limit;
+    char *ahead; /* read, and not yet handed out */
+    size_t ahead_length;
+    uint64_t line;
+} number_reader;
+
+/* Room for the text of a block, without the slack, of which each is handed out with at most `limit`
+ * bytes; of more than soft_limit only if a single token is longer. Tokens of up to most_token bytes are
+ * handed out whole. */
+size_t number_reader_limit(size_t soft_limit, size_t most_token);
+
+/* `name`: a file, "-" being standard input. False: it cannot be opened, and errno says why. */
+bool number_reader_open(number_reader *reader, const char *name, size_t soft_limit,
+                        size_t most_token);
+
+/* The words of a command line up to NULL, each as if on a line of its own. */
+bool number_reader_open_words(number_reader *reader, char *const *words, size_t soft_limit,
+                              size_t most_token);
+
+/* The next block, whose text has room for the limit and the slack. LATER: nothing to be had without
+ * waiting, right now, or so far nothing but a token that is passed over. END: there is no more, see `error`. */
+reader_answer number_reader_next(number_reader *reader, number_block *block);
+
+/* Waits until there is something to be had, or until `other` (-1 = none) can be read. */
+void number_reader_wait(const number_reader *reader, int other);
+
+void number_reader_close(number_reader *reader);
+
+#endif

@@ -1,0 +1,34 @@
+/* The command line of primecheck. */
+#ifndef PROGRAMS_PRIMECHECK_OPTIONS_H
+#define PROGRAMS_PRIMECHECK_OPTIONS_H
+
+#include "programs/primecheck/check_block.h"
+
+#include <cfutures.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct primecheck_executor {
+    const char *name;
+    cf_status (*create)(const cf_pool_options *options, cf_executor **executor);
+} primecheck_executor;
+
+typedef struct primecheck_options {
+    const primecheck_executor *executor;
+    unsigned workers;   /* 0 = as many as there are usable CPUs */
+    char **words;       /* the numbers on the command line, up to NULL; none: */
+    const char *file;   /* read them here; "-" = standard input */
+    bool has_range;     /* no numbers at all, but all primes of an interval */
+    uint64_t range[2];  /* from, to; both included */
+    const char *method; /* as it was given */
+    bool completed;
+    bool json, count, progress, stats;
+    check_settings check;
+} primecheck_options;
+
+/* Ends the program where it has to: --help, usage errors. */
+void primecheck_options_parse(primecheck_options *options, int argc, char **argv);
+
+#endif

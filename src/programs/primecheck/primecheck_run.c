@@ -1,0 +1,233 @@
+#include "programs/primecheck/primecheck_run.h"
+
+#include "programs/base/monotonic.h"
+#include "programs/base/output.h"
+#include "programs/base/stop_signals.h"
+#include "programs/prime/prime_stats.h"
+#include "programs/primecheck/number_reader.h"
+#include "programs/primecheck/primecheck_report.h"
+#include "programs/primecheck/progress.h"
+
+#include <errno.h>
+#include <error.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define RETRIES   2         /* of a block whose worker dies */
+#define LOOK_NS   100000000 /* how long to wait for a block, before the input is asked again */
+#define FINISH_MS 200       /* how long what is finished may take to be shown after a signal */
+
+/* Blocks under way for each worker: one that it has, one that waits for it and one to be printed. Where a
+ * block is a single number they take very different times; but there must not be too many in all. */
+#define WINDOW              3
+#define WINDOW_NUMBERS      64
+#define WINDOW_NUMBERS_MOST 4096
+
+/* The main thread does everything here. When a signal comes, on_signal sets `stopping` on a thread of
+ * its own and waits until the main thread has shown what is finished, which that says by `finished`; or
+ * for FINISH_MS, if the main thread is in the middle of something. */
+typedef struct check_run {
+    const primecheck_options *options;
+    number_reader reader;
+    primecheck_report report;
+    progress progress;
+    atomic_bool stopping;
+    atomic_bool showing;   /* the main thread prints, and counts */
+    int stopped, finished; /* descriptors of events: the signal came; all is shown */
+} check_run;
+
+/* ---- a signal -------------------------------------------------------------------------------- */
+
+static void announce(int event) {
+    eventfd_write(event, 1);
+}
+
+static void show_counts(check_run *run) {
+    progress_clear(&run->progress);
+    primecheck_report_counts(&run->report);
+    output_flush();
+}
+
+static void on_signal(void *data) {
+    check_run *run = data;
+    struct pollfd finished = {.fd = run->finished, .events = POLLIN};
+    atomic_store(&run->stopping, true);
+    announce(run->stopped);
+    if (poll(&finished, 1, FINISH_MS) == 0 && !atomic_load(&run->showing)) {
+        show_counts(run);
+    }
+}
+
+/* ---- blocks ---------------------------------------------------------------------------------- */
+
+static cf_source_answer next_block(void *context, void *arg) {
+    static const cf_source_answer MEANS[] = {[READER_END] = CF_SOURCE_END,
+                                             [READER_BLOCK] = CF_SOURCE_ITEM,
+                                             [READER_LATER] = CF_SOURCE_LATER};
+    check_run *run = context;
+    return atomic_load(&run->stopping) ? CF_SOURCE_END
+                                       : MEANS[number_reader_next(&run->reader, arg)];
+}
+
+static void show(check_run *run, const cf_stream_item *item) {
+    atomic_store(&run->showing, true);
+    progress_clear(&run->progress);
+    if (item->exception.status == CF_OK) {
+        primecheck_report_block(&run->report, item->arg, item->result);
+    } else {
+        const bool died = item->exception.status == CF_EWORKER;
+        primecheck_report_lost(&run->report, item->arg, &item->exception, died ? RETRIES + 1 : 0);
+    }
+    uint64_t numbers = 0;
+    for (int verdict = 0; verdict < CHECK_VERDICTS; verdict++) {
+        numbers += run->report.counts[verdict];
+    }
+    progress_show(&run->progress, numbers, run->reader.taken, run->reader.size);
+    atomic_store(&run->showing, false);
+}
+
+/* serial runs a block when it is submitted: what is done is to be shown before the next one begins. */
+static size_t window(const primecheck_options *options, size_t workers) {
+    if (options->executor->create == cf_serial_create) {
+        return 1;
+    }
+    if (options->check.method == CHECK_BY_BATCH) {
+        return WINDOW * workers;
+    }
+    const size_t numbers = WINDOW_NUMBERS * workers;
+    return numbers < WINDOW_NUMBERS_MOST ? numbers : WINDOW_NUMBERS_MOST;
+}
+
+static cf_stream *open_stream(check_run *run, cf_executor *executor) {
+    const primecheck_options *options = run->options;
+    const cf_task task = check_block_task();
+    const cf_stream_options stream_options = {
+        .as_completed = options->completed,
+        .window = window(options, cf_executor_max_workers(executor)),
+        .chunk = 1,
+        .retries = RETRIES};
+    cf_stream *stream;
+    const cf_status status =
+        cf_stream_open(executor, &task, next_block, run, &stream_options, &stream);
+    if (status != CF_OK) {
+        error(EXIT_ITEM, 0, "cannot begin: %s", cf_status_message(status));
+    }
+    return stream;
+}
+
+/* Returns how the stream ended. */
+static cf_status check_all(check_run *run, cf_stream *stream) {
+    cf_stream_item item;
+    cf_status status;
+    do {
+        if (atomic_load(&run->stopping)) {
+            cf_stream_stop(stream);
+        }
+        status = cf_stream_next(stream, LOOK_NS, &item);
+        if (status == CF_OK) {
+            show(run, &item);
+        } else if (status == CF_ELATER) {
+            number_reader_wait(&run->reader, run->stopped);
+        }
+    } while (status == CF_OK || status == CF_ETIMEDOUT || status == CF_ELATER);
+    return status;
+}
+
+/* ---- all together ---------------------------------------------------------------------------- */
+
+static bool is_blank(const char *word) {
+    while (token_is_blank(*word)) {
+        word++;
+    }
+    return *word == '\0';
+}
+
+static void open_input(check_run *run) {
+    const primecheck_options *options = run->options;
+    const size_t most = check_most_token(options->check.max_digits);
+    const bool from_words = options->words[0] != NULL;
+    const char *file = options->file != NULL ? options->file : "-";
+    const bool opened =
+        from_words ? number_reader_open_words(&run->reader, options->words,
+                                              options->check.soft_limit, most)
+                   : number_reader_open(&run->reader, file, options->check.soft_limit, most);
+    if (!opened) {
+        error(EXIT_IO, errno, "%s", from_words ? "the command line" : file);
+    }
+    run->report.input = run->reader.name;
+}
+
+/* Between blanks there is nothing, but a word of nothing was meant to be a number. */
+static void report_blank_words(check_run *run) {
+    for (char **word = run->options->words; *word != NULL; word++) {
+        if (is_blank(*word)) {
+            primecheck_report_invalid(&run->report, *word, strlen(*word), 0);
+            run->report.counts[CHECK_INVALID]++;
+        }
+    }
+}
+
+static cf_executor *create_executor(const primecheck_options *options) {
+    cf_executor *executor;
+    check_block_set(&options->check);
+    const cf_pool_options pool = {
+        .max_workers = options->workers, .finalizer = check_worker_end, .name = "primecheck"};
+    const cf_status status = options->executor->create(&pool, &executor);
+    if (status != CF_OK) {
+        error(EXIT_ITEM, 0, "cannot create the executor: %s", cf_status_message(status));
+    }
+    return executor;
+}
+
+static int exit_code(const check_run *run, cf_status ended) {
+    if (run->reader.error != 0) {
+        error(0, run->reader.error, "%s", run->reader.name);
+        return EXIT_IO;
+    }
+    if (ended != CF_EEXHAUSTED) {
+        error(0, 0, "the rest of the numbers: %s", cf_status_message(ended));
+        return EXIT_ITEM;
+    }
+    const uint64_t *counts = run->report.counts;
+    return counts[CHECK_INVALID] > 0 || counts[CHECK_FAILED] > 0 ? EXIT_ITEM : EXIT_SUCCESS;
+}
+
+int primecheck_run(const primecheck_options *options) {
+    check_run run = {.options = options,
+                     .report = {.options = options},
+                     .stopped = eventfd(0, EFD_CLOEXEC),
+                     .finished = eventfd(0, EFD_CLOEXEC)};
+    if (run.stopped < 0 || run.finished < 0) {
+        error(EXIT_ITEM, errno, "cannot create an event");
+    }
+    open_input(&run);
+    report_blank_words(&run);
+
+    prime_stats stats;
+    prime_stats_begin(&stats);
+    cf_executor *executor = create_executor(options); /* a process pool: before any thread */
+    stop_signals_block();
+    stop_signals_start(on_signal, &run);
+    progress_begin(&run.progress, options->progress);
+    cf_stream *stream = open_stream(&run, executor);
+    const cf_status ended = check_all(&run, stream);
+    cf_stream_close(stream);
+    show_counts(&run);
+    announce(run.finished);
+    stop_signals_end();
+
+    cf_executor_shutdown(executor, true, true);
+    prime_stats_end(&stats, executor, run.report.work_ns);
+    primecheck_report_end(&run.report, &stats);
+    prime_stats_free(&stats);
+    const int code = exit_code(&run, ended);
+    number_reader_close(&run.reader);
+    close(run.stopped);
+    close(run.finished);
+    free(options->words);
+    return code;
+}
