@@ -13,6 +13,8 @@
 #include <strings.h>
 
 #define REDIRECTS_MAX 20L
+#define BUFFER_BYTES                                                                               \
+    65536L /* a flag in one read; libcurl's own 16 KiB take a third more reads and polls */
 
 /* ---- what libcurl calls while the answer comes ----------------------------------------------- */
 
@@ -125,6 +127,7 @@ static bool set_options(transfer *t) {
     allow_protocols(easy);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(easy, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(settings->timeout_ns));
