@@ -138,15 +138,6 @@ static void collect_all(cf_future **futures, size_t count, tally *so_far) {
     cf_as_completed_destroy(completed);
 }
 
-static void report(const tally *end, int64_t elapsed_ns) {
-    output_print("\n%zu flag%s downloaded in %.2fs\n", end->saved, end->saved == 1 ? "" : "s",
-                 (double)elapsed_ns / 1e9);
-    if (end->left > 0) { /* a signal came */
-        output_print("%zu left.\n", end->left);
-    }
-    output_flush();
-}
-
 int main(int argc, char **argv) {
     futures_options options;
     output_prepare(argv);
@@ -169,7 +160,7 @@ int main(int argc, char **argv) {
     download_run_finished(&run);
 
     if (end.errors == 0) {
-        report(&end, run.elapsed_ns);
+        flags_print_end(end.saved, end.left, run.elapsed_ns);
     }
     download_run_end(&run);
     return end.errors > 0 ? EXIT_ITEM : 0;

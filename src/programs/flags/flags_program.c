@@ -1,6 +1,7 @@
 #include "programs/flags/flags_program.h"
 
 #include "programs/base/command_line.h"
+#include "programs/base/monotonic.h"
 #include "programs/base/output.h"
 #include "programs/flags/download_run.h"
 
@@ -47,11 +48,11 @@ static void report_error(const tally *end) {
     error(0, 0, "%s: %s", first->code.text, first->message);
 }
 
-static void report(const tally *end, int64_t elapsed_ns) {
-    output_print("\n%zu flag%s downloaded in %.2fs\n", end->saved, end->saved == 1 ? "" : "s",
-                 (double)elapsed_ns / 1e9);
-    if (end->left > 0) { /* a signal came */
-        output_print("%zu left.\n", end->left);
+void flags_print_end(size_t saved, size_t left, int64_t elapsed_ns) {
+    output_print("\n%zu flag%s downloaded in %.2fs\n", saved, saved == 1 ? "" : "s",
+                 seconds(elapsed_ns));
+    if (left > 0) {
+        output_print("%zu left.\n", left);
     }
     output_flush();
 }
@@ -74,7 +75,7 @@ int flags_program_main(const flags_program *program, int argc, char **argv) {
     if (failed) {
         report_error(&end);
     } else {
-        report(&end, run.elapsed_ns);
+        flags_print_end(end.saved, end.left, run.elapsed_ns);
     }
     download_run_end(&run);
     return failed ? EXIT_ITEM : 0;

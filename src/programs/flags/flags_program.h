@@ -14,6 +14,9 @@ typedef struct flags_program {
     unsigned most; /* at once */
 } flags_program;
 
+/* The last line, flushed; and after a signal one more, with how many codes were left. */
+void flags_print_end(size_t saved, size_t left, int64_t elapsed_ns);
+
 int flags_program_main(const flags_program *program, int argc, char **argv);
 
 #endif
