@@ -3,8 +3,8 @@
 #include <string.h>
 
 const country_code POP20[POP20_COUNT] = {
-    {"BD"}, {"BR"}, {"CD"}, {"CN"}, {"DE"}, {"EG"}, {"ET"}, {"FR"}, {"ID"}, {"IN"},
-    {"IR"}, {"JP"}, {"MX"}, {"NG"}, {"PH"}, {"PK"}, {"RU"}, {"TR"}, {"US"}, {"VN"},
+    {"CN"}, {"IN"}, {"US"}, {"ID"}, {"BR"}, {"PK"}, {"NG"}, {"BD"}, {"RU"}, {"JP"},
+    {"MX"}, {"PH"}, {"VN"}, {"ET"}, {"EG"}, {"DE"}, {"IR"}, {"TR"}, {"CD"}, {"FR"},
 };
 
 /* Not islower() and the like, for which other letters may be letters. */

@@ -13,7 +13,7 @@ typedef struct country_code {
 extern const country_code COUNTRY_CODES[];
 extern const size_t COUNTRY_CODES_COUNT;
 
-/* The 20 countries with the most people, ascending by their codes. */
+/* The 20 countries with the most people, the largest first, as the documents have them. */
 #define POP20_COUNT ((size_t)20)
 extern const country_code POP20[POP20_COUNT];
 

@@ -59,12 +59,10 @@ static int64_t back_off_ns(unsigned attempts) {
     return pause_ns / 2 + (int64_t)((double)pause_ns / 2 * random_part());
 }
 
-int64_t retry_pause_ns(unsigned attempts, curl_off_t advice, int64_t most_ns) {
-    if (advice < 0) {
-        return 0;
+int64_t retry_pause_ns(unsigned attempts, int64_t advice_s, int64_t most_ns) {
+    if (advice_s >= 0) {
+        return advice_s < most_ns / SECOND_NS ? advice_s * SECOND_NS : most_ns;
     }
-    const int64_t wanted_ns = advice == 0                    ? back_off_ns(attempts)
-                              : advice > most_ns / SECOND_NS ? most_ns
-                                                             : (int64_t)advice * SECOND_NS;
+    const int64_t wanted_ns = back_off_ns(attempts);
     return wanted_ns < most_ns ? wanted_ns : most_ns;
 }

@@ -10,10 +10,10 @@
  * where nobody listens, nor where a certificate is wrong. */
 bool retry_is_worthwhile(CURLcode code, long http_status);
 
-/* After so many attempts (1 and more). `advice`: the server's Retry-After as libcurl gives it: seconds, 0 for none,
- * negative for a date that is past. It is obeyed, though no longer than for most_ns. Without it half a second,
- * twice as long each time, up to 10 s; of that a random part of at least a half, so that workers that failed together do
- * not come back together. */
-int64_t retry_pause_ns(unsigned attempts, curl_off_t advice, int64_t most_ns);
+/* After so many attempts (1 and more). `advice_s`: the server's Retry-After in seconds, negative for none.
+ * It is obeyed, though no longer than for most_ns. Without it half a second, twice as long each time, up
+ * to 10 s; of that a random part of at least a half, so that workers that failed together do not come
+ * back together. */
+int64_t retry_pause_ns(unsigned attempts, int64_t advice_s, int64_t most_ns);
 
 #endif

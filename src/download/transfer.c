@@ -16,88 +16,6 @@
 #define BUFFER_BYTES                                                                               \
     65536L /* a flag in one read; libcurl's own 16 KiB take a third more reads and polls */
 
-/* ---- what libcurl calls while the answer comes ----------------------------------------------- */
-
-static int on_connected(void *user, char *peer, char *local, int peer_port, int local_port) {
-    (void)peer, (void)local, (void)peer_port, (void)local_port;
-    transfer *t = user;
-    t->heard_ns = cfi_now_ns();
-    return CURL_PREREQFUNC_OK;
-}
-
-/* Makes libcurl end the transfer with CURLE_WRITE_ERROR. */
-static size_t refuse(transfer *t, const char *format, size_t limit) {
-    snprintf(t->our_text, sizeof t->our_text, format, limit);
-    t->our_error = t->our_text;
-    return 0;
-}
-
-/* "HTTP/1.1 404 Not Found\r\n"; a server may send anything, and a terminal shows it. */
-static void keep_phrase(transfer *t, const char *line, size_t length) {
-    size_t at = 0;
-    for (int word = 0; word < 2; word++) {
-        while (at < length && line[at] != ' ') {
-            at++;
-        }
-        while (at < length && line[at] == ' ') {
-            at++;
-        }
-    }
-    size_t kept = 0;
-    while (at < length && line[at] != '\r' && line[at] != '\n' && kept + 1 < sizeof t->phrase) {
-        t->phrase[kept++] = line[at] >= ' ' && line[at] <= '~' ? line[at] : '?';
-        at++;
-    }
-    t->phrase[kept] = '\0';
-}
-
-static size_t on_header(char *line, size_t one, size_t length, void *user) {
-    (void)one;
-    transfer *t = user;
-    t->heard_ns = cfi_now_ns();
-    t->headers += length;
-    if (t->headers > HEADERS_MAX) {
-        return refuse(t, "more than %zu bytes of headers", HEADERS_MAX);
-    }
-    if (length > 5 && memcmp(line, "HTTP/", 5) == 0) {
-        keep_phrase(t, line, length);
-    }
-    return length;
-}
-
-static bool make_room(transfer *t, size_t size) {
-    if (size <= t->room) {
-        return true;
-    }
-    size_t room = t->room == 0 ? (size_t)64 << 10 : t->room;
-    while (room < size) {
-        room *= 2;
-    }
-    char *body = realloc(t->body, room);
-    if (body == NULL) {
-        return false;
-    }
-    t->body = body;
-    t->room = room;
-    return true;
-}
-
-static size_t on_body(char *data, size_t one, size_t length, void *user) {
-    (void)one;
-    transfer *t = user;
-    t->heard_ns = cfi_now_ns();
-    if (length > t->settings->size_limit - t->size) {
-        return refuse(t, "larger than %zu bytes", t->settings->size_limit);
-    }
-    if (!make_room(t, t->size + length)) {
-        t->our_error = "out of memory";
-        return 0;
-    }
-    memcpy(t->body + t->size, data, length);
-    t->size += length;
-    return length;
-}
-
 /* ---- the handle ------------------------------------------------------------------------------ */
 
 static long milliseconds(int64_t ns) {
@@ -125,6 +43,7 @@ static bool set_options(transfer *t) {
     const download_settings *settings = t->settings;
     CURL *easy = t->easy;
     allow_protocols(easy);
+    answer_attach(&t->answer, easy, settings->size_limit);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
@@ -132,34 +51,30 @@ static bool set_options(transfer *t) {
     curl_easy_setopt(easy, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(settings->timeout_ns));
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, milliseconds(settings->deadline_ns));
-    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
-    curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
-    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-    curl_easy_setopt(easy, CURLOPT_HEADERDATA, t);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->curl_error);
-    if (may_be_http2(settings->site)) {
-        /* One connection can carry many requests: wait until it is known whether it does. */
-        curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
-    }
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, t->waits_to_share ? 1L : 0L);
     return curl_easy_setopt(easy, CURLOPT_USERAGENT, PRIMEPOOL_USER_AGENT) == CURLE_OK &&
            (settings->ca_file == NULL ||
             curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file) == CURLE_OK);
 }
 
 bool transfer_create(transfer *t, const download_settings *settings) {
-    *t = (transfer){.settings = settings, .easy = curl_easy_init()};
-    if (t->easy == NULL || !set_options(t)) {
-        transfer_destroy(t);
-        return false;
-    }
-    return true;
+    *t = (transfer){
+        .settings = settings,
+        .easy = curl_easy_init(),
+        .waits_to_share = may_be_http2(settings->site),
+    };
+    return t->easy != NULL;
 }
 
 void transfer_destroy(transfer *t) {
     curl_easy_cleanup(t->easy);
-    free(t->body);
+    answer_free(&t->answer);
+}
+
+void transfer_share_nothing(transfer *t) {
+    t->waits_to_share = false;
+    curl_easy_setopt(t->easy, CURLOPT_PIPEWAIT, 0L);
 }
 
 /* ---- beginning ------------------------------------------------------------------------------- */
@@ -181,16 +96,15 @@ static bool set_url(transfer *t) {
     return set == CURLE_OK;
 }
 
+/* Reset, the handle forgets how often libcurl has tried by itself to send on connections that were closed
+ * meanwhile, which it counts for a handle's whole life. Its connections are the multi handle's. */
 bool transfer_begin_attempt(transfer *t) {
     t->result.attempts++;
     t->result.http_status = 0;
-    t->heard_ns = 0;
-    t->size = 0;
-    t->headers = 0;
-    t->phrase[0] = '\0';
-    t->our_error = NULL;
     t->curl_error[0] = '\0';
-    return set_url(t);
+    answer_begin(&t->answer);
+    curl_easy_reset(t->easy);
+    return set_options(t) && set_url(t);
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -204,10 +118,10 @@ static void set_error(transfer *t, const char *format, ...) {
     va_end(values);
 }
 
-/* What libcurl could not do. */
+/* What came is no answer that could be judged. */
 static void judge_failure(transfer *t, CURLcode code) {
-    if (t->our_error != NULL) {
-        set_error(t, "%s", t->our_error);
+    if (t->answer.refusal[0] != '\0') {
+        set_error(t, "%s", t->answer.refusal);
     } else if (t->curl_error[0] != '\0') {
         set_error(t, "%s", t->curl_error);
     } else {
@@ -221,8 +135,10 @@ static void judge_status(transfer *t) {
         t->result.status = DOWNLOAD_NOT_FOUND;
         return;
     }
-    const bool says_nothing = t->phrase[0] == '\0' || strcmp(t->phrase, "Unknown") == 0;
-    const char *phrase = says_nothing ? http_phrase(status) : t->phrase;
+    const char *phrase = t->answer.phrase;
+    if (phrase[0] == '\0' || strcmp(phrase, "Unknown") == 0) {
+        phrase = http_phrase(status);
+    }
     if (phrase == NULL) {
         set_error(t, "HTTP error %ld", status);
     } else {
@@ -231,20 +147,21 @@ static void judge_status(transfer *t) {
 }
 
 static void judge_body(transfer *t) {
-    const char *fault = gif_fault(t->body, t->size);
+    const answer *a = &t->answer;
+    const char *fault = gif_fault(a->body, a->size);
     if (fault != NULL) {
         set_error(t, "%s", fault);
         return;
     }
     const download_folder *folder = t->settings->folder;
     const int problem =
-        download_folder_save(folder, t->result.code, t->body, t->size, t->settings->sync);
+        download_folder_save(folder, t->result.code, a->body, a->size, t->settings->sync);
     if (problem != 0) {
         set_error(t, "%s/%s.gif: %s", folder->path, t->result.code.text, strerror(problem));
         return;
     }
     t->result.status = DOWNLOAD_OK;
-    t->result.size = t->size;
+    t->result.size = a->size;
 }
 
 /* The last thing that happens to a download. */
@@ -276,16 +193,31 @@ static bool put_off(transfer *t, CURLcode code) {
         !retry_is_worthwhile(code, t->result.http_status)) {
         return false;
     }
-    curl_off_t advice = 0;
-    if (code == CURLE_OK) {
-        curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &advice);
-    }
+    const int64_t advice_s = code == CURLE_OK ? t->answer.advice_s : ANSWER_NO_ADVICE;
     t->retry_ns =
-        cfi_now_ns() + retry_pause_ns(t->result.attempts, advice, t->settings->deadline_ns);
+        cfi_now_ns() + retry_pause_ns(t->result.attempts, advice_s, t->settings->deadline_ns);
     return true;
 }
 
-bool transfer_end_attempt(transfer *t, CURLcode code) {
+/* Where libcurl's code does not say what happened. */
+static CURLcode actual_code(transfer *t, CURLcode code) {
+    const answer *a = &t->answer;
+    if (code == CURLE_WRITE_ERROR && a->dropped_enough) {
+        return CURLE_OK;
+    }
+    if (code == CURLE_OK && !a->headers_end) {
+        answer_refuse(&t->answer, "connection closed in the middle of the headers");
+        return CURLE_GOT_NOTHING;
+    }
+    if (code == CURLE_OUT_OF_MEMORY && a->headers > 0 && !a->headers_end) {
+        /* what libcurl 7 says of a line of more than 100 KiB */
+        answer_refuse(&t->answer, "more than %zu bytes of headers", ANSWER_HEADERS_MAX);
+    }
+    return code;
+}
+
+bool transfer_end_attempt(transfer *t, CURLcode curl_code) {
+    const CURLcode code = actual_code(t, curl_code);
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &t->result.http_status);
     if (code != CURLE_OK) {
         judge_failure(t, code);
@@ -302,8 +234,7 @@ bool transfer_end_attempt(transfer *t, CURLcode code) {
 }
 
 bool transfer_end_silent(transfer *t) {
-    snprintf(t->our_text, sizeof t->our_text, "nothing received for %g seconds",
-             (double)t->settings->timeout_ns / 1e9);
-    t->our_error = t->our_text;
+    answer_refuse(&t->answer, "nothing received for %g seconds",
+                  (double)t->settings->timeout_ns / 1e9);
     return transfer_end_attempt(t, CURLE_OPERATION_TIMEDOUT);
 }

@@ -3,25 +3,18 @@
 #ifndef DOWNLOAD_TRANSFER_H
 #define DOWNLOAD_TRANSFER_H
 
+#include "download/answer.h"
 #include "download/download.h"
-
-#include <curl/curl.h>
-
-#define HEADERS_MAX ((size_t)300 << 10) /* bytes in one answer's headers, redirects included */
 
 typedef struct transfer {
     const download_settings *settings;
     CURL *easy;
+    bool
+        waits_to_share; /* for another's connection, until it is known whether that can be shared */
+    answer answer;      /* of the last attempt */
     download_result result;
     int64_t begun_ns;
-    int64_t heard_ns; /* of this attempt: last sign of life since it is connected; 0 before */
     int64_t retry_ns; /* the next attempt's time, while it pauses */
-    char *body;       /* `size` of `room` bytes */
-    size_t size, room;
-    size_t headers;        /* bytes so far */
-    char phrase[64];       /* of the last status line; "" if it has none */
-    const char *our_error; /* why a callback of ours broke the transfer off; NULL if none did */
-    char our_text[64];     /* room for it */
     char curl_error[CURL_ERROR_SIZE];
 } transfer;
 
@@ -33,6 +26,9 @@ void transfer_begin(transfer *transfer, country_code code);
 
 /* Gets `easy` ready for one GET of it. False if memory is short. */
 bool transfer_begin_attempt(transfer *transfer);
+
+/* Also in the middle of an attempt. */
+void transfer_share_nothing(transfer *transfer);
 
 /* The attempt's end, by itself or broken off. True if another one is to begin, at `retry_ns`; else the
  * result says how the download ended, and a good body is saved. */

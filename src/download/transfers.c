@@ -122,6 +122,13 @@ static void after_attempt(transfers *t, member *one, bool again) {
 
 /* ---- looking at those under way -------------------------------------------------------------- */
 
+/* A connection did not come about: those that wait to share it would wait for the next to fail, and so on. */
+static void share_nothing(transfers *t) {
+    for (unsigned i = 0; i < t->count; i++) {
+        transfer_share_nothing(&t->all[i].transfer);
+    }
+}
+
 static void look_at_libcurl(transfers *t) {
     int count;
     curl_multi_perform(t->multi, &count);
@@ -133,6 +140,9 @@ static void look_at_libcurl(transfers *t) {
             member *one;
             curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&one);
             curl_multi_remove_handle(t->multi, one->transfer.easy);
+            if (code != CURLE_OK && one->transfer.answer.heard_ns == 0) {
+                share_nothing(t);
+            }
             after_attempt(t, one, transfer_end_attempt(&one->transfer, code));
         }
     }
@@ -143,8 +153,8 @@ static int64_t due_ns(const transfers *t, const member *one) {
     if (one->state == PAUSING) {
         return one->transfer.retry_ns;
     }
-    const bool connected = one->state == RUNNING && one->transfer.heard_ns > 0;
-    return connected ? one->transfer.heard_ns + t->settings->timeout_ns : INT64_MAX;
+    const bool connected = one->state == RUNNING && one->transfer.answer.heard_ns > 0;
+    return connected ? one->transfer.answer.heard_ns + t->settings->timeout_ns : INT64_MAX;
 }
 
 static void look_at_clock(transfers *t) {

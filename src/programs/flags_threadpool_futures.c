@@ -54,7 +54,10 @@ static error_t parse_option(int key, char *text, struct argp_state *state) {
 
 static void parse(futures_options *options, int argc, char **argv) {
     static const struct argp_option OPTIONS[] = {
-        {.name = "limit", .key = 'l', .arg = "N", .doc = "Only the first N of 20 countries (5)"},
+        {.name = "limit",
+         .key = 'l',
+         .arg = "N",
+         .doc = "Of the N countries with the most people, 20 at most (5)"},
         COMMAND_LINE_DIGITS,
         {0},
     };
@@ -95,14 +98,15 @@ static void wait_until_begun(const cf_future *future) {
     }
 }
 
-static void submit_all(cf_executor *pool, cf_future **futures, size_t count) {
+static void submit_all(cf_executor *pool, cf_future **futures, const country_code *codes,
+                       size_t count) {
     char text[64];
     for (size_t i = 0; i < count; i++) {
-        require(cf_executor_submit(pool, &DOWNLOAD_TASK, &POP20[i], &futures[i]));
+        require(cf_executor_submit(pool, &DOWNLOAD_TASK, &codes[i], &futures[i]));
         if (i < cf_executor_max_workers(pool)) {
             wait_until_begun(futures[i]);
         }
-        output_print("Scheduled for %s: %s\n", POP20[i].text,
+        output_print("Scheduled for %s: %s\n", codes[i].text,
                      cf_future_describe(futures[i], text, sizeof text));
         output_flush();
     }
@@ -145,13 +149,15 @@ int main(int argc, char **argv) {
 
     download_run run;
     cf_executor *pool;
+    country_code codes[POP20_COUNT];
     cf_future *futures[POP20_COUNT];
     tally end = {0};
+    flags_list(codes, options.limit);
     download_run_begin(&run, &options.download);
     run.settings.ends_with_error = true;
     require(download_pool_create(cf_thread_pool_create, &run.settings, options.workers, &pool));
     download_run_begun(&run);
-    submit_all(pool, futures, options.limit);
+    submit_all(pool, futures, codes, options.limit);
     collect_all(futures, options.limit, &end);
     for (size_t i = 0; i < options.limit; i++) {
         cf_future_release(futures[i]);

@@ -19,8 +19,8 @@ typedef struct download_options {
         .deadline_ns = INT64_C(30000000000)                                                        \
     }
 
-/* Bytes; far above any image, and what a server that never ends may cost. */
-#define SIZE_LIMIT_DEFAULT 16777216u
+/* Bytes: far above any flag, and what each connection to a server that never ends may cost in memory. */
+#define SIZE_LIMIT_DEFAULT 1048576u
 
 /* A child for a program's argp, whose input is a download_options. */
 extern const struct argp DOWNLOAD_ARGP;

@@ -38,7 +38,7 @@ static const struct argp_option OPTIONS[] = {
     {.name = "size-limit",
      .key = KEY_SIZE_LIMIT,
      .arg = "BYTES",
-     .doc = "Take a longer answer for an error (16777216)"},
+     .doc = "Take a longer answer for an error (1048576)"},
     {.name = "fsync", .key = KEY_FSYNC, .doc = "A flag is downloaded when it is on the disk"},
     {.name = "skip-existing",
      .key = KEY_SKIP_EXISTING,

@@ -15,6 +15,12 @@ static void parse(const flags_program *program, download_options *options, int a
     command_line_parse(&(struct argp){.doc = doc, .children = children}, 0, argc, argv, options);
 }
 
+void flags_list(country_code *codes, size_t count) {
+    code_set set = {0};
+    code_set_add(&set, POP20, count);
+    code_set_list(&set, codes, count);
+}
+
 /* By the worker, when the flag is saved. */
 static int print_code(country_code code) {
     char text[8];
@@ -65,11 +71,13 @@ int flags_program_main(const flags_program *program, int argc, char **argv) {
 
     download_run run;
     tally end = {0};
+    country_code codes[POP20_COUNT];
+    flags_list(codes, POP20_COUNT);
     download_run_begin(&run, &options);
     run.settings.saved = print_code;
     run.settings.ends_with_error = true;
     const unsigned most = program->most < POP20_COUNT ? program->most : (unsigned)POP20_COUNT;
-    download_run_all(&run, program->download_many, POP20, POP20_COUNT, most, count, &end);
+    download_run_all(&run, program->download_many, codes, POP20_COUNT, most, count, &end);
 
     const bool failed = end.first_error.status == DOWNLOAD_ERROR;
     if (failed) {

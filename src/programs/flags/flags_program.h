@@ -14,6 +14,9 @@ typedef struct flags_program {
     unsigned most; /* at once */
 } flags_program;
 
+/* The codes of the `count` countries with the most people (at most POP20_COUNT), ascending. */
+void flags_list(country_code *codes, size_t count);
+
 /* The last line, flushed; and after a signal one more, with how many codes were left. */
 void flags_print_end(size_t saved, size_t left, int64_t elapsed_ns);
 

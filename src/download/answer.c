@@ -1,0 +1,177 @@
+#include "download/answer.h"
+
+#include "platform/clock.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define FIRST_ROOM ((size_t)64 << 10)
+
+void answer_refuse(answer *a, const char *format, ...) {
+    va_list values;
+    va_start(values, format);
+    vsnprintf(a->refusal, sizeof a->refusal, format, values);
+    va_end(values);
+}
+
+static int on_connected(void *user, char *peer, char *local, int peer_port, int local_port) {
+    (void)peer, (void)local, (void)peer_port, (void)local_port;
+    answer *a = user;
+    a->heard_ns = cfi_now_ns();
+    return CURL_PREREQFUNC_OK;
+}
+
+/* ---- headers ----------------------------------------------------------------------------------- */
+
+static size_t skip_word(const char *line, size_t length, size_t at) {
+    while (at < length && line[at] != ' ') {
+        at++;
+    }
+    while (at < length && line[at] == ' ') {
+        at++;
+    }
+    return at;
+}
+
+/* "HTTP/1.1 404 Not Found\r\n"; a server may send anything, and a terminal shows it. */
+static void take_status_line(answer *a, const char *line, size_t length) {
+    size_t at = skip_word(line, length, skip_word(line, length, 0));
+    size_t kept = 0;
+    while (at < length && line[at] != '\r' && line[at] != '\n' && kept < ANSWER_PHRASE_MAX) {
+        a->phrase[kept++] = line[at] >= ' ' && line[at] <= '~' ? line[at] : '?';
+        at++;
+    }
+    a->phrase[kept] = '\0';
+    a->advice_s = ANSWER_NO_ADVICE;
+    a->headers_end = false;
+}
+
+/* Seconds or a date (RFC 9110, 10.2.3); anything else is no advice. */
+static void take_retry_after(answer *a, const char *value, size_t length) {
+    char text[64];
+    while (length > 0 && (*value == ' ' || *value == '\t')) {
+        value++, length--;
+    }
+    while (length > 0 && strchr(" \t\r\n", value[length - 1]) != NULL) {
+        length--;
+    }
+    if (length == 0 || length >= sizeof text) {
+        return;
+    }
+    memcpy(text, value, length);
+    text[length] = '\0';
+    if (strspn(text, "0123456789") == length) {
+        a->advice_s = length < 10 ? strtol(text, NULL, 10) : INT32_MAX;
+        return;
+    }
+    const time_t now = time(NULL), date = curl_getdate(text, NULL);
+    if (date != -1) {
+        a->advice_s = date > now ? date - now : 0;
+    }
+}
+
+static size_t on_header(char *line, size_t one, size_t length, void *user) {
+    static const char RETRY_AFTER[] = "Retry-After:";
+    (void)one;
+    answer *a = user;
+    a->heard_ns = cfi_now_ns();
+    a->headers += length;
+    if (a->headers > ANSWER_HEADERS_MAX) {
+        answer_refuse(a, "more than %zu bytes of headers", ANSWER_HEADERS_MAX);
+        return 0;
+    }
+    if (length > 5 && memcmp(line, "HTTP/", 5) == 0) {
+        take_status_line(a, line, length);
+    } else if (line[0] == '\r' || line[0] == '\n') {
+        a->headers_end = true;
+    } else if (length > strlen(RETRY_AFTER) &&
+               strncasecmp(line, RETRY_AFTER, strlen(RETRY_AFTER)) == 0) {
+        take_retry_after(a, line + strlen(RETRY_AFTER), length - strlen(RETRY_AFTER));
+    }
+    return length;
+}
+
+/* ---- the body ---------------------------------------------------------------------------------- */
+
+static bool make_room(answer *a, size_t size) {
+    if (size <= a->room) {
+        return true;
+    }
+    size_t room = a->room == 0 ? FIRST_ROOM : a->room;
+    while (room < size) {
+        room *= 2;
+    }
+    char *body = realloc(a->body, room);
+    if (body == NULL) {
+        answer_refuse(a, "out of memory");
+        return false;
+    }
+    a->body = body;
+    a->room = room;
+    return true;
+}
+
+/* Also one that only says that it will be. */
+static bool is_too_long(const answer *a, size_t length) {
+    curl_off_t announced = -1;
+    curl_easy_getinfo(a->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &announced);
+    return length > a->limit - a->size || (announced > 0 && (uint64_t)announced > a->limit);
+}
+
+static size_t drop(answer *a, size_t length) {
+    a->dropped += length;
+    a->dropped_enough = a->dropped > a->limit;
+    return a->dropped_enough ? 0 : length;
+}
+
+/* Less than `length` ends the transfer. */
+static size_t on_body(char *data, size_t one, size_t length, void *user) {
+    (void)one;
+    answer *a = user;
+    a->heard_ns = cfi_now_ns();
+    long status = 0;
+    curl_easy_getinfo(a->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status / 100 != 2) {
+        return drop(a, length);
+    }
+    if (is_too_long(a, length)) {
+        answer_refuse(a, "larger than %zu bytes", a->limit);
+        return 0;
+    }
+    if (!make_room(a, a->size + length)) {
+        return 0;
+    }
+    memcpy(a->body + a->size, data, length);
+    a->size += length;
+    return length;
+}
+
+/* ---- one after the other ----------------------------------------------------------------------- */
+
+void answer_attach(answer *a, CURL *easy, size_t limit) {
+    a->easy = easy;
+    a->limit = limit;
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, a);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, a);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, a);
+}
+
+void answer_begin(answer *a) {
+    *a = (answer){
+        .easy = a->easy,
+        .limit = a->limit,
+        .advice_s = ANSWER_NO_ADVICE,
+        .body = a->body,
+        .room = a->room,
+    };
+}
+
+void answer_free(answer *a) {
+    free(a->body);
+}
