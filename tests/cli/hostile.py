@@ -276,9 +276,10 @@ class Server:
                 return
             connection = Connection(self, -1, peer)
             try:
-                connection.receive()
-            finally:
-                connection.reset()
+                peer.recv(1)
+            except OSError:
+                pass
+            connection.reset()
 
     def _serve(self, connection):
         with connection.socket:

@@ -59,7 +59,7 @@ def download(program, url, *args, within=DEADLINE, options=()):
         target = os.path.join(folder, "downloaded")
         start = time.monotonic()
         peak = 0
-        with Running(program, f"--base-url={url}", f"--dest={target}", *options, "--", *args, env=DIRECT) as running:
+        with Running(program, f"--base-url={url}", f"--dest={target}", *options, *args, env=DIRECT) as running:
             ended = threading.Event()
 
             def watch():
