@@ -1,9 +1,6 @@
-"""Real servers on free loopback ports: slow_server, and nginx with plain HTTP, TLS and HTTP/2, with certificates that
-are made for the run."""
+"""nginx on free loopback ports, with plain HTTP, TLS and HTTP/2, and certificates that are made for the run."""
 
-import contextlib
 import os
-import re
 import shutil
 import signal
 import socket
@@ -12,25 +9,10 @@ import tempfile
 import time
 from typing import NamedTuple
 
-from harness import LIBC, PR_SET_PDEATHSIG, Running, run, wait_for
+from harness import LIBC, PR_SET_PDEATHSIG, run, wait_for
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 OPENSSL = shutil.which("openssl")
-
-# ---- slow_server -----------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def slow_server(*options):
-    """Its URL. Ended as by Ctrl-C, which it should take well."""
-    with Running("slow_server", "0", *options) as running:
-        start = re.fullmatch(r"Serving HTTP on .* port (\d+) \(.*\) \.\.\.", running.readline())
-        yield f"http://127.0.0.1:{start[1]}/flags"
-        running.signal(signal.SIGINT)
-        result = running.finish()
-        if (result.code, result.err) != (0, ""):
-            raise AssertionError(f"slow_server ended so: {result}")
-
 
 def export(folder):
     """{code: image} of all that slow_server has, which it writes to the folder."""

@@ -3,7 +3,8 @@
 import tempfile
 import unittest
 
-from servers import NGINX, OPENSSL, Certificates, Nginx, export, slow_server
+from servers import NGINX, OPENSSL, Certificates, Nginx, export
+from slow_server import NO_DELAY, Server, delay
 from transfer import COUNTRY_CODES, EVERY, POP20, SIMPLE, STYLES, TransferTest, download, together
 
 SELECTIONS = {  # arguments, and the codes that they mean
@@ -34,14 +35,14 @@ class ServersTest(TransferTest):
 
 class SlowServer(ServersTest):
     def test_without_delay(self):
-        with slow_server("--min-delay=0", "--max-delay=0") as url:
-            self.check_selections(url)
+        with Server(*NO_DELAY) as server:
+            self.check_selections(f"{server.url}/flags")
 
     def test_all_at_once(self):
         """676 requests are on their way together, and each is answered."""
         def one(program):
-            with slow_server("--min-delay=0.2", "--max-delay=0.5") as url:
-                return download(program, url, "-e", options=["-m676"])
+            with Server("--min-delay=0.2", "--max-delay=0.5") as server:
+                return download(program, f"{server.url}/flags", "-e", options=["-m676"])
 
         for program, downloaded in zip(STYLES[1:], together([lambda name=name: one(name) for name in STYLES[1:]])):
             with self.subTest(program=program):
@@ -51,8 +52,8 @@ class SlowServer(ServersTest):
     def test_delays_pass_side_by_side(self):
         """Twenty requests of half a second each."""
         def one(program):
-            with slow_server("--min-delay=0.5", "--max-delay=0.5") as url:
-                return download(program, url, options=["-m20"])
+            with Server(*delay(0.5)) as server:
+                return download(program, f"{server.url}/flags", options=["-m20"])
 
         for program, downloaded in zip(STYLES[1:], together([lambda name=name: one(name) for name in STYLES[1:]])):
             with self.subTest(program=program):
@@ -61,8 +62,8 @@ class SlowServer(ServersTest):
 
     def test_down(self):
         """Each is an error, none is tried again."""
-        with slow_server() as url:
-            pass
+        with Server() as server:
+            url = f"{server.url}/flags"
         for program, downloaded in self.in_each_style(lambda program: download(
                 program, url, options=["-v", "--retries=3"])).items():
             with self.subTest(program=program):
