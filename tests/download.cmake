@@ -24,6 +24,15 @@ if(TARGET download_base)
   list(APPEND subjects progress_bar)
 endif()
 
+# Downloads from a server of our own.
+if(TARGET test_http_server)
+  foreach(subject transfers)
+    criterion_program(test_${subject} unit/downloads.c unit/test_${subject}.c)
+    target_link_libraries(test_${subject} PRIVATE download test_http_server)
+    list(APPEND subjects ${subject})
+  endforeach()
+endif()
+
 foreach(subject IN LISTS subjects)
   primepool_test(unit.${subject} unit 120 test_${subject} ${one_by_one})
 endforeach()
