@@ -26,7 +26,7 @@ endif()
 
 # Downloads from a server of our own.
 if(TARGET test_http_server)
-  foreach(subject transfers)
+  foreach(subject transfers download_many)
     criterion_program(test_${subject} unit/downloads.c unit/test_${subject}.c)
     target_link_libraries(test_${subject} PRIVATE download test_http_server)
     list(APPEND subjects ${subject})
