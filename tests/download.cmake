@@ -1,0 +1,38 @@
+# What downloads are made of: each test is there where its subject is. Included by CMakeLists.txt.
+criterion_program(test_country_codes unit/test_country_codes.c)
+target_link_libraries(test_country_codes PRIVATE country_codes)
+criterion_program(test_open_files unit/test_open_files.c)
+target_link_libraries(test_open_files PRIVATE program_base)
+set(subjects country_codes open_files)
+
+if(TARGET download)
+  foreach(subject gif retry folder)
+    criterion_program(test_${subject} unit/test_${subject}.c)
+    target_link_libraries(test_${subject} PRIVATE download)
+    list(APPEND subjects ${subject})
+  endforeach()
+  target_link_libraries(test_retry PRIVATE curl)
+  if(TARGET flag_image)
+    target_compile_definitions(test_gif PRIVATE HAVE_GIFLIB)
+    target_link_libraries(test_gif PRIVATE flag_image gif)
+  endif()
+endif()
+
+if(TARGET download_base)
+  criterion_program(test_progress_bar unit/test_progress_bar.c)
+  target_link_libraries(test_progress_bar PRIVATE download_base)
+  list(APPEND subjects progress_bar)
+endif()
+
+# Downloads from a server of our own.
+if(TARGET test_http_server)
+  foreach(subject transfers download_many)
+    criterion_program(test_${subject} unit/downloads.c unit/test_${subject}.c)
+    target_link_libraries(test_${subject} PRIVATE download test_http_server)
+    list(APPEND subjects ${subject})
+  endforeach()
+endif()
+
+foreach(subject IN LISTS subjects)
+  primepool_test(unit.${subject} unit 120 test_${subject} ${one_by_one})
+endforeach()
