@@ -61,7 +61,7 @@ static int64_t back_off_ns(unsigned attempts) {
 
 int64_t retry_pause_ns(unsigned attempts, int64_t advice_s, int64_t most_ns) {
     if (advice_s >= 0) {
-        return advice_s < most_ns / SECOND_NS ? advice_s * SECOND_NS : most_ns;
+        return advice_s <= most_ns / SECOND_NS ? advice_s * SECOND_NS : most_ns;
     }
     const int64_t wanted_ns = back_off_ns(attempts);
     return wanted_ns < most_ns ? wanted_ns : most_ns;

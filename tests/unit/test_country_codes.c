@@ -132,7 +132,7 @@ Test(country_codes, those_with_the_most_people) {
     code_set set = EMPTY;
     country_code codes[CODE_LIST_MAX];
     EXPECT_EQ(POP20_COUNT, 20);
-    expect_ascending(POP20, POP20_COUNT);
+    cr_assert_str_eq(POP20[0].text, "CN"); /* the largest first */
     code_set_add(&set, COUNTRY_CODES, COUNTRY_CODES_COUNT);
     code_set_add(&set, POP20, POP20_COUNT); /* all of them are there already */
     EXPECT_EQ(list_all(&set, codes), COUNTRY_CODES_COUNT);

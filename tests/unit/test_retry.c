@@ -45,14 +45,16 @@ Test(retry, failures_that_may_change) {
 
 /* ---- pauses ---------------------------------------------------------------------------------- */
 
+#define NO_ADVICE (-1)
+
 typedef struct range {
     int64_t least, most;
 } range;
 
-static range pauses(unsigned attempts, curl_off_t advice, int64_t most_ns) {
+static range pauses(unsigned attempts, int64_t advice_s, int64_t most_ns) {
     range seen = {INT64_MAX, INT64_MIN};
     for (int i = 0; i < 300; i++) {
-        const int64_t pause = retry_pause_ns(attempts, advice, most_ns);
+        const int64_t pause = retry_pause_ns(attempts, advice_s, most_ns);
         seen.least = pause < seen.least ? pause : seen.least;
         seen.most = pause > seen.most ? pause : seen.most;
     }
@@ -64,7 +66,7 @@ Test(retry, pauses_double) {
     static const unsigned ATTEMPTS[] = {1, 2, 3, 4, 5, 6, 7, 33, 64, 65, 101, UINT_MAX};
     int64_t whole = SECOND / 2;
     for (size_t i = 0; i < COUNT_OF(ATTEMPTS); i++) {
-        const range seen = pauses(ATTEMPTS[i], 0, HOUR);
+        const range seen = pauses(ATTEMPTS[i], NO_ADVICE, HOUR);
         cr_assert(seen.least >= whole / 2 && seen.most <= whole, "after %u attempts: %ld to %ld ns",
                   ATTEMPTS[i], (long)seen.least, (long)seen.most);
         /* and all over that range, but for a chance of less than 10^-80 */
@@ -77,19 +79,19 @@ Test(retry, pauses_are_no_longer_than_allowed) {
     static const int64_t MOST[] = {1, 1000, SECOND / 10, SECOND / 4};
     for (size_t i = 0; i < COUNT_OF(MOST); i++) {
         for (unsigned attempts = 1; attempts < 10; attempts++) {
-            const range seen = pauses(attempts, 0, MOST[i]);
+            const range seen = pauses(attempts, NO_ADVICE, MOST[i]);
             EXPECT_EQ(seen.least, MOST[i]);
             EXPECT_EQ(seen.most, MOST[i]);
         }
     }
-    const range seen = pauses(9, 0, 6 * SECOND);
+    const range seen = pauses(9, NO_ADVICE, 6 * SECOND);
     cr_assert(seen.least >= 5 * SECOND && seen.most == 6 * SECOND);
 }
 
-static void expect_pause(curl_off_t advice, int64_t most_ns, int64_t wanted) {
+static void expect_pause(int64_t advice_s, int64_t most_ns, int64_t wanted) {
     static const unsigned ATTEMPTS[] = {1, 2, 100, UINT_MAX};
     for (size_t i = 0; i < COUNT_OF(ATTEMPTS); i++) {
-        EXPECT_EQ(retry_pause_ns(ATTEMPTS[i], advice, most_ns), wanted);
+        EXPECT_EQ(retry_pause_ns(ATTEMPTS[i], advice_s, most_ns), wanted);
     }
 }
 
@@ -97,8 +99,8 @@ Test(retry, advice_is_obeyed) {
     expect_pause(1, HOUR, SECOND);
     expect_pause(30, 30 * SECOND, 30 * SECOND);
     expect_pause(3600, HOUR, HOUR);
-    expect_pause(-1, HOUR, 0); /* a date that is past */
-    expect_pause(-1000000000, 1, 0);
+    expect_pause(0, HOUR, 0);
+    expect_pause(0, 1, 0);
 }
 
 Test(retry, advice_has_limits) {
@@ -114,5 +116,4 @@ Test(retry, no_value_overflows) {
     expect_pause(INT64_MAX / SECOND + 1, HOUR, HOUR);
     expect_pause(INT64_MAX, years_ns, years_ns);
     expect_pause(INT64_MAX / SECOND, years_ns, INT64_MAX / SECOND * SECOND);
-    expect_pause(INT64_MIN, years_ns, 0);
 }
