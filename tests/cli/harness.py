@@ -19,7 +19,7 @@ from typing import NamedTuple
 # Says where a test that hangs is stuck, before ctest ends it.
 faulthandler.dump_traceback_later(50, repeat=True)
 
-BIN = os.environ["PRIMEPOOL_BIN"]
+BIN = os.path.abspath(os.environ["PRIMEPOOL_BIN"])
 
 DEADLINE = 60.0  # seconds that a program gets to end by itself, also on a busy machine with sanitizers on
 GONE_WITHIN = 1.0  # seconds after which no process of a program that has ended may be left
@@ -168,7 +168,8 @@ class Result(NamedTuple):
 class Running:
     """A program that has been started, in a session of its own; leaving the context ends it."""
 
-    def __init__(self, name, *args, stdin=None, stdout=subprocess.PIPE, prepare=None, user=None, env=None):
+    def __init__(self, name, *args, stdin=None, stdout=subprocess.PIPE, prepare=None, user=None, env=None,
+                 cwd=None):
         self.mark = uuid.uuid4().hex
         self._stderr = tempfile.TemporaryFile()
         self._seen = b""  # all that was read of stdout
@@ -190,7 +191,7 @@ class Running:
             self.process = subprocess.Popen(
                 [os.path.join(BIN, name), *args], stdin=reader, stdout=stdout, stderr=self._stderr, bufsize=0,
                 env={**os.environ, **(env or {}), MARK: self.mark}, user=user, start_new_session=True,
-                preexec_fn=before_exec)
+                preexec_fn=before_exec, cwd=cwd)
         finally:
             os.close(reader)
         self.pid = self.process.pid
