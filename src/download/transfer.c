@@ -129,6 +129,12 @@ static void judge_failure(transfer *t, CURLcode code) {
     }
 }
 
+/* The second and third are what servers by libmicrohttpd send for a status without words of its own. */
+static bool says_nothing(const char *phrase) {
+    return phrase[0] == '\0' || strcmp(phrase, "Unknown") == 0 ||
+           strcmp(phrase, "Non-Standard Status") == 0;
+}
+
 static void judge_status(transfer *t) {
     const long status = t->result.http_status;
     if (status == 404 && !t->settings->ends_with_error) {
@@ -136,7 +142,7 @@ static void judge_status(transfer *t) {
         return;
     }
     const char *phrase = t->answer.phrase;
-    if (phrase[0] == '\0' || strcmp(phrase, "Unknown") == 0) {
+    if (says_nothing(phrase)) {
         phrase = http_phrase(status);
     }
     if (phrase == NULL) {

@@ -155,6 +155,7 @@ int main(int argc, char **argv) {
     flags_list(codes, options.limit);
     download_run_begin(&run, &options.download);
     run.settings.ends_with_error = true;
+    download_run_prepare(&run);
     require(download_pool_create(cf_thread_pool_create, &run.settings, options.workers, &pool));
     download_run_begun(&run);
     submit_all(pool, futures, codes, options.limit);

@@ -15,13 +15,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static sigset_t only_sigpipe(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    return set;
+}
+
 /* Not exit(): what is still in the buffer has nowhere to go, and workers may be running. A thread
  * of a pool has SIGPIPE blocked: there a closed pipe is an error, and is made a signal here. */
 void output_failed(int problem) {
     if (problem == EPIPE) {
-        sigset_t pipe_signal;
-        sigemptyset(&pipe_signal);
-        sigaddset(&pipe_signal, SIGPIPE);
+        const sigset_t pipe_signal = only_sigpipe();
+        signal(SIGPIPE,
+               SIG_DFL); /* libcurl leaves it ignored when threads close connections at once */
         pthread_sigmask(SIG_UNBLOCK, &pipe_signal, NULL);
         raise(SIGPIPE);
     }
@@ -29,22 +36,49 @@ void output_failed(int problem) {
     _exit(EXIT_IO);
 }
 
-static _Noreturn void fail(void) {
-    output_failed(errno);
+static struct {
+    void (*on_failure)(void *data); /* NULL: failures are not put off */
+    void *data;
+    int problem; /* the first one that was; 0 = none */
+} deferred;
+
+/* Returns only where failures are put off. */
+static void fail(int problem) {
+    if (deferred.on_failure == NULL) {
+        output_failed(problem);
+    }
+    if (deferred.problem == 0) {
+        deferred.problem = problem;
+        deferred.on_failure(deferred.data);
+    }
+}
+
+void output_defer_failure(void (*on_failure)(void *data), void *data) {
+    const sigset_t pipe_signal = only_sigpipe();
+    pthread_sigmask(SIG_BLOCK, &pipe_signal, NULL);
+    deferred.data = data;
+    deferred.on_failure = on_failure;
+}
+
+void output_settle(void) {
+    deferred.on_failure = NULL;
+    if (deferred.problem != 0) {
+        output_failed(deferred.problem);
+    }
 }
 
 void output_print(const char *format, ...) {
     va_list values;
     va_start(values, format);
     if (vprintf(format, values) < 0) {
-        fail();
+        fail(errno);
     }
     va_end(values);
 }
 
 void output_flush(void) {
     if (fflush(stdout) != 0) {
-        fail();
+        fail(errno);
     }
 }
 
@@ -66,7 +100,7 @@ int output_try_write(const char *text, size_t length) {
 void output_write(const char *text, size_t length) {
     const int problem = output_try_write(text, length);
     if (problem != 0) {
-        output_failed(problem);
+        fail(problem);
     }
 }
 
@@ -103,7 +137,7 @@ void output_write_lines(const char *text, size_t length) {
 static void check_at_exit(void) {
     errno = 0;
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        fail();
+        output_failed(errno);
     }
 }
 
@@ -122,6 +156,6 @@ void output_prepare(char **argv) {
     signal(SIGPIPE, SIG_DFL);
     argv[0] = program_invocation_name = program_invocation_short_name;
     if (atexit(check_at_exit) != 0) {
-        fail();
+        output_failed(errno);
     }
 }

@@ -34,7 +34,13 @@ void output_write(const char *text, size_t length);
 int output_try_write(const char *text, size_t length);
 _Noreturn void output_failed(int problem);
 
-/* The same for any number of lines. Where that is no regular file they are written in pieces of whole
+/* From now on what cannot be written does not end the program: `on_failure` is called, once, and what is
+ * printed after that is lost. It is the end, if it came to that, when output_settle is called. For
+ * programs that have to put something in order first. A closed pipe is an error meanwhile. */
+void output_defer_failure(void (*on_failure)(void *data), void *data);
+void output_settle(void);
+
+/* As output_write, for any number of lines. Where that is no regular file they are written in pieces of whole
  * lines and PIPE_BUF bytes, so that a program that ends in the middle has torn none. */
 void output_write_lines(const char *text, size_t length);
 

@@ -29,7 +29,6 @@ void download_run_begin(download_run *run, const download_options *options) {
         error(EXIT_ITEM, problem, "cannot prepare to be stopped");
     }
     sem_init(&run->reported, 0, 0);
-    stop_signals_block();
 }
 
 /* ---- signals: on a thread of their own --------------------------------------------------------- */
@@ -40,7 +39,17 @@ static void stop_and_wait(void *data) {
     while (sem_wait(&run->reported) != 0 && errno == EINTR) {}
 }
 
+static void stop(void *data) {
+    download_run *run = data;
+    download_stop_request(&run->stop);
+}
+
 /* ---- downloading ------------------------------------------------------------------------------- */
+
+void download_run_prepare(download_run *run) {
+    stop_signals_block();
+    output_defer_failure(stop, run);
+}
 
 void download_run_begun(download_run *run) {
     stop_signals_start(stop_and_wait, run);
@@ -80,6 +89,7 @@ void download_run_all(download_run *run, download_many_fn *download_many, const 
         .collected = collected,
         .context = &pass_on,
     };
+    download_run_prepare(run);
     const cf_status status = download_many(&job);
     if (status != CF_OK) {
         error(EXIT_ITEM, 0, "cannot download: %s", cf_status_message(status));
@@ -88,6 +98,7 @@ void download_run_all(download_run *run, download_many_fn *download_many, const 
 }
 
 void download_run_end(download_run *run) {
+    output_settle();
     if (run->begun) {
         sem_post(&run->reported);
         stop_signals_end();

@@ -30,7 +30,10 @@ void download_run_all(download_run *run, download_many_fn *download_many, const 
                       void (*collected)(void *context, const download_result *result),
                       void *context);
 
-/* For who has a loop in place of download_many: */
+/* For who has a loop in place of download_many. The first comes before there are workers: from there on
+ * signals wait until they are there, and a failure of standard output, which is the word to stop too,
+ * until the end. */
+void download_run_prepare(download_run *run);
 void download_run_begun(download_run *run);    /* the workers are there */
 void download_run_finished(download_run *run); /* the last result was collected */
 
