@@ -158,7 +158,7 @@ static cf_status check_submission(const cf_executor *executor, const cf_task *ta
     return is_foreign(executor) ? CF_EFORKED : CF_OK;
 }
 
-/* One more worker for each task until there are enough. Without the latest the others still do. */
+/* One more, up to the most. Without the latest the others still do. */
 static cf_status start_worker(cf_executor *executor) {
     unsigned started = cfi_load_relaxed(&executor->started);
     if (started == executor->max_workers || executor->ops->start_worker == NULL) {
@@ -172,6 +172,19 @@ static cf_status start_worker(cf_executor *executor) {
         cfi_store_relaxed(&executor->started, started + 1);
     }
     return started > 0 ? CF_OK : status;
+}
+
+/* One more for each of `tasks`, which were published when `before` had been started. Started earlier they
+ * would find nothing, fall asleep, and have to be woken. Under the lock. */
+static inline void start_workers(cf_executor *executor, unsigned before, size_t tasks) {
+    while (cfi_load_relaxed(&executor->started) < executor->max_workers &&
+           cfi_load_relaxed(&executor->started) - before < tasks) {
+        const unsigned started = cfi_load_relaxed(&executor->started);
+        start_worker(executor);
+        if (cfi_load_relaxed(&executor->started) == started) {
+            return; /* refused: the next submit tries again */
+        }
+    }
 }
 
 /* Under the lock, which is given and taken again while it waits. Inside a task of its own it does
@@ -212,8 +225,7 @@ static inline cf_status enqueue(cf_executor *executor, const cfi_submission *sub
     const cf_task *task = submission->task;
     uint16_t index;
     cf_status status = executor->refuses;
-    const bool first = cfi_load_relaxed(&executor->started) == 0;
-    if (status == CF_OK && first) {
+    if (status == CF_OK && cfi_load_relaxed(&executor->started) == 0) {
         status = start_worker(executor);
     }
     if (status == CF_OK) {
@@ -240,9 +252,6 @@ static inline cf_status enqueue(cf_executor *executor, const cfi_submission *sub
     executor->submitted++;
     cfi_slot_open(taken, submission->retries);
     cfi_queue_publish(&executor->queue);
-    if (!first) { /* there is a task for it now: it need not go to sleep before it has done any */
-        start_worker(executor);
-    }
     if (!wanted && cfi_slot_has_block(taken)) {
         cfi_slabs_forget(&executor->slabs, taken);
     } else if (!wanted && cfi_slab_give_up(taken)) {
@@ -264,7 +273,11 @@ static inline cf_status submit(cf_executor *executor, const cfi_submission *subm
                                cf_future **future) {
     cfi_slot *slot;
     cfi_biased_lock_take(&executor->lock);
+    const unsigned started = cfi_load_relaxed(&executor->started);
     cf_status status = enqueue(executor, submission, future != NULL, &slot);
+    if (status == CF_OK) {
+        start_workers(executor, started, 1);
+    }
     cfi_biased_lock_give(&executor->lock);
     if (status != CF_OK) {
         return status;
@@ -287,6 +300,7 @@ cf_status cfi_executor_submit_prepared(cf_executor *executor, const cfi_submissi
     uint16_t index;
     cfi_slot *slot;
     cfi_biased_lock_take(&executor->lock);
+    const unsigned started = cfi_load_relaxed(&executor->started);
     cf_status status = await_room(executor, 0);
     if (status == CF_OK &&
         (!cfi_slabs_have_slot(&executor->slabs) ||
@@ -298,6 +312,9 @@ cf_status cfi_executor_submit_prepared(cf_executor *executor, const cfi_submissi
     }
     if (status == CF_OK) {
         status = enqueue(executor, submission, true, &slot);
+    }
+    if (status == CF_OK) {
+        start_workers(executor, started, 1);
     }
     cfi_biased_lock_give(&executor->lock);
     if (status == CF_OK) {
@@ -395,13 +412,14 @@ cf_status cf_executor_submit(cf_executor *executor, const cf_task *task, const v
 static size_t submit_batch(cf_executor *executor, cfi_submission submission, size_t count,
                            cf_future **futures, cf_status *status) {
     enum {
-        BATCH = 64
+        BATCH = 256
     };
     cfi_slot *slot = NULL;
     size_t most = executor->ops->submitted != NULL ? 1 : BATCH;
     size_t done = 0;
     *status = CF_OK;
     cfi_biased_lock_take(&executor->lock);
+    const unsigned started = cfi_load_relaxed(&executor->started);
     while (done < count && done < most) {
         *status = enqueue(executor, &submission, futures != NULL, &slot);
         if (*status != CF_OK) {
@@ -412,7 +430,11 @@ static size_t submit_batch(cf_executor *executor, cfi_submission submission, siz
         }
         submission.arg = (const char *)submission.arg + submission.task->arg_size;
         done++;
+        if (executor->max_pending > 0) { /* the next may have to wait for them */
+            start_workers(executor, started, done);
+        }
     }
+    start_workers(executor, started, done);
     cfi_biased_lock_give(&executor->lock);
     if (done > 0) {
         show_to_workers(executor, slot);

@@ -335,19 +335,23 @@ static bool fall_asleep(cfi_queue *queue, cfi_seat *seat) {
     cfi_control *control = queue->control;
     cfi_record *record = &queue->records[seat->worker];
     uint32_t woken = cfi_load_acquire(&control->wake_count);
-    bool stop =
-        cfi_load_acquire(&control->stop) != 0; /* first: what came before stop is seen below */
+    if (cfi_load_acquire(&control->stop) !=
+        0) { /* what came before it is seen, and all are woken */
+        bool work = cfi_queue_has_any_work(queue);
+        if (!work) {
+            cfi_queue_account(queue, seat->worker);
+        }
+        return work;
+    }
     arm(queue);
     seat->woken = true;
     if (cfi_queue_has_any_work(queue)) {
         return true;
     }
     cfi_queue_account(queue, seat->worker);
-    if (!stop) {
-        cfi_futex_wait(&control->wake_count, woken, -1, queue->shared);
-        cfi_store_relaxed(&record->awake_since_ns, cfi_now_ns());
-    }
-    return !stop;
+    cfi_futex_wait(&control->wake_count, woken, -1, queue->shared);
+    cfi_store_relaxed(&record->awake_since_ns, cfi_now_ns());
+    return true;
 }
 
 cfi_slot *cfi_queue_next(cfi_queue *queue, cfi_seat *seat, uint64_t *word) {

@@ -204,7 +204,7 @@ static cfi_worker_end work(const cfi_worker *worker) {
     cfi_seat seat = {
         .worker = worker->number,
         .most = worker->life->max_tasks > 0, /* so that it has begun what it has claimed */
-        .woken = true, /* it may stand in for one that died with a wake-up in its hands */
+        .woken = queue->shared, /* it may stand in for one that died with a wake-up in its hands */
     };
     unsigned tasks = 0;
     cfi_slot *slot;

@@ -123,8 +123,7 @@ static bool is_too_long(const answer *a, size_t length) {
 
 static size_t drop(answer *a, size_t length) {
     a->dropped += length;
-    a->dropped_enough = a->dropped > a->limit;
-    return a->dropped_enough ? 0 : length;
+    return a->dropped > a->limit ? 0 : length;
 }
 
 /* Less than `length` ends the transfer. */

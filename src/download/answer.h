@@ -22,9 +22,8 @@ typedef struct answer {
     bool headers_end;                   /* the empty line after them has come */
     char *body;                         /* of a status 2xx: `size` of `room` bytes */
     size_t size, room;
-    size_t dropped;      /* bytes of another status' body, which nobody wants; */
-    bool dropped_enough; /* there were too many, and we ended it: the status says all */
-    char refusal[64];    /* why we ended it; "" if we did not */
+    size_t dropped;   /* bytes of another status' body, which nobody wants; too many end it */
+    char refusal[64]; /* why we ended it; "" if we did not */
 } answer;
 
 /* Makes the handle give what comes to the answer, which must stay where it is. */

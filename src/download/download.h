@@ -49,8 +49,8 @@ typedef struct download_settings {
     int (*saved)(country_code code);
 } download_settings;
 
-/* Once, at the start of a program, before there are threads: libcurl gets ready, and a file over the
- * limit of sizes becomes an error of write. False if libcurl cannot be used. */
+/* Once, at the start of a program, before there are threads: libcurl and the heap get ready, and a file over
+ * the limit of sizes becomes an error of write. False if libcurl cannot be used. */
 bool download_prepare(void);
 void download_finish(void);
 

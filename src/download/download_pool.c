@@ -3,6 +3,7 @@
 #include "download/transfers.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 
 /* A closed pipe or a file that gets too large is an error that reaches the result, and does not end the
@@ -27,6 +28,8 @@ cf_status download_pool_create(cf_create_fn *create, const download_settings *se
                                unsigned workers, cf_executor **executor) {
     const cf_pool_options options = {
         .max_workers = workers,
+        .max_tasks_per_worker =
+            UINT_MAX, /* no bound, but workers take one task at a time: in order */
         .initializer = make_worker,
         .finalizer = unmake_worker,
         .context = (void *)settings,

@@ -15,7 +15,8 @@ cf_status download_pool_create(cf_create_fn *create, const download_settings *se
 /* A country_code in, a download_result out. It never fails. */
 extern const cf_task DOWNLOAD_TASK;
 
-/* How often it may be run again when its worker process dies: it does no harm. */
+/* How often it may be run again when its worker process dies. It does no harm, though a worker that dies
+ * when it has just called `saved` calls it again. */
 #define DOWNLOAD_WORKER_RETRIES 2
 
 /* What became of a code whose task did not come to its end. */

@@ -1,15 +1,18 @@
 #include "download/folder.h"
 
 #include "download/gif.h"
+#include "platform/clock.h"
 #include "platform/descriptor.h"
 
 #include <ctype.h>
 #include <dirent.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -20,8 +23,8 @@ static void file_name(char *name, country_code code) {
     snprintf(name, NAME_MAX_LENGTH, "%s.gif", code.text);
 }
 
-static void temporary_name(char *name, country_code code) {
-    snprintf(name, NAME_MAX_LENGTH, ".%s.gif.%ld", code.text, (long)getpid());
+static void temporary_name(char *name, const download_folder *folder, country_code code) {
+    snprintf(name, NAME_MAX_LENGTH, ".%s.gif.%" PRIu64, code.text, folder->run);
 }
 
 static bool is_temporary_name(const char *name) {
@@ -77,6 +80,16 @@ static void remove_leftovers(int fd) {
     closedir(entries);
 }
 
+/* A process number would not do: elsewhere, in another container or on another machine, somebody may have the
+ * same and use the folder too. */
+static uint64_t draw_number(void) {
+    uint64_t number;
+    if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number) {
+        number = (uint64_t)cfi_now_ns() ^ (uint64_t)getpid() << 40; /* early at boot */
+    }
+    return number;
+}
+
 int download_folder_open(download_folder *folder, const char *path) {
     folder->path = path;
     int problem = make_with_parents(path);
@@ -91,10 +104,14 @@ int download_folder_open(download_folder *folder, const char *path) {
         remove_leftovers(folder->fd);
     }
     while (flock(folder->fd, LOCK_SH) != 0 && errno == EINTR) {}
+    folder->run = draw_number();
     return 0;
 }
 
 void download_folder_close(download_folder *folder) {
+    if (flock(folder->fd, LOCK_EX | LOCK_NB) == 0) {
+        remove_leftovers(folder->fd);
+    }
     close(folder->fd);
 }
 
@@ -121,7 +138,7 @@ bool download_folder_has(const download_folder *folder, country_code code) {
 static int open_new(int folder, const char *name) {
     const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
     int fd = openat(folder, name, flags, 0666);
-    if (fd < 0 && errno == EEXIST) { /* of a killed process that had our number */
+    if (fd < 0 && errno == EEXIST) { /* of a worker of this run that was killed */
         unlinkat(folder, name, 0);
         fd = openat(folder, name, flags, 0666);
     }
@@ -158,7 +175,7 @@ int download_folder_save(const download_folder *folder, country_code code, const
                          size_t size, bool sync) {
     char name[NAME_MAX_LENGTH], temporary[NAME_MAX_LENGTH];
     file_name(name, code);
-    temporary_name(temporary, code);
+    temporary_name(temporary, folder, code);
 
     const int fd = open_new(folder->fd, temporary);
     if (fd < 0) {
@@ -170,7 +187,7 @@ int download_folder_save(const download_folder *folder, country_code code, const
     }
     if (problem != 0) {
         unlinkat(folder->fd, temporary, 0);
-    } else if (sync && fsync(folder->fd) != 0) {
+    } else if (sync && fsync(folder->fd) != 0 && errno != EINVAL) { /* not of folders, says that */
         problem = errno;
     }
     return problem;

@@ -1,5 +1,5 @@
 /* The folder that images go to. A file appears in it whole or not at all: it is written under a
- * temporary name, ".BR.gif.PID", and then renamed.
+ * temporary name, ".BR.gif.NUMBER", and then renamed. The number is drawn for each run.
  *
  * Whoever has the folder open holds a shared lock on it. Who can have the lock alone knows that
  * temporary files found there were left by runs that were killed, and removes them.
@@ -12,14 +12,18 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct download_folder {
     const char *path; /* the caller's, who keeps it */
     int fd;
+    uint64_t run; /* the number in names of temporary files */
 } download_folder;
 
 /* Makes the folder, and those that it lies in, if missing. 0 or an error number. */
 int download_folder_open(download_folder *folder, const char *path);
+
+/* When all workers are gone. Removes what those have left that were killed, if nobody else uses the folder. */
 void download_folder_close(download_folder *folder);
 
 /* True if BR.gif is there, a file that begins as a GIF does. */

@@ -23,15 +23,22 @@ static long milliseconds(int64_t ns) {
     return ms > INT32_MAX ? INT32_MAX : (long)ms;
 }
 
-/* Nothing but http and https, at first and after redirects. */
-static void allow_protocols(CURL *easy) {
+/* Nothing but http and https, at first and after redirects. False if libcurl does not know both. */
+static bool allow_protocols(CURL *easy) {
 #if LIBCURL_VERSION_NUM >= 0x075500 /* 7.85.0 */
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https") == CURLE_OK;
 #else
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+    const long protocols = CURLPROTO_HTTP | CURLPROTO_HTTPS;
+    return curl_easy_setopt(easy, CURLOPT_PROTOCOLS, protocols) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS, protocols) == CURLE_OK;
 #endif
+}
+
+/* In place of the system's, which libcurl may have as a file and as a folder. */
+static bool trust_only(CURL *easy, const char *ca_file) {
+    return curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
 }
 
 /* Which a TLS handshake settles; without one it would take a whole answer to know that it is not. */
@@ -42,7 +49,6 @@ static bool may_be_http2(const char *site) {
 static bool set_options(transfer *t) {
     const download_settings *settings = t->settings;
     CURL *easy = t->easy;
-    allow_protocols(easy);
     answer_attach(&t->answer, easy, settings->size_limit);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -52,10 +58,14 @@ static bool set_options(transfer *t) {
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(settings->timeout_ns));
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, milliseconds(settings->deadline_ns));
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->curl_error);
+#if LIBCURL_VERSION_NUM >= 0x075700 /* 7.87.0 */
+    /* What is broken off waits no more for a name: libcurl would join the thread that looks it up. */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+#endif
     curl_easy_setopt(easy, CURLOPT_PIPEWAIT, t->waits_to_share ? 1L : 0L);
-    return curl_easy_setopt(easy, CURLOPT_USERAGENT, PRIMEPOOL_USER_AGENT) == CURLE_OK &&
-           (settings->ca_file == NULL ||
-            curl_easy_setopt(easy, CURLOPT_CAINFO, settings->ca_file) == CURLE_OK);
+    return allow_protocols(easy) &&
+           curl_easy_setopt(easy, CURLOPT_USERAGENT, PRIMEPOOL_USER_AGENT) == CURLE_OK &&
+           (settings->ca_file == NULL || trust_only(easy, settings->ca_file));
 }
 
 bool transfer_create(transfer *t, const download_settings *settings) {
@@ -118,11 +128,21 @@ static void set_error(transfer *t, const char *format, ...) {
     va_end(values);
 }
 
+/* What a server says of itself, its certificate's name say, may be in libcurl's words. */
+static void make_printable(char *text) {
+    for (; *text != '\0'; text++) {
+        if (*text < ' ' || *text > '~') {
+            *text = '?';
+        }
+    }
+}
+
 /* What came is no answer that could be judged. */
 static void judge_failure(transfer *t, CURLcode code) {
     if (t->answer.refusal[0] != '\0') {
         set_error(t, "%s", t->answer.refusal);
     } else if (t->curl_error[0] != '\0') {
+        make_printable(t->curl_error);
         set_error(t, "%s", t->curl_error);
     } else {
         set_error(t, "%s", curl_easy_strerror(code));
@@ -163,7 +183,7 @@ static void judge_body(transfer *t) {
     const int problem =
         download_folder_save(folder, t->result.code, a->body, a->size, t->settings->sync);
     if (problem != 0) {
-        set_error(t, "%s/%s.gif: %s", folder->path, t->result.code.text, strerror(problem));
+        set_error(t, "%.300s/%s.gif: %s", folder->path, t->result.code.text, strerror(problem));
         return;
     }
     t->result.status = DOWNLOAD_OK;
@@ -208,14 +228,14 @@ static bool put_off(transfer *t, CURLcode code) {
 /* Where libcurl's code does not say what happened. */
 static CURLcode actual_code(transfer *t, CURLcode code) {
     const answer *a = &t->answer;
-    if (code == CURLE_WRITE_ERROR && a->dropped_enough) {
-        return CURLE_OK;
+    if (a->headers_end && t->result.http_status >= 400) {
+        return CURLE_OK; /* whatever became of a body that nobody wants */
     }
     if (code == CURLE_OK && !a->headers_end) {
         answer_refuse(&t->answer, "connection closed in the middle of the headers");
         return CURLE_GOT_NOTHING;
     }
-    if (code == CURLE_OUT_OF_MEMORY && a->headers > 0 && !a->headers_end) {
+    if (code == CURLE_OUT_OF_MEMORY && !a->headers_end) {
         /* what libcurl 7 says of a line of more than 100 KiB */
         answer_refuse(&t->answer, "more than %zu bytes of headers", ANSWER_HEADERS_MAX);
     }
@@ -223,8 +243,8 @@ static CURLcode actual_code(transfer *t, CURLcode code) {
 }
 
 bool transfer_end_attempt(transfer *t, CURLcode curl_code) {
-    const CURLcode code = actual_code(t, curl_code);
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &t->result.http_status);
+    const CURLcode code = actual_code(t, curl_code);
     if (code != CURLE_OK) {
         judge_failure(t, code);
     } else if (t->result.http_status / 100 == 2) {

@@ -6,6 +6,7 @@
 #include "download/transfer.h"
 #include "platform/clock.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 typedef struct member {
@@ -18,6 +19,8 @@ typedef struct member {
     } state;
     struct member *next; /* of the idle or of the done ones */
 } member;
+
+_Static_assert(offsetof(member, transfer) == 0, "a handle's private pointer is either's");
 
 struct transfers {
     const download_settings *settings;
@@ -205,7 +208,9 @@ static int timeout_ms(const transfers *t) {
 /* Until something comes, or is due, or the word to stop; for that it returns true. */
 static bool wait(transfers *t) {
     struct curl_waitfd stop = {.fd = t->settings->stop->fd, .events = CURL_WAIT_POLLIN};
-    curl_multi_poll(t->multi, &stop, 1, timeout_ms(t), NULL);
+    if (curl_multi_poll(t->multi, &stop, 1, timeout_ms(t), NULL) != CURLM_OK) {
+        return download_stop_requested(t->settings->stop);
+    }
     return stop.revents != 0;
 }
 

@@ -7,7 +7,7 @@ int main(int argc, char **argv) {
         .download_many = download_many_async,
         .most_by_default = 5,
         .most = 1000,
-        .descriptors_each = 2,
+        .descriptors_each = 3,
     };
     return flags2_program_main(&program, argc, argv);
 }

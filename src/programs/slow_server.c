@@ -38,10 +38,11 @@ static int wait_for_signal(const sigset_t *set) {
 }
 
 static void serve(const slow_server_options *options) {
-    const request_log log = request_log_open(options->log);
     const sigset_t signals = block_signals();
     const listen_socket s = listen_socket_open(options->bind, options->port);
     flag_answers *answers = flag_answers_create(options->directory);
+    const request_log log =
+        request_log_open(options->log); /* that of a server that is running stays */
     flag_service *service = flag_service_start(s.descriptor, answers, log, &options->faults);
 
     const char *open = s.is_ipv6 ? "[" : "", *close = s.is_ipv6 ? "]" : "";

@@ -37,14 +37,22 @@ static const struct argp_option OPTIONS[] = {
     {0},
 };
 
-/* Cuts off what is the same with and without. */
+/* What is the same with and without. */
+static void cut_slashes(char *text) {
+    size_t length = strlen(text);
+    while (length > 1 && text[length - 1] == '/') {
+        text[--length] = '\0';
+    }
+}
+
 static const char *parse_url(struct argp_state *state, char *text) {
     if (strncasecmp(text, "http://", 7) != 0 && strncasecmp(text, "https://", 8) != 0) {
         argp_error(state, "--base-url: '%s' does not begin with http:// or https://", text);
     }
-    size_t length = strlen(text);
-    while (text[length - 1] == '/') {
-        text[--length] = '\0';
+    cut_slashes(text);
+    const char *host = strchr(text, ':') + 1;
+    if (host[strspn(host, "/")] == '\0' || strpbrk(text, "?#") != NULL) {
+        argp_error(state, "--base-url: '%s' is not a URL that a path can be added to", text);
     }
     return text;
 }
@@ -59,6 +67,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state) {
         if (text[0] == '\0') {
             argp_error(state, "--dest: '' is not the name of a folder");
         }
+        cut_slashes(text);
         options->folder = text;
         return 0;
     case KEY_TIMEOUT:

@@ -133,7 +133,7 @@ static void finish(struct argp_state *state) {
 static error_t parse_option(int key, char *text, struct argp_state *state) {
     parse_input *input = state->input;
     flags2_options *options = input->options;
-    static char word[64]; /* take_name keeps it */
+    char word[64];
 
     switch (key) {
     case ARGP_KEY_INIT:
@@ -185,7 +185,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state) {
         if (!command_line_is_negative(key, text, word, sizeof word)) {
             return ARGP_ERR_UNKNOWN;
         }
-        take_name(input, word);
+        take_name(input, strdup(word)); /* which is no code: the program ends with it */
         return 0;
     }
 }

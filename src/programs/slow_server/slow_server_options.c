@@ -97,6 +97,13 @@ static void check_together(struct argp_state *state) {
     }
 }
 
+static const char *parse_folder(struct argp_state *state, const char *option, const char *text) {
+    if (text[0] == '\0') {
+        argp_error(state, "%s: '' is not the name of a folder", option);
+    }
+    return text;
+}
+
 static error_t parse_option(int key, char *text, struct argp_state *state) {
     slow_server_options *options = state->input;
     char word[64];
@@ -105,7 +112,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state) {
         options->bind = text;
         return 0;
     case 'd':
-        options->directory = text;
+        options->directory = parse_folder(state, "--directory", text);
         return 0;
     case 'e':
         options->faults.error_rate = parse_real(state, "--error-rate", text, "", 1);
@@ -123,7 +130,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state) {
         options->log = text;
         return 0;
     case KEY_EXPORT:
-        options->export_to = text;
+        options->export_to = parse_folder(state, "--export", text);
         return 0;
     case ARGP_KEY_ARG:
         take_port(state, text);
