@@ -97,7 +97,7 @@ class UsageErrors(DownloadTest):
 
     def test_base_url(self):
         for value in ("", "ftp://127.0.0.1/", "file:///etc", "127.0.0.1:8000", "localhost", "http:/x", "http", "//x",
-                      " http://x", "x/http://x"):
+                      " http://x", "x/http://x", "http://", "https:///", "http://x/?y", "http://x#y"):
             self.check_each(DOWNLOADERS[::3], [f"--base-url={value}"], rf".*base-url.*'{re.escape(value)}'")
 
     def test_arguments_where_none_are_taken(self):

@@ -140,6 +140,7 @@ CASES = {
     "404 that ends with the connection": missing(answer("404 Not Found", HTML, length=False)),
     "404 with a large page": missing(answer("404 Not Found", HTML * 10000)),
     "404 with an endless page": missing(raw(b"HTTP/1.1 404 Not Found\r\n\r\n", end=flood(b"X" * 65536))),
+    "404 with half a page": missing(raw(b"HTTP/1.1 404 Not Found\r\nContent-Length: 100\r\n\r\nhalf")),
     "404 elsewhere": missing(redirect("/nowhere")),
     # Errors that the server names.
     "304": error("HTTP error 304 - Not Modified", answer("304 Not Modified", b""), 304),

@@ -49,11 +49,11 @@ static const char *parse_url(struct argp_state *state, char *text) {
     if (strncasecmp(text, "http://", 7) != 0 && strncasecmp(text, "https://", 8) != 0) {
         argp_error(state, "--base-url: '%s' does not begin with http:// or https://", text);
     }
-    cut_slashes(text);
     const char *host = strchr(text, ':') + 1;
     if (host[strspn(host, "/")] == '\0' || strpbrk(text, "?#") != NULL) {
         argp_error(state, "--base-url: '%s' is not a URL that a path can be added to", text);
     }
+    cut_slashes(text);
     return text;
 }
 
