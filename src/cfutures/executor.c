@@ -412,7 +412,7 @@ cf_status cf_executor_submit(cf_executor *executor, const cf_task *task, const v
 static size_t submit_batch(cf_executor *executor, cfi_submission submission, size_t count,
                            cf_future **futures, cf_status *status) {
     enum {
-        BATCH = 256
+        BATCH = 256 /* more than a pool of 30 threads can do while the caller starts them */
     };
     cfi_slot *slot = NULL;
     size_t most = executor->ops->submitted != NULL ? 1 : BATCH;

@@ -335,8 +335,8 @@ static bool fall_asleep(cfi_queue *queue, cfi_seat *seat) {
     cfi_control *control = queue->control;
     cfi_record *record = &queue->records[seat->worker];
     uint32_t woken = cfi_load_acquire(&control->wake_count);
-    if (cfi_load_acquire(&control->stop) !=
-        0) { /* what came before it is seen, and all are woken */
+    const bool stop = cfi_load_acquire(&control->stop) != 0;
+    if (stop) { /* what came before it is seen, and all are woken */
         bool work = cfi_queue_has_any_work(queue);
         if (!work) {
             cfi_queue_account(queue, seat->worker);

@@ -63,6 +63,7 @@ static bool set_options(transfer *t) {
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
     curl_easy_setopt(easy, CURLOPT_PIPEWAIT, t->waits_to_share ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, t->fresh ? 1L : 0L);
     return allow_protocols(easy) &&
            curl_easy_setopt(easy, CURLOPT_USERAGENT, PRIMEPOOL_USER_AGENT) == CURLE_OK &&
            (settings->ca_file == NULL || trust_only(easy, settings->ca_file));
@@ -91,6 +92,7 @@ void transfer_share_nothing(transfer *t) {
 
 void transfer_begin(transfer *t, country_code code) {
     t->result = (download_result){.code = code};
+    t->fresh = false;
     t->begun_ns = cfi_now_ns();
 }
 
@@ -242,7 +244,22 @@ static CURLcode actual_code(transfer *t, CURLcode code) {
     return code;
 }
 
+/* Servers close connections that are idle, also just when the next request is on its way. libcurl then tries
+ * others that it has kept, but those may be closed too. */
+static bool was_too_late(const transfer *t, CURLcode code) {
+    long made = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &made);
+    return !t->fresh && made == 0 && t->answer.headers == 0 &&
+           (code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR || code == CURLE_GOT_NOTHING);
+}
+
 bool transfer_end_attempt(transfer *t, CURLcode curl_code) {
+    if (was_too_late(t, curl_code)) { /* no attempt that counts, and no reason to wait */
+        t->fresh = true;
+        t->result.attempts--;
+        t->retry_ns = 0;
+        return true;
+    }
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &t->result.http_status);
     const CURLcode code = actual_code(t, curl_code);
     if (code != CURLE_OK) {

@@ -11,6 +11,7 @@ typedef struct transfer {
     CURL *easy;
     bool
         waits_to_share; /* for another's connection, until it is known whether that can be shared */
+    bool fresh;         /* on a connection of its own, since one that was kept had been closed */
     answer answer;      /* of the last attempt */
     download_result result;
     int64_t begun_ns;
