@@ -6,6 +6,7 @@
 #include "cfutures/nested.h"
 #include "cfutures/share.h"
 #include "cfutures/times.h"
+#include "cfutures/tuning.h"
 #include "cfutures/watch.h"
 
 #include "platform/barrier.h"
@@ -411,11 +412,8 @@ cf_status cf_executor_submit(cf_executor *executor, const cf_task *task, const v
  * that other submitters need not wait for long. Returns how many. */
 static size_t submit_batch(cf_executor *executor, cfi_submission submission, size_t count,
                            cf_future **futures, cf_status *status) {
-    enum {
-        BATCH = 256 /* more than a pool of 30 threads can do while the caller starts them */
-    };
     cfi_slot *slot = NULL;
-    size_t most = executor->ops->submitted != NULL ? 1 : BATCH;
+    size_t most = executor->ops->submitted != NULL ? 1 : CFI_SUBMIT_BATCH;
     size_t done = 0;
     *status = CF_OK;
     cfi_biased_lock_take(&executor->lock);

@@ -7,6 +7,11 @@ const country_code POP20[POP20_COUNT] = {
     {"MX"}, {"PH"}, {"VN"}, {"ET"}, {"EG"}, {"DE"}, {"IR"}, {"TR"}, {"CD"}, {"FR"},
 };
 
+country_code country_code_lower(country_code code) {
+    return (country_code){
+        {(char)(code.text[0] - 'A' + 'a'), (char)(code.text[1] - 'A' + 'a'), '\0'}};
+}
+
 /* Not islower() and the like, for which other letters may be letters. */
 static int letter_index(char c) {
     if (c >= 'a' && c <= 'z') {

@@ -9,6 +9,8 @@ typedef struct country_code {
     char text[3]; /* two letters A to Z */
 } country_code;
 
+country_code country_code_lower(country_code code); /* "br", as URLs have it */
+
 /* All that have a flag, ascending: data/country_codes.txt. */
 extern const country_code COUNTRY_CODES[];
 extern const size_t COUNTRY_CODES_COUNT;

@@ -97,10 +97,9 @@ void transfer_begin(transfer *t, country_code code) {
 }
 
 static bool set_url(transfer *t) {
-    const char *code = t->result.code.text;
-    const char lower[] = {(char)(code[0] - 'A' + 'a'), (char)(code[1] - 'A' + 'a'), '\0'};
+    const country_code lower = country_code_lower(t->result.code);
     char *url;
-    if (asprintf(&url, "%s/%s/%s.gif", t->settings->site, lower, lower) < 0) {
+    if (asprintf(&url, "%s/%s/%s.gif", t->settings->site, lower.text, lower.text) < 0) {
         return false;
     }
     const CURLcode set = curl_easy_setopt(t->easy, CURLOPT_URL, url); /* copies it */

@@ -54,9 +54,9 @@ static void print_text(const flags2_report *report, const download_result *resul
         output_print("%s already there\n", code);
         break;
     case DOWNLOAD_NOT_FOUND: {
-        const char lower[] = {(char)(code[0] - 'A' + 'a'), (char)(code[1] - 'A' + 'a'), '\0'};
-        output_print("%s not found: %s/%s/%s.gif\n", code, report->options->download.site, lower,
-                     lower);
+        const country_code lower = country_code_lower(result->code);
+        output_print("%s not found: %s/%s/%s.gif\n", code, report->options->download.site,
+                     lower.text, lower.text);
         break;
     }
     case DOWNLOAD_ERROR:
