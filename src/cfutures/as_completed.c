@@ -4,7 +4,7 @@
  * their slab is pinned, once for a row of futures from the same one, so that most futures cost no
  * more than a look. One whose payload lies in a block is held by a reference, since a block goes with
  * its slot. The others are watched (watch.h). */
-#include "cfutures/watch.h"
+#include "cfutures/waiting/watch.h"
 
 #include "platform/clock.h"
 #include "platform/fork_mark.h"

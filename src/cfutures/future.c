@@ -1,8 +1,8 @@
 /* What a caller can ask of one task. */
-#include "cfutures/future.h"
-#include "cfutures/nested.h"
-#include "cfutures/times.h"
-#include "cfutures/tuning.h"
+#include "cfutures/core/ending.h"
+#include "cfutures/waiting/nested.h"
+#include "cfutures/queue/times.h"
+#include "cfutures/queue/tuning.h"
 
 #include "platform/copy.h"
 #include "platform/fork_mark.h"

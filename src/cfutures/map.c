@@ -1,6 +1,6 @@
 /* Arrays in, arrays out: a stream over the arguments whose pieces are copied out as they are done. Or
  * the workers read and write the arrays themselves, where they share the caller's memory. */
-#include "cfutures/stream.h"
+#include "cfutures/batch/window.h"
 
 #include <stdlib.h>
 #include <string.h>

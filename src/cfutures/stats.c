@@ -1,5 +1,5 @@
 /* What an executor has done so far. */
-#include "cfutures/executor.h"
+#include "cfutures/core/executor.h"
 
 #include "platform/clock.h"
 #include "platform/fork_mark.h"

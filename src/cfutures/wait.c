@@ -1,5 +1,5 @@
 /* Waiting for several futures: an iteration in completion order that ends early. */
-#include "cfutures/future.h"
+#include "cfutures/core/ending.h"
 
 #include "platform/clock.h"
 

@@ -5,10 +5,10 @@
  * one slot that it can have left between two steps (src/README.md has the table), and its `claimed`
  * those that it had not begun. The executor's
  * lock and its reap_lock are taken one after the other, never both. */
-#include "cfutures/completion.h"
-#include "cfutures/executor.h"
-#include "cfutures/times.h"
-#include "cfutures/watch.h"
+#include "cfutures/queue/completion.h"
+#include "cfutures/core/executor.h"
+#include "cfutures/queue/times.h"
+#include "cfutures/waiting/watch.h"
 
 #include "platform/clock.h"
 #include "platform/futex.h"

@@ -38,7 +38,7 @@
 #ifndef EXECUTORS_NURSERY_H
 #define EXECUTORS_NURSERY_H
 
-#include "cfutures/worker.h"
+#include "cfutures/worker/worker.h"
 
 #include <sys/types.h>
 

@@ -18,7 +18,7 @@
  * after each event. It ends when the nursery has ended: after `quit`, which it sets itself when the
  * pool is stopped and every worker is gone; or of a death of its own, which breaks the pool. */
 #define _GNU_SOURCE
-#include "cfutures/executor.h"
+#include "cfutures/core/executor.h"
 #include "executors/nursery.h"
 
 #include "platform/clock.h"

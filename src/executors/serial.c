@@ -8,8 +8,8 @@
  * Two things keep a submitter from running its task: tasks within tasks would be too deep, or the
  * task that has the turn waits, round some corners, for the submitter (nested.h finds out). Then it
  * leaves the task to whoever has the turn, which sees `left` when its outermost task has ended. */
-#include "cfutures/callback.h"
-#include "cfutures/nested.h"
+#include "cfutures/waiting/callback.h"
+#include "cfutures/waiting/nested.h"
 
 #include "platform/clock.h"
 #include "platform/thread_id.h"

@@ -42,9 +42,9 @@ function(explorer_shrink file)
 endfunction()
 
 set(explorer_headers "")
-explorer_shrink(cfutures/queue.h "CFI_SLAB_SLOTS = 4,")
+explorer_shrink(cfutures/queue/queue.h "CFI_SLAB_SLOTS = 4,")
 list(APPEND explorer_headers "${explorer_shrunk}")
-explorer_shrink(cfutures/tuning.h "CFI_CLAIM_SHARES = 1," "CFI_CLAIMS_A_TURN = 2," "CFI_SEARCH_LOOKS = 1,"
+explorer_shrink(cfutures/queue/tuning.h "CFI_CLAIM_SHARES = 1," "CFI_CLAIMS_A_TURN = 2," "CFI_SEARCH_LOOKS = 1,"
                 "CFI_WAIT_LOOKS = 1,")
 list(APPEND explorer_headers "${explorer_shrunk}")
 explorer_shrink(platform/biased_lock.c "NEEDED_FIRST = 1,")
@@ -67,7 +67,7 @@ function(explorer_core target)
   target_compile_options(${target} PRIVATE -include "${explorer}/include/core.h")
 endfunction()
 
-file(GLOB explorer_core_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/cfutures/*.c")
+file(GLOB_RECURSE explorer_core_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/cfutures/*.c")
 list(APPEND explorer_core_sources "${PROJECT_SOURCE_DIR}/src/platform/cpu_limits.c"
      "${explorer_biased_lock}")
 add_library(explorer_core STATIC ${explorer_core_sources})

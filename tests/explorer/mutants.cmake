@@ -3,15 +3,15 @@
 # ---- falling asleep and waking up ------------------------------------------------------------------
 
 explorer_mutant(
-  sleeper_without_heavy_barrier cfutures/queue.c queue_hand_off
+  sleeper_without_heavy_barrier cfutures/queue/queue.c queue_hand_off
   [[cfi_barrier_heavy(queue->shared); /* need_wake is written before tail is read */]] "")
 
 explorer_mutant(
-  submit_without_light_barrier cfutures/queue.h queue_hand_off
+  submit_without_light_barrier cfutures/queue/queue.h queue_hand_off
   [[cfi_barrier_light(); /* tail is written before need_wake is read */]] "")
 
 explorer_mutant(
-  sleeper_does_not_look_again cfutures/queue.c queue_hand_off [[
+  sleeper_does_not_look_again cfutures/queue/queue.c queue_hand_off [[
     seat->woken = true;
     if (cfi_queue_has_any_work(queue)) {
         return true;
@@ -19,22 +19,22 @@ explorer_mutant(
     seat->woken = true;]])
 
 explorer_mutant(
-  woken_worker_does_not_arm cfutures/queue.c queue_meeting [[
+  woken_worker_does_not_arm cfutures/queue/queue.c queue_meeting [[
     if (seat->woken) { /* its wake-up was taken from the others too */
         arm(queue);
     }]] "")
 
 explorer_mutant(
-  worker_does_not_pass_on cfutures/queue.c queue_meeting [[
+  worker_does_not_pass_on cfutures/queue/queue.c queue_meeting [[
     if (cfi_queue_has_any_work(queue)) {
         wake_if_armed(queue);
     }]] "")
 
-explorer_mutant(searcher_does_not_arm cfutures/queue.c queue_meeting_later
+explorer_mutant(searcher_does_not_arm cfutures/queue/queue.c queue_meeting_later
                 "cfi_cas(&control->need_wake, &searched, CFI_ARMED);" "(void)searched;")
 
 explorer_mutant(
-  searcher_arms_by_a_plain_store cfutures/queue.c queue_searcher [[
+  searcher_arms_by_a_plain_store cfutures/queue/queue.c queue_searcher [[
         cfi_cas(&control->need_wake, &searched, CFI_ARMED);
         cfi_barrier_full(); /* need_wake is written before tail is read */]] [[
         if (cfi_load_relaxed(&control->need_wake) == searched) {
@@ -42,11 +42,11 @@ explorer_mutant(
         }]])
 
 explorer_mutant(
-  submit_without_full_barrier cfutures/queue.c queue_searcher
+  submit_without_full_barrier cfutures/queue/queue.c queue_searcher
   "cfi_barrier_full(); /* against the searcher, which does no heavy one */" "")
 
 explorer_mutant(
-  wake_count_read_late cfutures/queue.c queue_hand_off
+  wake_count_read_late cfutures/queue/queue.c queue_hand_off
   "cfi_futex_wait(&control->wake_count, woken, -1, queue->shared);"
   "cfi_futex_wait(&control->wake_count, cfi_load_acquire(&control->wake_count) + 0 * woken, -1,
                        queue->shared);")
@@ -54,7 +54,7 @@ explorer_mutant(
 # ---- claiming ----------------------------------------------------------------------------------------
 
 explorer_mutant(
-  begin_without_cas cfutures/slot.h queue_two_workers [[
+  begin_without_cas cfutures/queue/slot.h queue_two_workers [[
         if (cfi_cas(&slot->word, &seen, next)) {
             *word = next;]] [[
         {
@@ -62,7 +62,7 @@ explorer_mutant(
             *word = next;]])
 
 explorer_mutant(
-  claimed_written_late cfutures/queue.c death_cancelled [[
+  claimed_written_late cfutures/queue/queue.c death_cancelled [[
         set_claimed(record, ticket, count);
         if (slot != NULL) {
             cfi_store_relaxed(&record->current, cfi_queue_index(queue, slot) + 1);
@@ -75,7 +75,7 @@ explorer_mutant(
             set_claimed(record, ticket, count);]])
 
 explorer_mutant(
-  current_written_late cfutures/queue.c death_retried [[
+  current_written_late cfutures/queue/queue.c death_retried [[
         if (slot != NULL) {
             cfi_store_relaxed(&record->current, cfi_queue_index(queue, slot) + 1);
         }
@@ -83,17 +83,17 @@ explorer_mutant(
         if (cfi_cas(&control->cursor, &seen, (seen & ~TICKET_MASK) | (ticket + count))) {]])
 
 explorer_mutant(
-  current_not_written_for_each cfutures/queue.c death_lost [[
+  current_not_written_for_each cfutures/queue/queue.c death_lost [[
     cfi_store_relaxed(&queue->records[seat->worker].current,
                       cfi_queue_index(queue, slot) + 1); /* ordered by the CAS */]] "")
 
 explorer_mutant(
-  idle_worker_does_not_steal cfutures/queue.c queue_stolen
+  idle_worker_does_not_steal cfutures/queue/queue.c queue_stolen
   "while ((slot = find_claimed(queue, &ticket, &end)) != NULL) {"
   "while (queue == NULL && (slot = find_claimed(queue, &ticket, &end)) != NULL) {")
 
 explorer_mutant(
-  cancel_without_cas cfutures/slot.h future_cancel_waited [[
+  cancel_without_cas cfutures/queue/slot.h future_cancel_waited [[
                                : cfi_word_with_phase(*word, CFI_CANCELLED);
         if (cfi_cas(&slot->word, word, next)) {]] [[
                                : cfi_word_with_phase(*word, CFI_CANCELLED);
@@ -102,11 +102,11 @@ explorer_mutant(
 
 # ---- who waits is told ---------------------------------------------------------------------------------
 
-explorer_mutant(settle_ignores_waited cfutures/completion.c queue_hand_off
+explorer_mutant(settle_ignores_waited cfutures/queue/completion.c queue_hand_off
                 "if ((replaced & CFI_WAITED) != 0) {" "if ((replaced & CFI_EXPIRED) != 0) {")
 
 explorer_mutant(
-  bell_armed_after_the_look cfutures/bell.c watch_as_completed [[
+  bell_armed_after_the_look cfutures/queue/bell.c watch_as_completed [[
     cfi_store_seq_cst(&bell->armed, 1);
     return rung;
 }
@@ -118,16 +118,16 @@ bool cfi_bell_sleep(cfi_bell *bell, uint32_t rung, int64_t deadline_ns) {]] [[
 bool cfi_bell_sleep(cfi_bell *bell, uint32_t rung, int64_t deadline_ns) {
     cfi_store_seq_cst(&bell->armed, 1);]])
 
-explorer_mutant(bell_armed_by_a_plain_store cfutures/bell.c watch_as_completed
+explorer_mutant(bell_armed_by_a_plain_store cfutures/queue/bell.c watch_as_completed
                 "cfi_store_seq_cst(&bell->armed, 1);" "cfi_store_release(&bell->armed, 1);")
 
 explorer_mutant(
-  callbacks_armed_by_a_plain_store cfutures/callback.c watch_callback
+  callbacks_armed_by_a_plain_store cfutures/waiting/callback.c watch_callback
   "cfi_store_seq_cst(&control->callbacks_armed, 1);"
   "cfi_store_release(&control->callbacks_armed, 1);")
 
 explorer_mutant(
-  reaper_does_not_ring cfutures/watch.c watch_two_sets [[
+  reaper_does_not_ring cfutures/waiting/watch.c watch_two_sets [[
     cfi_biased_lock_give(&executor->reap_lock);
     cfi_bell_ring(executor->queue.bell);]] [[
     cfi_biased_lock_give(&executor->reap_lock);]])
@@ -135,30 +135,30 @@ explorer_mutant(
 # ---- room ----------------------------------------------------------------------------------------------
 
 explorer_mutant(
-  room_without_heavy_barrier cfutures/queue.c queue_room
+  room_without_heavy_barrier cfutures/queue/queue.c queue_room
   [[cfi_barrier_heavy(queue->shared); /* need_room is written before the counts are read */]] "")
 
 explorer_mutant(
-  room_without_light_barrier cfutures/queue.h "--bound;2;queue_room_meeting"
+  room_without_light_barrier cfutures/queue/queue.h "--bound;2;queue_room_meeting"
   [[cfi_barrier_light(); /* the count is written before need_room is read */]] "")
 
 # ---- slots and slabs -----------------------------------------------------------------------------------
 
-explorer_mutant(no_reference_for_the_stack cfutures/watch.c watch_as_completed
+explorer_mutant(no_reference_for_the_stack cfutures/waiting/watch.c watch_as_completed
                 "cfi_slot_retain(slot); /* before the settler can push it */" "")
 
-explorer_mutant(slab_recycled_with_tasks_pending cfutures/slab.c slab_unheld "if (all_left(slab)) {"
+explorer_mutant(slab_recycled_with_tasks_pending cfutures/queue/slab.c slab_unheld "if (all_left(slab)) {"
                 "if (slab->given_up > 0) {")
 
 explorer_mutant(
-  release_without_atomic_change cfutures/reference.c future_two_waiters
+  release_without_atomic_change cfutures/core/reference.c future_two_waiters
   "} else if ((cfi_sub_acq_rel(&slot->refs, 1) & ~CFI_SEEN) > 1) {" [[
     } else if ((refs & ~CFI_SEEN) > 1) {
         cfi_store_release(&slot->refs, refs - 1);]])
 
 # ---- death ---------------------------------------------------------------------------------------------
 
-explorer_mutant(rewind_keeps_the_epoch cfutures/queue.c death_rewound
+explorer_mutant(rewind_keeps_the_epoch cfutures/queue/queue.c death_rewound
                 "next = ((seen & ~TICKET_MASK) + EPOCH) | (at < ticket ? at : ticket);"
                 "next = (seen & ~TICKET_MASK) | (at < ticket ? at : ticket);")
 

@@ -4,7 +4,7 @@
 
 #include "explorer.h"
 
-#include "cfutures/executor.h"
+#include "cfutures/core/executor.h"
 
 enum {
     TASKS_MAX = 16

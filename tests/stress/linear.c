@@ -23,7 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cfutures/tuning.h"
+#include "cfutures/queue/tuning.h"
 
 enum {
     THREADS = 3,

@@ -2,7 +2,7 @@
  * next. */
 #include "../check.h"
 
-#include "cfutures/arena.h"
+#include "cfutures/queue/arena.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,0 +1,95 @@
+/* Who holds a slot, and what goes with the last holder: the slot, its slab, a destroyed executor.
+ */
+#include "cfutures/core/executor.h"
+
+/* One that was given up while its slab is pinned is taken back into use. */
+void cfi_slot_retain(cfi_slot *slot) {
+    if ((cfi_add_relaxed(&slot->refs, 1) & ~CFI_SEEN) == 0) {
+        cfi_slab_pin(cfi_slab_of(slot));
+    }
+}
+
+bool cfi_executor_is_over(const cf_executor *executor) {
+    return executor->destroyed && executor->slabs.in_use == 0;
+}
+
+/* The last reference to a slot that has no block is gone, as that to the rest of its slab. */
+static void retire(cf_executor *executor, cfi_slot *slot) {
+    cfi_slabs_retire(&executor->slabs, cfi_slab_of(slot));
+}
+
+static void forget(cf_executor *executor, cfi_slot *slot) {
+    cfi_slabs_forget(&executor->slabs, slot);
+}
+
+static inline void under_lock(cf_executor *executor, cfi_slot *slot,
+                              void (*give_back)(cf_executor *executor, cfi_slot *slot)) {
+    cfi_biased_lock_take(&executor->lock);
+    give_back(executor, slot);
+    bool over = cfi_executor_is_over(executor);
+    cfi_biased_lock_give(&executor->lock);
+    if (over) {
+        executor->ops->free(executor);
+    }
+}
+
+/* ---- slots given up --------------------------------------------------------------------------- */
+
+static void count_given_up(cfi_slab *slab, uint32_t count) {
+    if (cfi_slab_is_given_up(slab, count)) {
+        under_lock(slab->executor, cfi_slab_slot(slab, 0), retire);
+    }
+}
+
+void cfi_row_end(cf_executor *executor) {
+    cfi_row row = executor->row;
+    executor->row = (cfi_row){0};
+    if (row.slab != NULL && cfi_slab_is_given_up(row.slab, row.count)) {
+        cfi_slabs_retire(&executor->slabs, row.slab);
+    }
+}
+
+/* Under the lock. */
+static void add_to_row(cf_executor *executor, cfi_slot *slot) {
+    cfi_slab *slab = cfi_slab_of(slot);
+    if (executor->row.slab != slab) {
+        cfi_row_end(executor);
+        executor->row.slab = slab;
+    }
+    if (++executor->row.count == CFI_SLAB_SLOTS - 1 || executor->destroyed) {
+        cfi_row_end(executor);
+    }
+}
+
+/* Whoever owns the executor's lock, as who submits mostly does, has the slots that he gives up in a
+ * row counted together: a locked instruction for each costs more than to take that lock. */
+static void give_up(cfi_slot *slot) {
+    cfi_slab *slab = cfi_slab_of(slot);
+    cfi_slab_note_early(slab, slot);
+    if (cfi_biased_lock_is_mine(&slab->executor->lock)) {
+        under_lock(slab->executor, slot, add_to_row);
+    } else {
+        count_given_up(slab, 1);
+    }
+}
+
+void cfi_slot_release(cfi_slot *slot) {
+    /* Whoever has the only reference need not count down by a locked instruction: there is nobody to
+     * take another one, unless he has it from an iteration, which keeps its futures by a pin. Whoever
+     * releases a future that one has does so after that began, and sees that the slab was pinned. */
+    uint32_t refs = cfi_load_acquire(&slot->refs);
+    if ((refs & ~CFI_SEEN) == 1 && cfi_load_relaxed(&cfi_slab_of(slot)->was_pinned) == 0) {
+        cfi_store_relaxed(&slot->refs, refs - 1);
+    } else if ((cfi_sub_acq_rel(&slot->refs, 1) & ~CFI_SEEN) > 1) {
+        return;
+    }
+    if (cfi_slot_has_block(slot)) {
+        under_lock(cfi_executor_of(slot), slot, forget);
+    } else {
+        give_up(slot);
+    }
+}
+
+void cfi_slab_unpin(cfi_slab *slab) {
+    count_given_up(slab, 1);
+}

@@ -1,0 +1,49 @@
+#include "cfutures/queue/completion.h"
+
+#include "platform/futex.h"
+
+static void push(cfi_queue *queue, cfi_slot *slot) {
+    _Atomic uint32_t *done = &queue->control->done;
+    uint32_t first = cfi_load_relaxed(done);
+    do {
+        slot->next_done = first;
+    } while (!cfi_cas(done, &first, cfi_queue_index(queue, slot) + 1));
+}
+
+/* The callback thread, if it waits for something: see callback.h. */
+static void ring_callbacks(cfi_queue *queue) {
+    cfi_control *control = queue->control;
+    if (cfi_load_seq_cst(&control->callbacks_armed) != 0 &&
+        cfi_swap_seq_cst(&control->callbacks_armed, 0) != 0) {
+        cfi_add_seq_cst(&control->callbacks_rung, 1);
+        cfi_futex_wake_all(&control->callbacks_rung, queue->shared);
+    }
+}
+
+void cfi_completion_announce(cfi_queue *queue, cfi_slot *slot, uint64_t replaced) {
+    if ((replaced & CFI_WAITED) != 0) {
+        cfi_futex_wake_all(&slot->futex, queue->shared);
+    }
+    if ((replaced & CFI_WATCHED) != 0) {
+        push(queue, slot);
+        cfi_bell_ring(queue->bell);
+        ring_callbacks(queue);
+    }
+}
+
+bool cfi_completion_any(const cfi_queue *queue) {
+    return cfi_load_seq_cst(&queue->control->done) != 0;
+}
+
+uint32_t cfi_completion_take(cfi_queue *queue) {
+    uint32_t newest = cfi_swap_seq_cst(&queue->control->done, 0);
+    uint32_t oldest = 0;
+    while (newest != 0) { /* reverse */
+        cfi_slot *slot = cfi_queue_slot(queue, newest - 1);
+        uint32_t next = slot->next_done;
+        slot->next_done = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    return oldest;
+}

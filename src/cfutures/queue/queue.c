@@ -1,0 +1,387 @@
+#include "cfutures/queue/queue.h"
+
+#include "cfutures/queue/tuning.h"
+
+#include "platform/barrier.h"
+#include "platform/clock.h"
+#include "platform/futex.h"
+#include "platform/spin.h"
+
+#define TICKET_MASK ((UINT64_C(1) << 48) - 1)
+#define EPOCH       (UINT64_C(1) << 48)
+
+void cfi_queue_init(cfi_queue *queue, cfi_arena *arena, cfi_bell *bell, bool shared) {
+    char *base = arena->region.base;
+    queue->base = base;
+    queue->control = (void *)(base + CFI_CONTROL_AT);
+    queue->records = (void *)(base + CFI_RECORDS_AT);
+    queue->tasks = (void *)(base + CFI_TASKS_AT);
+    queue->directory = (void *)(base + CFI_DIRECTORY_AT);
+    queue->bell = bell;
+    queue->shared = shared;
+    queue->followed = CFI_FIXED_BYTES;
+    arena->told = &queue->control->committed;
+}
+
+cfi_slot *cfi_queue_at(const cfi_queue *queue, uint64_t ticket) {
+    uint32_t slab = cfi_load_relaxed(
+        &queue->directory[ticket / CFI_SLAB_SLOTS % CFI_SLABS_QUEUED_MAX]); /* ordered by tail */
+    return cfi_queue_slot(queue, slab + (uint32_t)(ticket % CFI_SLAB_SLOTS));
+}
+
+uint64_t cfi_queue_cursor(const cfi_queue *queue) {
+    return cfi_load_acquire(&queue->control->cursor) & TICKET_MASK;
+}
+
+bool cfi_queue_has_work(const cfi_queue *queue) {
+    return cfi_queue_cursor(queue) < cfi_load_acquire(&queue->control->tail);
+}
+
+void cfi_queue_rewind(cfi_queue *queue, uint64_t ticket) {
+    uint64_t seen = cfi_load_acquire(&queue->control->cursor);
+    uint64_t next;
+    do {
+        uint64_t at = seen & TICKET_MASK;
+        next = ((seen & ~TICKET_MASK) + EPOCH) | (at < ticket ? at : ticket);
+    } while (!cfi_cas(&queue->control->cursor, &seen, next));
+}
+
+/* ---- waking ---------------------------------------------------------------------------------- */
+
+static void wake(cfi_queue *queue, int how_many) {
+    cfi_add_seq_cst(&queue->control->wake_count, 1);
+    cfi_futex_wake(&queue->control->wake_count, how_many, queue->shared);
+}
+
+static void wake_if_armed(cfi_queue *queue) {
+    uint32_t armed = CFI_ARMED;
+    if (cfi_load_relaxed(&queue->control->need_wake) == CFI_ARMED &&
+        cfi_cas(&queue->control->need_wake, &armed, CFI_CALM)) {
+        wake(queue, 1);
+    }
+}
+
+void cfi_queue_wake_needed(cfi_queue *queue, uint32_t need) {
+    if (need == CFI_SEARCHED) {
+        cfi_barrier_full(); /* against the searcher, which does no heavy one */
+    }
+    wake_if_armed(queue);
+}
+
+void cfi_queue_wake_all(cfi_queue *queue) {
+    wake(queue, INT_MAX);
+}
+
+static void arm(cfi_queue *queue) {
+    cfi_store_relaxed(&queue->control->need_wake, CFI_ARMED);
+    cfi_barrier_heavy(queue->shared); /* need_wake is written before tail is read */
+}
+
+void cfi_queue_forget_searcher(cfi_queue *queue, unsigned worker) {
+    uint32_t searcher = worker + 1;
+    if (cfi_cas(&queue->control->searcher, &searcher, 0)) {
+        arm(queue);
+    }
+}
+
+void cfi_queue_worker_stopped(cfi_queue *queue, unsigned worker) {
+    uint32_t searcher = worker + 1;
+    cfi_cas(&queue->control->searcher, &searcher, 0);
+    arm(queue); /* also when it was woken, and on its way to arm for the others */
+    cfi_queue_wake_all(queue);
+}
+
+/* ---- what there is to do --------------------------------------------------------------------- */
+
+/* Without memory to do so it ends in a segmentation fault: the worker dies as it would of any
+ * other. */
+void cfi_queue_open_growth(cfi_queue *queue, uint64_t committed) {
+    cfi_region_open(queue->base, queue->followed, committed - queue->followed);
+    queue->followed = committed;
+}
+
+static bool is_pending(const cfi_slot *slot) {
+    return cfi_word_phase(cfi_load_relaxed(&slot->word)) == CFI_PENDING;
+}
+
+/* The first pending slot from *ticket on, NULL when there is none; *ticket is left on it or at the
+ * end. */
+static cfi_slot *find_pending(const cfi_queue *queue, uint64_t *ticket, uint64_t end) {
+    for (; *ticket < end; ++*ticket) {
+        cfi_slot *slot = cfi_queue_at(queue, *ticket);
+        if (is_pending(slot)) {
+            return slot;
+        }
+    }
+    return NULL;
+}
+
+/* The tickets that a worker has claimed, from *ticket to *end. */
+static void claimed_by(const cfi_queue *queue, unsigned worker, uint64_t *ticket, uint64_t *end) {
+    uint64_t claimed = cfi_load_acquire(&queue->records[worker].claimed);
+    *ticket = claimed >> 8;
+    *end = *ticket + (claimed & 0xff);
+}
+
+/* What others have claimed and not begun. NULL: nothing; else *ticket and *end are the rest of it. */
+static cfi_slot *find_claimed(cfi_queue *queue, uint64_t *ticket, uint64_t *end) {
+    unsigned workers = cfi_load_acquire(&queue->control->workers);
+    for (unsigned i = 0; i < workers; i++) {
+        claimed_by(queue, i, ticket, end);
+        cfi_queue_follow_growth(queue); /* it may lie where nothing was when we last looked */
+        cfi_slot *slot = find_pending(queue, ticket, *end);
+        if (slot != NULL) {
+            return slot;
+        }
+    }
+    return NULL;
+}
+
+bool cfi_queue_has_any_work(cfi_queue *queue) {
+    uint64_t ticket, end;
+    cfi_queue_follow_growth(queue);
+    return cfi_queue_has_work(queue) || find_claimed(queue, &ticket, &end) != NULL;
+}
+
+bool cfi_queue_has_idle_worker(const cfi_queue *queue, unsigned workers) {
+    for (unsigned i = 0; i < workers; i++) {
+        if (cfi_load_relaxed(&queue->records[i].current) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void cfi_queue_visit_claimed(const cfi_queue *queue, unsigned worker,
+                             void (*visit)(cfi_slot *slot, void *context), void *context) {
+    uint64_t ticket, end;
+    claimed_by(queue, worker, &ticket, &end);
+    for (; ticket < end; ticket++) {
+        visit(cfi_queue_at(queue, ticket), context);
+    }
+}
+
+/* What a worker moves from behind the cursor to what it has claimed is seen in one of the two
+ * places: it is claimed before the cursor moves, and the cursor is read first. */
+void cfi_queue_visit(const cfi_queue *queue, void (*visit)(cfi_slot *slot, void *context),
+                     void *context) {
+    uint64_t ticket = cfi_queue_cursor(queue);
+    uint64_t tail = cfi_load_relaxed(&queue->control->tail);
+    for (unsigned i = 0; i < cfi_load_acquire(&queue->control->workers); i++) {
+        cfi_queue_visit_claimed(queue, i, visit, context);
+    }
+    for (; ticket < tail; ticket++) {
+        visit(cfi_queue_at(queue, ticket), context);
+    }
+}
+
+/* ---- claiming -------------------------------------------------------------------------------- */
+
+static void set_claimed(cfi_record *record, uint64_t ticket, uint64_t count) {
+    uint64_t claimed = count > 1 ? ticket << 8 | count : 0; /* one alone is in `current` */
+    if (cfi_load_relaxed(&record->claimed) != claimed) {
+        cfi_store_release(&record->claimed, claimed); /* others go where it leads */
+    }
+}
+
+static uint64_t claim_count(const cfi_queue *queue, const cfi_seat *seat, uint64_t pending) {
+    if (seat->most == 1) {
+        return 1;
+    }
+    uint64_t share =
+        pending / ((uint64_t)CFI_CLAIM_SHARES * cfi_load_relaxed(&queue->control->workers));
+    uint64_t most = seat->most > 0 ? seat->most : CFI_CLAIM_MOST;
+    share = share < most ? share : most;
+    return share > 0 ? share : 1;
+}
+
+/* Claims the first pending task and some behind it. False when none is pending. */
+static bool claim_more(cfi_queue *queue, cfi_seat *seat) {
+    cfi_control *control = queue->control;
+    cfi_record *record = &queue->records[seat->worker];
+    for (;;) {
+        uint64_t seen = cfi_load_acquire(&control->cursor);
+        uint64_t first = seen & TICKET_MASK;
+        uint64_t ticket = first;
+        uint64_t tail = cfi_load_acquire(&control->tail);
+        cfi_queue_follow_growth(queue);
+        cfi_slot *slot = find_pending(queue, &ticket, tail);
+        if (ticket == first && slot == NULL) {
+            return false;
+        }
+        uint64_t count = slot != NULL ? claim_count(queue, seat, tail - ticket) : 0;
+        set_claimed(record, ticket, count);
+        if (slot != NULL) {
+            cfi_store_relaxed(&record->current, cfi_queue_index(queue, slot) + 1);
+        }
+        if (cfi_cas(&control->cursor, &seen, (seen & ~TICKET_MASK) | (ticket + count))) {
+            seat->next = ticket;
+            seat->end = ticket + count;
+            return slot != NULL;
+        }
+    }
+}
+
+static bool begin(cfi_queue *queue, cfi_seat *seat, cfi_slot *slot, uint64_t *word) {
+    cfi_store_relaxed(&queue->records[seat->worker].current,
+                      cfi_queue_index(queue, slot) + 1); /* ordered by the CAS */
+    return cfi_slot_begin(slot, seat->worker, word);
+}
+
+static cfi_slot *begin_claimed(cfi_queue *queue, cfi_seat *seat, uint64_t *word) {
+    while (seat->next < seat->end) {
+        cfi_slot *slot = cfi_queue_at(queue, seat->next++);
+        if (is_pending(slot) && begin(queue, seat, slot, word)) {
+            return slot;
+        }
+    }
+    return NULL;
+}
+
+static cfi_slot *begin_claimed_by_others(cfi_queue *queue, cfi_seat *seat, uint64_t *word) {
+    uint64_t ticket, end;
+    cfi_slot *slot;
+    while ((slot = find_claimed(queue, &ticket, &end)) != NULL) {
+        if (begin(queue, seat, slot, word)) {
+            return slot;
+        }
+    }
+    return NULL;
+}
+
+/* Now and then what others have claimed goes first: else it would wait as long as one of them is at a
+ * long task and there is always something behind the cursor. */
+static bool others_have_turn(cfi_seat *seat) {
+    return ++seat->claims % CFI_CLAIMS_A_TURN == 0;
+}
+
+cfi_slot *cfi_queue_claim(cfi_queue *queue, cfi_seat *seat, uint64_t *word) {
+    cfi_slot *slot = begin_claimed(queue, seat, word);
+    if (slot == NULL && others_have_turn(seat)) {
+        slot = begin_claimed_by_others(queue, seat, word);
+    }
+    while (slot == NULL && claim_more(queue, seat)) {
+        slot = begin_claimed(queue, seat, word);
+    }
+    return slot != NULL ? slot : begin_claimed_by_others(queue, seat, word);
+}
+
+void cfi_queue_advance(cfi_queue *queue) {
+    uint64_t seen = cfi_load_acquire(&queue->control->cursor);
+    uint64_t ticket = seen & TICKET_MASK;
+    find_pending(queue, &ticket, cfi_load_acquire(&queue->control->tail));
+    cfi_cas(&queue->control->cursor, &seen, (seen & ~TICKET_MASK) | ticket);
+}
+
+/* ---- waiting for work ------------------------------------------------------------------------ */
+
+/* The worker has begun a task: somebody else has to be ready for the next. */
+static void hand_over(cfi_queue *queue, cfi_seat *seat) {
+    cfi_control *control = queue->control;
+    if (!seat->searching && !seat->woken) {
+        return;
+    }
+    if (seat->searching) {
+        uint32_t searched = CFI_SEARCHED;
+        cfi_store_release(&control->searcher, 0);
+        cfi_cas(&control->need_wake, &searched, CFI_ARMED);
+        cfi_barrier_full(); /* need_wake is written before tail is read */
+    }
+    if (seat->woken) { /* its wake-up was taken from the others too */
+        arm(queue);
+    }
+    seat->searching = false;
+    seat->woken = false;
+    if (cfi_queue_has_any_work(queue)) {
+        wake_if_armed(queue);
+    }
+}
+
+/* True when there may be work. The searcher stays it until it has begun a task. */
+static bool search(cfi_queue *queue, cfi_seat *seat) {
+    cfi_control *control = queue->control;
+    uint32_t nobody = 0;
+    if (!seat->searching && (cfi_load_relaxed(&control->searcher) != 0 ||
+                             !cfi_cas(&control->searcher, &nobody, seat->worker + 1))) {
+        return false;
+    }
+    seat->searching = true;
+    int64_t until_ns = cfi_now_ns() + CFI_SEARCH_NS;
+    do {
+        for (unsigned i = 0; i < CFI_SEARCH_LOOKS; i++) {
+            uint32_t armed = CFI_ARMED;
+            if (cfi_load_relaxed(&control->need_wake) == CFI_ARMED) {
+                cfi_cas(&control->need_wake, &armed, CFI_SEARCHED);
+            }
+            if (cfi_queue_has_work(queue)) {
+                return true;
+            }
+            cfi_spin_pause();
+        }
+    } while (cfi_now_ns() < until_ns && cfi_load_relaxed(&control->stop) == 0);
+    seat->searching = false;
+    cfi_store_release(&control->searcher, 0);
+    return false;
+}
+
+void cfi_queue_account(cfi_queue *queue, unsigned worker) {
+    cfi_record *record = &queue->records[worker];
+    cfi_bump_owned(&record->busy_ns, cfi_now_ns() - cfi_load_relaxed(&record->awake_since_ns));
+    cfi_store_relaxed(&record->awake_since_ns, 0);
+}
+
+/* False when there is no work and will be none. */
+static bool fall_asleep(cfi_queue *queue, cfi_seat *seat) {
+    cfi_control *control = queue->control;
+    cfi_record *record = &queue->records[seat->worker];
+    uint32_t woken = cfi_load_acquire(&control->wake_count);
+    const bool stop = cfi_load_acquire(&control->stop) != 0;
+    if (stop) { /* what came before it is seen, and all are woken */
+        bool work = cfi_queue_has_any_work(queue);
+        if (!work) {
+            cfi_queue_account(queue, seat->worker);
+        }
+        return work;
+    }
+    arm(queue);
+    seat->woken = true;
+    if (cfi_queue_has_any_work(queue)) {
+        return true;
+    }
+    cfi_queue_account(queue, seat->worker);
+    cfi_futex_wait(&control->wake_count, woken, -1, queue->shared);
+    cfi_store_relaxed(&record->awake_since_ns, cfi_now_ns());
+    return true;
+}
+
+cfi_slot *cfi_queue_next(cfi_queue *queue, cfi_seat *seat, uint64_t *word) {
+    for (;;) {
+        cfi_slot *slot = cfi_queue_claim(queue, seat, word);
+        if (slot != NULL) {
+            hand_over(queue, seat);
+            return slot;
+        }
+        cfi_store_release(&queue->records[seat->worker].current, 0); /* others were first */
+        if (!search(queue, seat) && !fall_asleep(queue, seat)) {
+            return NULL;
+        }
+    }
+}
+
+/* ---- room ------------------------------------------------------------------------------------ */
+
+uint32_t cfi_queue_room_listen(cfi_queue *queue) {
+    uint32_t room = cfi_load_acquire(&queue->control->room);
+    cfi_store_relaxed(&queue->control->need_room, 1);
+    cfi_barrier_heavy(queue->shared); /* need_room is written before the counts are read */
+    return room;
+}
+
+bool cfi_queue_room_sleep(cfi_queue *queue, uint32_t room, int64_t deadline_ns) {
+    return cfi_futex_wait(&queue->control->room, room, deadline_ns, queue->shared);
+}
+
+void cfi_queue_room_ring(cfi_queue *queue) {
+    cfi_add_seq_cst(&queue->control->room, 1);
+    cfi_futex_wake_all(&queue->control->room, queue->shared);
+}

@@ -1,0 +1,247 @@
+#include "cfutures/queue/slab.h"
+
+#include "cfutures/core/executor.h"
+#include "cfutures/queue/times.h"
+
+#include <string.h>
+
+#define SLOTS_PER_SLAB (CFI_SLAB_SLOTS - 1u) /* the header takes one place */
+
+/* ---- recycling ------------------------------------------------------------------------------- */
+
+static void give_block(cfi_slabs *slabs, cfi_slot *slot) {
+    if (cfi_slot_has_block(slot)) {
+        cfi_arena_give(slabs->arena, slot->block, cfi_slot_payload_size(slot));
+        slot->arg_size = 0;
+        slot->result_size = 0;
+        slot->kind = 0;
+    }
+}
+
+static bool all_left(cfi_slab *slab) {
+    if (cfi_load_relaxed(&slab->early) == 0) { /* ordered by given_up */
+        return true;
+    }
+    for (uint32_t i = 1; i < CFI_SLAB_SLOTS; i++) {
+        uint64_t word = cfi_load_acquire(&cfi_slab_slot(slab, i)->word);
+        if (cfi_word_phase(word) != CFI_CLOSED && !cfi_word_left(word)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void make_spare(cfi_slabs *slabs, cfi_slab *slab) {
+    for (uint32_t i = 1; i < CFI_SLAB_SLOTS && slab->has_blocks; i++) {
+        give_block(slabs, cfi_slab_slot(slab, i));
+    }
+    slab->next = slabs->spare;
+    slabs->spare = slab;
+}
+
+static void wait_in_given(cfi_slabs *slabs, cfi_slab *slab) {
+    slab->next = NULL;
+    if (slabs->given == NULL) {
+        slabs->given = slab;
+    } else {
+        slabs->given_last->next = slab;
+    }
+    slabs->given_last = slab;
+}
+
+static void sort_given(cfi_slabs *slabs, cfi_slab *slab) {
+    if (all_left(slab)) {
+        make_spare(slabs, slab);
+    } else {
+        wait_in_given(slabs, slab);
+    }
+}
+
+void cfi_slabs_retire(cfi_slabs *slabs, cfi_slab *slab) {
+    slabs->in_use--;
+    if (slabs->open == slab) {
+        slabs->open = NULL;
+    }
+    sort_given(slabs, slab);
+}
+
+/* A few at a time, in turn: there can be many that wait. */
+static void look_through_given(cfi_slabs *slabs) {
+    enum {
+        LOOKS = 8
+    };
+    for (int i = 0; i < LOOKS && slabs->given != NULL; i++) {
+        cfi_slab *slab = slabs->given;
+        slabs->given = slab->next;
+        sort_given(slabs, slab);
+    }
+}
+
+/* ---- the forgotten --------------------------------------------------------------------------- */
+
+static void append_forgotten(cfi_slabs *slabs, cfi_slot *slot) {
+    slot->next_forgotten = NULL;
+    if (slabs->forgotten == NULL) {
+        slabs->forgotten = slot;
+    } else {
+        slabs->forgotten_last->next_forgotten = slot;
+    }
+    slabs->forgotten_last = slot;
+    slabs->forgotten_count++;
+}
+
+void cfi_slabs_forget(cfi_slabs *slabs, cfi_slot *slot) {
+    if (!cfi_word_left(cfi_load_acquire(&slot->word))) {
+        append_forgotten(slabs, slot);
+        return;
+    }
+    give_block(slabs, slot);
+    if (cfi_slab_give_up(slot)) {
+        cfi_slabs_retire(slabs, cfi_slab_of(slot));
+    }
+}
+
+void cfi_slabs_reclaim(cfi_slabs *slabs, size_t looks) {
+    for (; looks > 0 && slabs->forgotten != NULL; looks--) {
+        cfi_slot *slot = slabs->forgotten;
+        slabs->forgotten = slot->next_forgotten;
+        slabs->forgotten_count--;
+        cfi_slabs_forget(slabs, slot);
+    }
+}
+
+uint64_t cfi_slabs_take_block(cfi_slabs *slabs, size_t size) {
+    uint64_t block = cfi_arena_take(slabs->arena, size);
+    if (block == 0 && slabs->forgotten != NULL) {
+        cfi_slabs_reclaim(slabs, slabs->forgotten_count);
+        block = cfi_arena_take(slabs->arena, size);
+    }
+    return block;
+}
+
+/* ---- handing out ----------------------------------------------------------------------------- */
+
+static cfi_slab *make_slab(cfi_slabs *slabs) {
+    uint64_t times = 0;
+    if (slabs->record_times && (times = cfi_arena_take(slabs->arena, CFI_TIMES_BYTES)) == 0) {
+        return NULL;
+    }
+    uint32_t committed = slabs->arena->committed;
+    uint64_t block = cfi_arena_take_zeroed(slabs->arena, CFI_SLAB_BYTES);
+    if (slabs->arena->committed != committed && slabs->executor->ops->grown != NULL) {
+        slabs->executor->ops->grown(slabs->executor);
+    }
+    if (block == 0) {
+        if (times != 0) {
+            cfi_arena_give(slabs->arena, times, CFI_TIMES_BYTES);
+        }
+        return NULL;
+    }
+    cfi_slab *slab =
+        (cfi_slab *)(void *)(slabs->arena->region.base + block); /* all slots CFI_CLOSED */
+    slab->executor = slabs->executor;
+    slab->times = times;
+    slab->all_next = slabs->all;
+    slabs->all = slab;
+    return slab;
+}
+
+static cfi_slab *spare_or_new(cfi_slabs *slabs) {
+    if (slabs->spare == NULL) {
+        look_through_given(slabs);
+    }
+    cfi_slab *slab = slabs->spare;
+    if (slab == NULL) {
+        return make_slab(slabs);
+    }
+    slabs->spare = slab->next;
+    return slab;
+}
+
+static void keep_reserve(cfi_slabs *slabs) {
+    if (slabs->spare == NULL) {
+        look_through_given(slabs);
+    }
+    if (slabs->spare == NULL && (slabs->spare = make_slab(slabs)) != NULL) {
+        slabs->spare->next = NULL;
+    }
+}
+
+/* The directory's page for this slab number, at the first slab of each page. */
+static bool commit_directory(cfi_slabs *slabs, uint64_t number) {
+    enum {
+        PAGE = 4096,
+        ENTRIES = PAGE / 4
+    };
+    uint64_t entry = number % CFI_SLABS_QUEUED_MAX;
+    return number % ENTRIES != 0 || number >= CFI_SLABS_QUEUED_MAX ||
+           cfi_arena_commit_fixed(slabs->arena, CFI_DIRECTORY_AT + entry * 4, PAGE);
+}
+
+bool cfi_slabs_open(cfi_slabs *slabs) {
+    cfi_queue *queue = slabs->queue;
+    uint64_t ticket = cfi_load_relaxed(&queue->control->tail); /* a multiple of CFI_SLAB_SLOTS */
+    uint64_t number = ticket / CFI_SLAB_SLOTS;
+    if (number - cfi_queue_cursor(queue) / CFI_SLAB_SLOTS >= CFI_SLABS_QUEUED_MAX - 1 ||
+        !commit_directory(slabs, number)) {
+        return false;
+    }
+    cfi_slab *slab = spare_or_new(slabs);
+    if (slab == NULL) {
+        return false;
+    }
+    slab->first_ticket = ticket;
+    slab->has_blocks = false;
+    cfi_store_relaxed(&slab->was_pinned, 0);
+    cfi_store_relaxed(&slab->early, 0);
+    cfi_store_relaxed(&slab->given_up, 0);
+    cfi_store_relaxed(&queue->directory[number % CFI_SLABS_QUEUED_MAX],
+                      cfi_queue_index(queue, cfi_slab_slot(slab, 0)));
+    cfi_queue_publish(queue); /* the header's ticket, with which workers see the directory */
+    slabs->open = slab;
+    slabs->next = 1;
+    slabs->in_use++;
+    keep_reserve(slabs);
+    return true;
+}
+
+bool cfi_slabs_give_room(cfi_slabs *slabs, cfi_slot *slot, size_t payload, uint64_t block) {
+    if (block == 0 && (block = cfi_slabs_take_block(slabs, payload)) == 0) {
+        slot->arg_size = slot->result_size = slot->kind = 0; /* it has none to be given back */
+        return false;
+    }
+    slot->block = block;
+    slabs->open->has_blocks = true;
+    return true;
+}
+
+/* ---- giving up ------------------------------------------------------------------------------- */
+
+bool cfi_slab_is_given_up(cfi_slab *slab, uint32_t how_many) {
+    return cfi_add_acq_rel(&slab->given_up, how_many) + how_many == SLOTS_PER_SLAB;
+}
+
+bool cfi_slab_give_up(cfi_slot *slot) {
+    cfi_slab *slab = cfi_slab_of(slot);
+    cfi_slab_note_early(slab, slot);
+    return cfi_slab_is_given_up(slab, 1);
+}
+
+bool cfi_slabs_close(cfi_slabs *slabs) {
+    uint32_t left = slabs->open == NULL ? 0 : CFI_SLAB_SLOTS - slabs->next;
+    slabs->next = CFI_SLAB_SLOTS;
+    return left > 0 &&
+           cfi_slab_is_given_up(slabs->open, left); /* never used, so nothing to wait for */
+}
+
+void cfi_slabs_visit_pending(cfi_slabs *slabs, void (*visit)(cfi_slot *slot, void *context),
+                             void *context) {
+    for (cfi_slab *slab = slabs->all; slab != NULL; slab = slab->all_next) {
+        for (uint32_t i = 1; i < CFI_SLAB_SLOTS; i++) {
+            cfi_slot *slot = cfi_slab_slot(slab, i);
+            if (cfi_word_phase(cfi_load_acquire(&slot->word)) == CFI_PENDING) {
+                visit(slot, context);
+            }
+        }
+    }
+}

@@ -1,0 +1,54 @@
+/* When each task was submitted, begun and done: kept only for executors that were asked to
+ * (cf_pool_options.record_times), beside the slab, since most callers do not look and three
+ * readings of the clock cost more than the rest of a small task. */
+#ifndef CFUTURES_TIMES_H
+#define CFUTURES_TIMES_H
+
+#include "cfutures/queue/slab.h"
+
+#include "platform/clock.h"
+
+typedef struct cfi_times {
+    _Atomic int64_t submitted_ns;
+    _Atomic int64_t started_ns;
+    _Atomic int64_t finished_ns;
+} cfi_times;
+
+enum {
+    CFI_TIMES_BYTES = CFI_SLAB_SLOTS * sizeof(cfi_times)
+};
+
+/* NULL when the executor records none. */
+static inline cfi_times *cfi_times_of(const cfi_queue *queue, const cfi_slot *slot) {
+    if ((slot->kind & CFI_TIMED) == 0) {
+        return NULL;
+    }
+    const cfi_slab *slab = cfi_slab_of(slot);
+    cfi_times *times = (cfi_times *)(void *)(queue->base + slab->times);
+    return &times[slot - (const cfi_slot *)(const void *)slab];
+}
+
+static inline void cfi_times_stamp_submit(const cfi_queue *queue, const cfi_slot *slot) {
+    cfi_times *times = cfi_times_of(queue, slot);
+    if (times != NULL) {
+        cfi_store_relaxed(&times->submitted_ns, cfi_now_ns());
+        cfi_store_relaxed(&times->started_ns, 0);
+        cfi_store_relaxed(&times->finished_ns, 0);
+    }
+}
+
+static inline void cfi_times_stamp_start(const cfi_queue *queue, const cfi_slot *slot) {
+    cfi_times *times = cfi_times_of(queue, slot);
+    if (times != NULL) {
+        cfi_store_relaxed(&times->started_ns, cfi_now_ns());
+    }
+}
+
+static inline void cfi_times_stamp_finish(const cfi_queue *queue, const cfi_slot *slot) {
+    cfi_times *times = cfi_times_of(queue, slot);
+    if (times != NULL) {
+        cfi_store_relaxed(&times->finished_ns, cfi_now_ns());
+    }
+}
+
+#endif

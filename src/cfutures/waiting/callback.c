@@ -1,0 +1,219 @@
+#include "cfutures/waiting/callback.h"
+
+#include "platform/fork_mark.h"
+#include "platform/futex.h"
+#include "platform/thread_id.h"
+
+#include <stdlib.h>
+
+/* The callbacks that the thread is in: one may run a task whose callback is called in turn. */
+typedef struct call_scope {
+    const cf_executor *executor;
+    const struct call_scope *outer;
+} call_scope;
+
+static _Thread_local const call_scope *innermost_call;
+
+bool cfi_callback_is_of(const cf_executor *executor) {
+    const call_scope *scope = innermost_call;
+    while (scope != NULL && scope->executor != executor) {
+        scope = scope->outer;
+    }
+    return scope != NULL;
+}
+
+/* ---- the list -------------------------------------------------------------------------------- */
+
+static void append(cfi_callback_list *list, cfi_callback *callback) {
+    callback->next = NULL;
+    if (list->first == NULL) {
+        list->first = callback;
+    } else {
+        list->last->next = callback;
+    }
+    list->last = callback;
+}
+
+/* The slot's list of watches is last in, first out. */
+static void append_in_order_of_adding(cfi_callback_list *list, cfi_watch *newest) {
+    cfi_watch *oldest = NULL;
+    while (newest != NULL) {
+        cfi_watch *older = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = older;
+    }
+    for (; oldest != NULL; oldest = oldest->next) {
+        append(list, (cfi_callback *)oldest);
+    }
+}
+
+void cfi_callbacks_collect(cf_executor *executor, cfi_slot *slot) {
+    cfi_watch *callbacks = NULL;
+    cfi_watch **link = &slot->watch;
+    cfi_watch **end = &callbacks;
+    while (*link != NULL) {
+        cfi_watch *watch = *link;
+        if (watch->set != NULL) {
+            link = &watch->next;
+        } else {
+            *link = watch->next;
+            watch->next = NULL;
+            *end = watch;
+            end = &watch->next;
+        }
+    }
+    append_in_order_of_adding(&executor->callbacks, callbacks);
+}
+
+/* ---- calling --------------------------------------------------------------------------------- */
+
+static void call(cf_executor *executor, cfi_callback *callback) {
+    const call_scope scope = {.executor = executor, .outer = innermost_call};
+    cfi_slot *slot = callback->watch.slot;
+    innermost_call = &scope;
+    callback->call(slot, callback->context);
+    innermost_call = scope.outer;
+    free(callback);
+    cfi_sub_relaxed(&executor->callbacks.outstanding, 1);
+    cfi_slot_release(slot);
+}
+
+/* One thread at a time; false when another is at it. */
+static bool take_turn(cf_executor *executor) {
+    cfi_biased_lock_take(&executor->reap_lock);
+    bool taken = !executor->callbacks.busy;
+    executor->callbacks.busy = true;
+    cfi_biased_lock_give(&executor->reap_lock);
+    return taken;
+}
+
+/* Calls what is on the list; the turn ends with the look that finds it empty. True when no callback
+ * is outstanding any more. */
+static bool call_all(cf_executor *executor) {
+    for (;;) {
+        cfi_biased_lock_take(&executor->reap_lock);
+        cfi_callback *callback = executor->callbacks.first;
+        if (callback == NULL) {
+            executor->callbacks.busy = false;
+            bool none = cfi_load_relaxed(&executor->callbacks.outstanding) == 0;
+            cfi_biased_lock_give(&executor->reap_lock);
+            return none;
+        }
+        executor->callbacks.first = callback->next;
+        cfi_biased_lock_give(&executor->reap_lock);
+        call(executor, callback);
+    }
+}
+
+static void wake(cf_executor *executor) {
+    cfi_control *control = executor->queue.control;
+    cfi_add_seq_cst(&control->callbacks_rung, 1);
+    cfi_futex_wake_all(&control->callbacks_rung, executor->queue.shared);
+}
+
+void cfi_callbacks_attend(cf_executor *executor) {
+    if (cfi_load_relaxed(&executor->callbacks.outstanding) == 0 ||
+        cfi_worker_is_of(&executor->queue)) {
+        return;
+    }
+    cfi_watch_reap(executor);
+    if (take_turn(executor)) {
+        call_all(executor);
+        wake(executor); /* who waits for the end */
+    }
+}
+
+/* ---- the thread ------------------------------------------------------------------------------ */
+
+static void *callbacks_main(void *context) {
+    cf_executor *executor = context;
+    cfi_control *control = executor->queue.control;
+    cfi_thread_name("cf-callbacks");
+    for (;;) {
+        uint32_t rung = cfi_load_seq_cst(&control->callbacks_rung);
+        bool stopped = cfi_load_acquire(&executor->callback_thread.stopped);
+        cfi_store_seq_cst(&control->callbacks_armed, 1);
+        cfi_watch_reap(executor);
+        if (take_turn(executor) && call_all(executor)) {
+            cfi_store_relaxed(&control->callbacks_armed, 0);
+            if (stopped) {
+                return NULL;
+            }
+        }
+        cfi_futex_wait(&control->callbacks_rung, rung, -1, executor->queue.shared);
+    }
+}
+
+static bool has_thread(const cf_executor *executor) {
+    return executor->ops->start_worker != NULL &&
+           !cfi_load_acquire(&executor->callback_thread.stopped);
+}
+
+void cfi_callbacks_ring(cf_executor *executor) {
+    if (cfi_attendant_runs(&executor->callback_thread)) {
+        wake(executor);
+    }
+}
+
+static void ring(void *context) {
+    wake(context);
+}
+
+void cfi_callbacks_finish(cf_executor *executor) {
+    cfi_control *control = executor->queue.control;
+    cfi_attendant_stop(&executor->callback_thread, ring, executor);
+    for (;;) { /* a serial one's may be called by another thread just now */
+        uint32_t rung = cfi_load_seq_cst(&control->callbacks_rung);
+        cfi_callbacks_attend(executor);
+        if (cfi_load_relaxed(&executor->callbacks.outstanding) == 0) {
+            return;
+        }
+        cfi_futex_wait(&control->callbacks_rung, rung, -1, executor->queue.shared);
+    }
+}
+
+/* ---- adding ---------------------------------------------------------------------------------- */
+
+/* On the slot, if it will be announced yet, else on the executor's list. */
+static void add(cf_executor *executor, cfi_callback *callback) {
+    cfi_slot *slot = callback->watch.slot;
+    cfi_biased_lock_take(&executor->reap_lock);
+    cfi_add_relaxed(&executor->callbacks.outstanding, 1);
+    callback->watch.next = slot->watch;
+    slot->watch = &callback->watch;
+    if (!cfi_watch_ask(slot)) {
+        cfi_callbacks_collect(executor, slot);
+    }
+    cfi_biased_lock_give(&executor->reap_lock);
+}
+
+cf_status cf_future_add_done_callback(cf_future *future, cf_done_fn *callback, void *context) {
+    if (future == NULL || callback == NULL) {
+        return CF_EINVAL;
+    }
+    cf_executor *executor = cfi_executor_of(future);
+    if (!cfi_fork_mark_is_ours(executor->fork_mark)) {
+        return CF_EFORKED;
+    }
+    cfi_callback *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return CF_ENOMEM;
+    }
+    if (has_thread(executor) &&
+        !cfi_attendant_start(&executor->callback_thread, callbacks_main, executor)) {
+        free(made);
+        return CF_EAGAIN;
+    }
+    *made = (cfi_callback){.watch = {.slot = future}, .call = callback, .context = context};
+    cfi_slot_retain(future);
+    cfi_slot_retain(future); /* ours: the callback may be called, and give up its own, at once */
+    add(executor, made);
+    if (has_thread(executor)) {
+        cfi_callbacks_ring(executor);
+    } else {
+        cfi_callbacks_attend(executor);
+    }
+    cfi_slot_release(future);
+    return CF_OK;
+}

@@ -1,0 +1,173 @@
+#include "cfutures/waiting/nested.h"
+
+#include "platform/thread.h"
+
+/* ---- running what is waited for -------------------------------------------------------------- */
+
+/* The scope in which the calling thread could run the slot. */
+static const cfi_worker_scope *scope_for(const cfi_slot *slot) {
+    return cfi_worker_innermost() != NULL ? cfi_worker_scope_of(&cfi_executor_of(slot)->queue)
+                                          : NULL;
+}
+
+static bool is_pending(cfi_slot *slot) {
+    return cfi_word_phase(cfi_load_relaxed(&slot->word)) == CFI_PENDING;
+}
+
+static cf_status run_in(const cfi_worker_scope *scope, cfi_slot *slot, bool *ran) {
+    uint64_t word;
+    if (cfi_worker_innermost()->depth >= CF_NESTING_MAX) {
+        return CF_EDEADLOCK;
+    }
+    *ran = cfi_slot_begin(slot, scope->worker->number, &word);
+    if (*ran) {
+        cfi_worker_scope inner;
+        cfi_worker_enter(&inner, scope->worker);
+        cfi_worker_execute(scope->worker, slot, word);
+        cfi_worker_leave(&inner);
+    }
+    return CF_OK;
+}
+
+cf_status cfi_nested_run(cfi_slot *slot, bool *ran) {
+    const cfi_worker_scope *scope = scope_for(slot);
+    *ran = false;
+    return scope != NULL && is_pending(slot) ? run_in(scope, slot, ran) : CF_OK;
+}
+
+cf_status cfi_nested_run_one_of(cfi_watch_set *set, bool *ran) {
+    cf_status status = CF_OK;
+    *ran = false;
+    if (cfi_worker_innermost() == NULL) {
+        return CF_OK;
+    }
+    while (set->unhelped != NULL && !*ran && status == CF_OK) {
+        status = cfi_nested_run(set->unhelped->slot, ran);
+        if (status == CF_OK) {
+            set->unhelped = set->unhelped->set_next;
+        }
+    }
+    return status;
+}
+
+/* ---- who waits ------------------------------------------------------------------------------- */
+
+static cfi_lock list_lock = CFI_LOCK_INITIALIZER;
+static cfi_blocked *list;
+
+static bool works_for(const cfi_blocked *blocked, const cfi_queue *queue) {
+    const cfi_worker_scope *scope = blocked->scope;
+    while (scope != NULL && scope->worker->queue != queue) {
+        scope = scope->outer;
+    }
+    return scope != NULL;
+}
+
+static bool is_worker(const cfi_blocked *blocked, const cfi_queue *queue, unsigned number) {
+    const cfi_worker_scope *scope = blocked->scope;
+    while (scope != NULL && (scope->worker->queue != queue || scope->worker->number != number)) {
+        scope = scope->outer;
+    }
+    return scope != NULL;
+}
+
+static bool worker_goes_on(const cfi_queue *queue, unsigned number) {
+    for (const cfi_blocked *b = list; b != NULL; b = b->next) {
+        if (b->hopeless && is_worker(b, queue, number)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool some_worker_goes_on(const cf_executor *executor) {
+    unsigned hopeless = 0;
+    if (executor->ops->start_worker == NULL) { /* its submitter runs it, when no other task does */
+        return worker_goes_on(&executor->queue, 0);
+    }
+    for (const cfi_blocked *b = list; b != NULL; b = b->next) {
+        hopeless += b->hopeless && works_for(b, &executor->queue);
+    }
+    return hopeless < cfi_load_relaxed(&executor->started);
+}
+
+static bool slot_goes_on(cfi_slot *slot) {
+    const cf_executor *executor = cfi_executor_of(slot);
+    uint64_t word = cfi_load_acquire(&slot->word);
+    if (cfi_word_settled(word) || executor->queue.shared) {
+        return true;
+    }
+    return cfi_word_phase(word) == CFI_RUNNING
+               ? worker_goes_on(&executor->queue, cfi_word_owner(word))
+               : some_worker_goes_on(executor);
+}
+
+static bool goes_on(const cfi_blocked *blocked) {
+    return blocked->slot != NULL ? slot_goes_on(blocked->slot)
+                                 : cfi_watch_set_any(blocked->set, slot_goes_on);
+}
+
+/* All are hopeless until it is shown that they are not. */
+static void find_hopeless(void) {
+    for (cfi_blocked *b = list; b != NULL; b = b->next) {
+        b->hopeless = true;
+    }
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (cfi_blocked *b = list; b != NULL; b = b->next) {
+            if (b->hopeless && goes_on(b)) {
+                b->hopeless = false;
+                changed = true;
+            }
+        }
+    }
+}
+
+static void take_off(const cfi_blocked *blocked) {
+    cfi_blocked **link = &list;
+    while (*link != blocked) {
+        link = &(*link)->next;
+    }
+    *link = blocked->next;
+}
+
+bool cfi_nested_block(cfi_blocked *blocked) {
+    blocked->scope = cfi_worker_innermost();
+    blocked->hopeless = false;
+    if (blocked->scope == NULL) {
+        return true;
+    }
+    cfi_lock_take(&list_lock);
+    blocked->next = list;
+    list = blocked;
+    find_hopeless();
+    bool hopeless = blocked->hopeless;
+    if (hopeless) {
+        take_off(blocked);
+    }
+    cfi_lock_give(&list_lock);
+    return !hopeless;
+}
+
+void cfi_nested_unblock(cfi_blocked *blocked) {
+    if (blocked->scope == NULL) {
+        return;
+    }
+    cfi_lock_take(&list_lock);
+    take_off(blocked);
+    cfi_lock_give(&list_lock);
+}
+
+static void forget_parent(void) {
+    cfi_lock_init(&list_lock);
+    list = NULL;
+    cfi_worker_forget_scopes();
+}
+
+bool cfi_nested_prepare_for_fork(void) {
+    static _Atomic uint32_t prepared;
+    if (cfi_swap_seq_cst(&prepared, 1) == 0 && !cfi_at_fork_in_child(forget_parent)) {
+        cfi_store_relaxed(&prepared, 0);
+    }
+    return cfi_load_relaxed(&prepared) != 0;
+}

@@ -1,0 +1,299 @@
+#include "cfutures/waiting/watch.h"
+
+#include "cfutures/waiting/callback.h"
+#include "cfutures/queue/completion.h"
+#include "cfutures/waiting/nested.h"
+#include "cfutures/queue/tuning.h"
+
+#include "platform/clock.h"
+#include "platform/spin.h"
+
+#include <stdlib.h>
+
+/* ---- delivering ------------------------------------------------------------------------------ */
+
+/* A watch may be reached twice: when it begins on a settled slot, and when that slot is reaped. */
+static void deliver(cfi_watch *watch) {
+    cfi_watch_set *set = watch->set;
+    cfi_biased_lock_take(&set->lock);
+    if (!watch->delivered) {
+        watch->delivered = true;
+        watch->next_ready = NULL;
+        if (set->ready_first == NULL) {
+            set->ready_first = watch;
+        } else {
+            set->ready_last->next_ready = watch;
+        }
+        set->ready_last = watch;
+    }
+    cfi_biased_lock_give(&set->lock);
+}
+
+static void collect(cfi_slot *slot) {
+    cfi_store_relaxed(&slot->announcement, CFI_COLLECTED);
+    cfi_callbacks_collect(cfi_executor_of(slot), slot);
+    for (cfi_watch *watch = slot->watch; watch != NULL; watch = watch->next) {
+        deliver(watch);
+    }
+    cfi_slot_release(slot); /* the stack's reference */
+}
+
+static void reap_locked(cf_executor *executor) {
+    uint32_t first = cfi_completion_take(&executor->queue);
+    while (first != 0) {
+        cfi_slot *slot = cfi_queue_slot(&executor->queue, first - 1);
+        first = slot->next_done;
+        collect(slot);
+    }
+}
+
+/* Who sleeps on a set that we delivered to, while we wait on another, is woken by the bell. */
+void cfi_watch_reap(cf_executor *executor) {
+    if (!cfi_completion_any(&executor->queue)) {
+        return;
+    }
+    cfi_biased_lock_take(&executor->reap_lock);
+    reap_locked(executor);
+    bool calls = executor->callbacks.first != NULL;
+    cfi_biased_lock_give(&executor->reap_lock);
+    cfi_bell_ring(executor->queue.bell);
+    if (calls) {
+        cfi_callbacks_ring(executor);
+    }
+}
+
+void cfi_watch_reap_orphan(cf_executor *executor, cfi_slot *slot, unsigned worker) {
+    cfi_biased_lock_take(&executor->reap_lock);
+    reap_locked(executor);
+    uint64_t word = cfi_load_acquire(&slot->word);
+    if (cfi_load_relaxed(&slot->announcement) == CFI_ASKED &&
+        cfi_word_phase(word) == CFI_FINISHED && cfi_word_owner(word) == worker) {
+        collect(slot);
+    }
+    cfi_biased_lock_give(&executor->reap_lock);
+    cfi_bell_ring_always(executor->queue.bell);
+    cfi_callbacks_ring(executor);
+}
+
+/* ---- watching -------------------------------------------------------------------------------- */
+
+bool cfi_watch_set_init(cfi_watch_set *set) {
+    *set = (cfi_watch_set){.bell = cfi_bell_of_process()};
+    cfi_biased_lock_init(&set->lock);
+    return set->bell != NULL;
+}
+
+void cfi_watch_set_fini(cfi_watch_set *set) {
+    cfi_biased_lock_destroy(&set->lock);
+    free(set->executors);
+}
+
+static bool know_executor(cfi_watch_set *set, cf_executor *executor) {
+    for (size_t i = set->executor_count; i > 0; i--) {
+        if (set->executors[i - 1] == executor) {
+            return true;
+        }
+    }
+    cf_executor **executors =
+        realloc(set->executors, (set->executor_count + 1) * sizeof *executors);
+    if (executors == NULL) {
+        return false;
+    }
+    executors[set->executor_count++] = executor;
+    set->executors = executors;
+    cfi_watch_reap(executor); /* what earlier sets left there */
+    return true;
+}
+
+static bool is_watched_by(const cfi_slot *slot, const cfi_watch_set *set) {
+    for (const cfi_watch *watch = slot->watch; watch != NULL; watch = watch->next) {
+        if (watch->set == set) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool cfi_watch_ask(cfi_slot *slot) {
+    uint64_t word;
+    if (cfi_load_relaxed(&slot->announcement) != CFI_NOT_ASKED) {
+        return cfi_load_relaxed(&slot->announcement) == CFI_ASKED;
+    }
+    cfi_slot_retain(slot); /* before the settler can push it */
+    if (cfi_slot_flag(slot, CFI_WATCHED, &word)) {
+        cfi_store_relaxed(&slot->announcement, CFI_ASKED);
+        return true;
+    }
+    cfi_slot_release(slot); /* never the last one: the caller has his own */
+    return false;
+}
+
+static void join_set(cfi_watch_set *set, cfi_watch *watch) {
+    watch->set_next = NULL;
+    watch->set_previous = set->last;
+    if (set->last != NULL) {
+        set->last->set_next = watch;
+    } else {
+        set->first = watch;
+    }
+    set->last = watch;
+    if (set->unhelped == NULL) {
+        set->unhelped = watch;
+    }
+}
+
+static void leave_set(cfi_watch_set *set, cfi_watch *watch) {
+    if (set->unhelped == watch) {
+        set->unhelped = watch->set_next;
+    }
+    if (watch->set_previous != NULL) {
+        watch->set_previous->set_next = watch->set_next;
+    } else {
+        set->first = watch->set_next;
+    }
+    if (watch->set_next != NULL) {
+        watch->set_next->set_previous = watch->set_previous;
+    } else {
+        set->last = watch->set_previous;
+    }
+}
+
+cfi_watch_begun cfi_watch_begin(cfi_watch_set *set, cfi_watch *watch, cfi_slot *slot,
+                                size_t index) {
+    cf_executor *executor = cfi_executor_of(slot);
+    watch->slot = NULL;
+    if (!know_executor(set, executor)) {
+        return CFI_WATCH_NO_MEMORY;
+    }
+    cfi_watch_begun begun = CFI_WATCH_DUPLICATE;
+    cfi_biased_lock_take(&executor->reap_lock);
+    if (!is_watched_by(slot, set)) {
+        cfi_slot_retain(slot);
+        *watch = (cfi_watch){.slot = slot, .set = set, .next = slot->watch, .index = index};
+        slot->watch = watch;
+        if (!cfi_watch_ask(slot) || cfi_word_settled(cfi_load_acquire(&slot->word))) {
+            deliver(watch);
+        }
+        join_set(set, watch);
+        begun = CFI_WATCH_BEGUN;
+    }
+    cfi_biased_lock_give(&executor->reap_lock);
+    return begun;
+}
+
+void cfi_watch_end(cfi_watch *watch) {
+    cfi_slot *slot = watch->slot;
+    if (slot == NULL) {
+        return;
+    }
+    cf_executor *executor = cfi_executor_of(slot);
+    cfi_biased_lock_take(&executor->reap_lock);
+    cfi_watch **link = &slot->watch;
+    while (*link != watch) {
+        link = &(*link)->next;
+    }
+    *link = watch->next;
+    cfi_biased_lock_give(&executor->reap_lock);
+    leave_set(watch->set, watch);
+    watch->slot = NULL;
+    cfi_slot_release(slot);
+}
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+static cfi_watch *pop_ready(cfi_watch_set *set) {
+    cfi_biased_lock_take(&set->lock);
+    cfi_watch *watch = set->ready_first;
+    if (watch != NULL) {
+        set->ready_first = watch->next_ready;
+    }
+    cfi_biased_lock_give(&set->lock);
+    return watch;
+}
+
+void cfi_watch_set_reap(cfi_watch_set *set) {
+    for (size_t i = 0; i < set->executor_count; i++) {
+        cfi_watch_reap(set->executors[i]);
+    }
+}
+
+/* Something is done soon: nearly so, in what it costs, as if it had been done already. */
+static bool completes_soon(const cfi_watch_set *set) {
+    for (unsigned i = 0; i < CFI_WAIT_LOOKS; i++) {
+        for (size_t k = 0; k < set->executor_count; k++) {
+            if (cfi_completion_any(&set->executors[k]->queue)) {
+                return true;
+            }
+        }
+        cfi_spin_pause();
+    }
+    return false;
+}
+
+static cfi_watch *reap_and_pop(cfi_watch_set *set) {
+    cfi_watch_set_reap(set);
+    return pop_ready(set);
+}
+
+/* The earlier of two points in time; negative is never. */
+static int64_t earlier(int64_t a_ns, int64_t b_ns) {
+    return a_ns < 0 || (b_ns >= 0 && b_ns < a_ns) ? b_ns : a_ns;
+}
+
+static cf_status sleep_for_bell(cfi_watch_set *set, uint32_t rung, int64_t deadline_ns,
+                                int64_t look_ns) {
+    cfi_blocked blocked = {.set = set};
+    int64_t until_ns = earlier(deadline_ns, look_ns);
+    bool for_ever = deadline_ns < 0; /* with looks in between, or none */
+    if (for_ever && !cfi_nested_block(&blocked)) {
+        return CF_EDEADLOCK;
+    }
+    bool rang = cfi_bell_sleep(set->bell, rung, until_ns);
+    if (for_ever) {
+        cfi_nested_unblock(&blocked);
+    }
+    return rang ? CF_OK : CF_ETIMEDOUT;
+}
+
+static bool is_over(int64_t deadline_ns) {
+    return deadline_ns >= 0 && cfi_now_ns() >= deadline_ns;
+}
+
+cf_status cfi_watch_set_next(cfi_watch_set *set, int64_t deadline_ns, int64_t look_ns,
+                             cfi_watch **watch) {
+    cf_status status = CF_OK;
+    *watch = pop_ready(set);
+    if (*watch == NULL && !is_over(deadline_ns) && completes_soon(set)) {
+        *watch = reap_and_pop(set);
+    }
+    while (*watch == NULL && status == CF_OK) {
+        uint32_t rung = cfi_bell_listen(set->bell);
+        *watch = reap_and_pop(set);
+        if (*watch != NULL) {
+            break;
+        }
+        bool ran = false;
+        if (!is_over(deadline_ns)) {
+            status = cfi_nested_run_one_of(set, &ran);
+        }
+        if (!ran && status == CF_OK) {
+            status = sleep_for_bell(set, rung, deadline_ns, look_ns);
+        }
+        if (status == CF_ETIMEDOUT) {
+            *watch = reap_and_pop(set);
+        }
+    }
+    bool looks = status == CF_ETIMEDOUT && look_ns >= 0 && !is_over(deadline_ns);
+    return *watch != NULL || looks ? CF_OK : status;
+}
+
+bool cfi_watch_set_any(cfi_watch_set *set, bool (*f)(cfi_slot *slot)) {
+    cfi_biased_lock_take(&set->lock);
+    bool any = set->ready_first != NULL;
+    for (const cfi_watch *watch = set->first; watch != NULL && !any; watch = watch->set_next) {
+        any = !watch->delivered &&
+              (cfi_word_settled(cfi_load_acquire(&watch->slot->word)) || f(watch->slot));
+    }
+    cfi_biased_lock_give(&set->lock);
+    return any;
+}

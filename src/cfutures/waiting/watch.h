@@ -1,0 +1,85 @@
+/* Waiting for one of many: the caller's side of the completion stack.
+ *
+ *      worker ──settles a watched slot──▶ completion stack ──cfi_watch_reap──▶ sets ──▶ who waits
+ *                                         (one an executor)   (whoever waits)
+ *
+ * A watch ties one slot to one set. Whoever waits on a set reaps the stacks of its executors
+ * itself, for every set that watches there; no thread of ours is on the way. Reaping is done under
+ * the executor's reap_lock; delivering to a set under the set's lock.
+ *
+ * Each watch holds a reference to its slot. So does the completion stack, from the moment that a
+ * slot is first watched until it has been reaped, so that a slot on the stack is never recycled. */
+#ifndef CFUTURES_WATCH_H
+#define CFUTURES_WATCH_H
+
+#include "cfutures/core/executor.h"
+
+/* What has become of a slot's announcement; cf_future.announcement. */
+typedef enum cfi_announcement {
+    CFI_NOT_ASKED,
+    CFI_ASKED,    /* the settler will push it, or has; the stack holds a reference */
+    CFI_COLLECTED /* it has been reaped */
+} cfi_announcement;
+
+typedef struct cfi_watch {
+    cfi_slot *slot;                            /* NULL: not in use */
+    struct cfi_watch_set *set;                 /* NULL: a callback, see callback.h */
+    struct cfi_watch *next;                    /* of the same slot; under reap_lock */
+    struct cfi_watch *set_next, *set_previous; /* of the same set; the waiting thread's */
+    struct cfi_watch *next_ready;              /* under the set's lock, like `delivered` */
+    size_t index;                              /* the owner's */
+    bool delivered;
+} cfi_watch;
+
+typedef struct cfi_watch_set {
+    cfi_biased_lock lock;
+    cfi_watch *ready_first; /* done and not yet handed out, in the order of delivery */
+    cfi_watch *ready_last;
+    cf_executor **executors; /* of the slots that are watched */
+    size_t executor_count;
+    cfi_bell *bell;
+    cfi_watch *first,
+        *last;           /* all watches, in the order in which they began; the waiting thread's */
+    cfi_watch *unhelped; /* those before it need not be looked at by nested.c any more */
+} cfi_watch_set;
+
+/* False: no memory. */
+bool cfi_watch_set_init(cfi_watch_set *set);
+void cfi_watch_set_fini(cfi_watch_set *set); /* every watch must have been ended */
+
+typedef enum cfi_watch_begun {
+    CFI_WATCH_BEGUN,
+    CFI_WATCH_DUPLICATE, /* the set watches the slot already: the watch is not in use */
+    CFI_WATCH_NO_MEMORY,
+} cfi_watch_begun;
+
+/* `watch` is the owner's, and stays where it is until cfi_watch_end. */
+cfi_watch_begun cfi_watch_begin(cfi_watch_set *set, cfi_watch *watch, cfi_slot *slot, size_t index);
+void cfi_watch_end(cfi_watch *watch);
+
+/* Delivers what is done on the set's executors. */
+void cfi_watch_set_reap(cfi_watch_set *set);
+
+/* The next watch whose slot is settled. CF_ETIMEDOUT when the deadline has passed (negative =
+ * never), CF_EDEADLOCK inside a task (nested.h). At look_ns (negative = never) it returns CF_OK with
+ * *watch NULL, for a caller who has something to look at and goes on waiting. At least one watch must
+ * not have been handed out. One thread at a time. */
+cf_status cfi_watch_set_next(cfi_watch_set *set, int64_t deadline_ns, int64_t look_ns,
+                             cfi_watch **watch);
+
+/* Something is ready to be handed out, or is not delivered though it is settled, or f says so of
+ * the slot of one that is neither. For others than the waiting thread, while that is kept from
+ * going on. */
+bool cfi_watch_set_any(cfi_watch_set *set, bool (*f)(cfi_slot *slot));
+
+/* Under reap_lock: asks the settler to announce the slot. False when that is over, or comes too
+ * late. */
+bool cfi_watch_ask(cfi_slot *slot);
+
+/* Delivers everything on the executor's completion stack. */
+void cfi_watch_reap(cf_executor *executor);
+
+/* The settler of this slot died, perhaps before it pushed it: delivers it if that is so. */
+void cfi_watch_reap_orphan(cf_executor *executor, cfi_slot *slot, unsigned worker);
+
+#endif

@@ -1,0 +1,191 @@
+#include "cfutures/worker/chunk.h"
+
+#include "cfutures/core/deadline.h"
+
+#include "platform/barrier.h"
+#include "platform/clock.h"
+#include "platform/copy.h"
+
+#include <string.h>
+
+/* ---- how items end --------------------------------------------------------------------------- */
+
+cfi_chunk_ending cfi_chunk_ending_of(const cfi_chunk_progress *progress, size_t result_size,
+                                     size_t count, uint32_t i) {
+    if (progress->varied == 0) {
+        return (cfi_chunk_ending){.result_size = (uint32_t)result_size};
+    }
+    const cfi_chunk_ending *endings = (const void *)((const unsigned char *)progress +
+                                                     cfi_chunk_endings_offset(result_size, count));
+    return endings[i];
+}
+
+/* Only from the first item on that is worth it. */
+static void note_ending(const cfi_chunk_header *header, cfi_chunk_progress *progress, uint32_t i,
+                        cfi_chunk_ending ending) {
+    bool plain = ending.error == 0 && ending.result_size == header->result_size;
+    if (progress->varied == 0 && plain) {
+        return;
+    }
+    cfi_chunk_ending *endings =
+        (void *)((unsigned char *)progress +
+                 cfi_chunk_endings_offset(header->result_size, header->count));
+    for (uint32_t k = 0; progress->varied == 0 && k < i; k++) {
+        endings[k] = (cfi_chunk_ending){.result_size = (uint32_t)header->result_size};
+    }
+    progress->varied = 1;
+    endings[i] = ending;
+}
+
+/* What the caller is to find in its arrays. */
+static void leave_direct(const cfi_chunk_header *header, cfi_chunk_progress *progress, uint32_t i,
+                         void *result, int error, const cf_task_context *ctx) {
+    size_t good = error == 0 ? ctx->result_size : 0;
+    if (good < header->result_size) {
+        memset((unsigned char *)result + good, 0, header->result_size - good);
+    }
+    if (error != 0 && progress->failed == 0) {
+        progress->failed = i + 1;
+        progress->error = error;
+    }
+    if (header->direct.exceptions != NULL) {
+        header->direct.exceptions[i] = (cf_exception){
+            .status = error == 0 ? CF_OK : CF_ETASK,
+            .task_error = error,
+            .worker = (int)ctx->worker,
+        };
+    }
+}
+
+/* Where the worker is in a chunk. */
+typedef struct place {
+    const cfi_chunk_header *header;
+    cfi_chunk_progress *progress;
+    const unsigned char *arg; /* of item i, NULL if items have none */
+    unsigned char *result;    /* likewise */
+    uint32_t i;
+    bool notes_all; /* how an item ended is noted also where there is nothing to say */
+    cf_task_context ctx;
+} place;
+
+/* What the item has returned; in_time: not over its time limit. */
+static void note(place *at, int error, bool in_time) {
+    if (at->header->is_direct) {
+        leave_direct(at->header, at->progress, at->i, at->result, error, &at->ctx);
+    } else {
+        uint32_t size = in_time ? (uint32_t)at->ctx.result_size : CFI_CHUNK_LATE;
+        note_ending(at->header, at->progress, at->i, (cfi_chunk_ending){error, size});
+        at->notes_all = at->progress->varied != 0;
+    }
+}
+
+/* ---- running --------------------------------------------------------------------------------- */
+
+/* Item i is this worker's, unless the caller has taken it back. */
+static inline bool take_item(cfi_chunk_progress *progress, uint32_t i) {
+    cfi_store_release(&progress->begun, i + 1);
+    cfi_barrier_light(); /* begun is written before end is read */
+    return i < cfi_load_relaxed(&progress->end);
+}
+
+/* Until the end of the chunk, or until the caller has taken back what is left. What changes from item to
+ * item is kept in registers: a task might see all that `at` points to, for all the compiler knows. */
+static void run_items(place *at, size_t arg_step, size_t result_step) {
+    cfi_chunk_progress *const progress = at->progress;
+    cf_task_fn *const run = at->header->run;
+    const size_t room = at->header->result_size;
+    const bool clears = at->header->unzeroed == 0 && room > 0;
+    const bool has_args = at->arg != NULL;
+    const unsigned char *arg = has_args ? at->arg : (const unsigned char *)at->header;
+    unsigned char *result = room > 0 ? at->result : (unsigned char *)progress;
+    for (uint32_t i = 0; take_item(progress, i); i++) {
+        at->ctx.result_size = room;
+        if (clears) {
+            cfi_clear(result, room);
+        }
+        int error = run(has_args ? arg : NULL, room > 0 ? result : NULL, &at->ctx);
+        if (error != 0 || at->ctx.result_size != room || at->notes_all) {
+            at->i = i;
+            at->result = result;
+            note(at, error, true);
+        }
+        cfi_store_release(&progress->done, i + 1);
+        at->ctx.attempt = 1;
+        arg += arg_step;
+        result += result_step;
+    }
+}
+
+/* The same with a time limit for each: also until the run was declared over its time. */
+static void run_limited_items(place *at, size_t arg_step, size_t result_step) {
+    while (cfi_limit_begin(&at->ctx, at->header->timeout_ns)) {
+        if (!take_item(at->progress, at->i)) {
+            cfi_limit_end(&at->ctx);
+            return;
+        }
+        at->ctx.result_size = at->ctx.room;
+        if (at->result != NULL && at->header->unzeroed == 0) {
+            cfi_clear(at->result, at->ctx.room);
+        }
+        int error = at->header->run(at->arg, at->result, &at->ctx);
+        bool in_time = cfi_limit_end(&at->ctx);
+        if (!cfi_task_is_ours(&at->ctx)) {
+            return;
+        }
+        note(at, error, in_time);
+        cfi_store_release(&at->progress->done, ++at->i);
+        at->ctx.attempt = 1;
+        at->arg = at->arg != NULL ? at->arg + arg_step : NULL;
+        at->result = at->result != NULL ? at->result + result_step : NULL;
+    }
+}
+
+static place first_place(const cfi_chunk_header *header, cfi_chunk_progress *progress,
+                         const cf_task_context *ctx) {
+    place at = {.header = header, .progress = progress, .ctx = *ctx};
+    bool direct = header->is_direct != 0;
+    if (header->arg_size > 0) {
+        at.arg = direct ? header->direct.args : (const unsigned char *)(header + 1);
+    }
+    if (header->result_size > 0) {
+        at.result = direct ? header->direct.results : (unsigned char *)(progress + 1);
+    }
+    at.notes_all = direct && header->direct.exceptions != NULL;
+    at.ctx.arg_size = header->arg_size;
+    at.ctx.room = header->result_size;
+    at.ctx.attempt = header->attempt;
+    return at;
+}
+
+int cfi_chunk_run(const void *arg, void *result, cf_task_context *ctx) {
+    const cfi_chunk_header *header = arg;
+    place at = first_place(header, result, ctx);
+    size_t arg_step = cfi_chunk_step(header->arg_size);
+    size_t result_step = cfi_chunk_step(header->result_size);
+    int64_t start_ns = cfi_now_ns();
+    if (header->timeout_ns > 0) {
+        run_limited_items(&at, arg_step, result_step);
+    } else {
+        run_items(&at, arg_step, result_step);
+    }
+    at.progress->busy_ns = cfi_now_ns() - start_ns;
+    return 0; /* what was not run is sent again by the caller */
+}
+
+/* ---- taking back ----------------------------------------------------------------------------- */
+
+uint32_t cfi_chunk_take_back(cfi_chunk_progress *progress, bool shared) {
+    uint32_t begun = cfi_load_acquire(&progress->begun);
+    uint32_t end = cfi_load_relaxed(&progress->end); /* the caller's own */
+    if (begun == 0 || begun >= end) {
+        return 0;
+    }
+    uint32_t half = begun + (end - begun) / 2;
+    cfi_store_relaxed(&progress->end, half);
+    cfi_barrier_heavy(shared); /* end is written before begun is read */
+    if (cfi_load_acquire(&progress->begun) <= half) {
+        return half;
+    }
+    cfi_store_relaxed(&progress->end, end); /* it may have stopped already all the same */
+    return 0;
+}
