@@ -4,7 +4,8 @@
  * their slab is pinned, once for a row of futures from the same one, so that most futures cost no
  * more than a look. One whose payload lies in a block is held by a reference, since a block goes with
  * its slot. The others are watched (watch.h). */
-#include "cfutures/waiting/watch.h"
+#include "cfutures/core/reference.h"
+#include "cfutures/waiting/await.h"
 
 #include "platform/clock.h"
 #include "platform/fork_mark.h"
@@ -107,7 +108,7 @@ static cf_status check_all(cf_future *const *futures, size_t count) {
             return CF_EINVAL;
         }
         const cfi_slab *slab = cfi_slab_of(futures[i]);
-        if (slab != checked && !cfi_fork_mark_is_ours(slab->executor->fork_mark)) {
+        if (slab != checked && cfi_slot_is_foreign(futures[i])) {
             return CF_EFORKED;
         }
         checked = slab;
@@ -217,7 +218,7 @@ cf_status cf_as_completed_next(cf_as_completed *as_completed, int64_t timeout_ns
     } else if (as_completed->watches_left > 0) {
         cfi_watch *watch;
         cf_status status =
-            cfi_watch_set_next(&as_completed->set, cfi_deadline_ns(timeout_ns), -1, &watch);
+            cfi_await_set(&as_completed->set, cfi_deadline_ns(timeout_ns), -1, &watch);
         if (status != CF_OK) {
             return status;
         }

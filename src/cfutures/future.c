@@ -1,107 +1,14 @@
 /* What a caller can ask of one task. */
 #include "cfutures/core/ending.h"
-#include "cfutures/waiting/nested.h"
+#include "cfutures/core/reference.h"
+#include "cfutures/core/submission.h"
 #include "cfutures/queue/times.h"
-#include "cfutures/queue/tuning.h"
+#include "cfutures/waiting/await.h"
 
 #include "platform/copy.h"
-#include "platform/fork_mark.h"
-#include "platform/futex.h"
-#include "platform/spin.h"
-#include "platform/wait_status.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static cf_status sleep_on(cfi_slot *slot, uint64_t word, int64_t deadline_ns) {
-    cfi_blocked blocked = {.slot = slot};
-    bool shared = cfi_executor_of(slot)->queue.shared;
-    if (deadline_ns >= 0) { /* it ends by itself */
-        return cfi_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared) ? CF_OK
-                                                                                 : CF_ETIMEDOUT;
-    }
-    if (!cfi_nested_block(&blocked)) {
-        return CF_EDEADLOCK;
-    }
-    cfi_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared);
-    cfi_nested_unblock(&blocked);
-    return CF_OK;
-}
-
-/* A small task is done before its waiter could fall asleep and be woken. */
-static bool settles_soon(const cfi_slot *slot, uint64_t *word) {
-    for (unsigned i = 0; i < CFI_WAIT_LOOKS; i++) {
-        *word = cfi_load_acquire(&slot->word);
-        if (cfi_word_settled(*word)) {
-            return true;
-        }
-        cfi_spin_pause();
-    }
-    return false;
-}
-
-/* CF_OK: *word is the settled word. CF_ETIMEDOUT, CF_EDEADLOCK. */
-static cf_status wait_longer(cfi_slot *slot, int64_t timeout_ns, uint64_t *word) {
-    int64_t deadline_ns = cfi_deadline_ns(timeout_ns);
-    bool ran;
-    cf_status status = cfi_nested_run(slot, &ran);
-    if (status == CF_OK && settles_soon(slot, word)) {
-        return CF_OK;
-    }
-    while (cfi_slot_flag(slot, CFI_WAITED, word)) {
-        if (status != CF_OK) {
-            return status;
-        }
-        status = sleep_on(slot, *word, deadline_ns);
-    }
-    return CF_OK;
-}
-
-void cfi_future_ending(cfi_slot *slot, cf_exception *exception) {
-    cf_executor *executor = cfi_executor_of(slot);
-    uint64_t word = cfi_load_acquire(&slot->word);
-    *exception = (cf_exception){
-        .worker = cfi_word_attempts(word) > 0 ? (int)cfi_word_owner(word) : -1,
-    };
-    if (cfi_word_phase(word) == CFI_CANCELLED) {
-        exception->status = CF_ECANCELLED;
-        return;
-    }
-    if ((word & CFI_EXPIRED) != 0) { /* detail and outcome may still be written by its thread */
-        const int64_t *limit = cfi_slot_limit(slot, executor->queue.base);
-        exception->status = CF_EDEADLINE;
-        exception->timeout_ns = limit != NULL ? *limit : 0;
-        return;
-    }
-    exception->status = (word & CFI_BROKEN) != 0 ? CF_EBROKEN : (cf_status)slot->outcome;
-    if (exception->status == CF_ETASK) {
-        exception->task_error = slot->detail;
-    } else if (exception->status == CF_EWORKER) {
-        exception->signal = cfi_wait_status_signal(slot->detail);
-        exception->exit_code = cfi_wait_status_exit_code(slot->detail);
-    } else if (exception->status == CF_EBROKEN) {
-        *exception = executor->why_broken;
-    }
-}
-
-void cfi_future_seen(cfi_slot *slot) {
-    if ((cfi_load_relaxed(&slot->refs) & CFI_SEEN) == 0 &&
-        (cfi_or_relaxed(&slot->refs, CFI_SEEN) & CFI_SEEN) == 0) {
-        cfi_add_relaxed(&cfi_executor_of(slot)->seen, 1);
-    }
-}
-
-static bool is_foreign(const cf_future *future) {
-    return !cfi_fork_mark_is_ours(cfi_executor_of(future)->fork_mark);
-}
-
-static inline cf_status wait_settled(cfi_slot *slot, int64_t timeout_ns, uint64_t *word) {
-    *word = cfi_load_acquire(&slot->word);
-    if (cfi_word_settled(*word)) {
-        return CF_OK;
-    }
-    return timeout_ns == 0 ? CF_ETIMEDOUT : wait_longer(slot, timeout_ns, word);
-}
 
 /* Of a settled word: in the usual way, and there is nothing to tell but the result. */
 static bool has_succeeded(const cfi_slot *slot, uint64_t word) {
@@ -113,17 +20,17 @@ cf_status cf_future_exception(cf_future *future, int64_t timeout_ns, cf_exceptio
     if (future == NULL || exception == NULL) {
         return CF_EINVAL;
     }
-    if (is_foreign(future)) {
+    if (cfi_slot_is_foreign(future)) {
         return CF_EFORKED;
     }
     uint64_t word;
-    cf_status status = wait_settled(future, timeout_ns, &word);
+    cf_status status = cfi_await_slot(future, timeout_ns, &word);
     if (status != CF_OK) {
         return status;
     }
-    cfi_future_ending(future, exception);
+    cfi_ending_of(future, exception);
     if (exception->status != CF_OK && exception->status != CF_ECANCELLED) {
-        cfi_future_seen(future);
+        cfi_ending_seen(future);
     }
     return CF_OK;
 }
@@ -135,11 +42,11 @@ cf_status cf_future_view(cf_future *future, int64_t timeout_ns, const void **res
     if (future == NULL) {
         return CF_EINVAL;
     }
-    if (is_foreign(future)) {
+    if (cfi_slot_is_foreign(future)) {
         return CF_EFORKED;
     }
     uint64_t word;
-    cf_status status = wait_settled(future, timeout_ns, &word);
+    cf_status status = cfi_await_slot(future, timeout_ns, &word);
     if (status == CF_OK && !has_succeeded(future, word)) {
         cf_exception exception;
         status = cf_future_exception(future, 0, &exception);
@@ -179,7 +86,7 @@ static cf_state state_of(uint64_t word) {
 }
 
 cf_state cf_future_state(const cf_future *future) {
-    return state_of(cfi_load_acquire(&future->word));
+    return cfi_slot_is_foreign(future) ? CF_PENDING : state_of(cfi_load_acquire(&future->word));
 }
 
 bool cf_future_running(const cf_future *future) {
@@ -187,18 +94,22 @@ bool cf_future_running(const cf_future *future) {
 }
 
 bool cf_future_done(const cf_future *future) {
-    return cfi_word_settled(cfi_load_acquire(&future->word));
+    return !cfi_slot_is_foreign(future) && cfi_word_settled(cfi_load_acquire(&future->word));
 }
 
 /* The word is read once: it may change meanwhile. */
 char *cf_future_describe(const cf_future *future, char *text, size_t size) {
     cfi_slot *slot = (cfi_slot *)future; /* only read */
+    if (cfi_slot_is_foreign(slot)) {
+        snprintf(text, size, "<Future at %p of another process>", (const void *)future);
+        return text;
+    }
     uint64_t word = cfi_load_acquire(&slot->word);
     cf_state state = state_of(word);
     const char *verb = "", *what = "";
     if (state == CF_FINISHED) {
         cf_exception exception;
-        cfi_future_ending(slot, &exception);
+        cfi_ending_of(slot, &exception);
         bool returned = exception.status == CF_OK;
         verb = returned ? " returned " : " raised ";
         what = returned ? cfi_executor_task_of(cfi_executor_of(slot), slot)->result_type
@@ -210,7 +121,7 @@ char *cf_future_describe(const cf_future *future, char *text, size_t size) {
 }
 
 bool cf_future_cancel(cf_future *future) {
-    return future != NULL && !is_foreign(future) &&
+    return future != NULL && !cfi_slot_is_foreign(future) &&
            cfi_executor_cancel(cfi_executor_of(future), future);
 }
 
@@ -218,7 +129,7 @@ cf_status cf_future_info(const cf_future *future, cf_info *info) {
     if (future == NULL || info == NULL) {
         return CF_EINVAL;
     }
-    if (is_foreign(future)) {
+    if (cfi_slot_is_foreign(future)) {
         return CF_EFORKED;
     }
     uint64_t word = cfi_load_acquire(&future->word);
@@ -237,14 +148,14 @@ cf_status cf_future_info(const cf_future *future, cf_info *info) {
 }
 
 cf_future *cf_future_retain(cf_future *future) {
-    if (future != NULL && !is_foreign(future)) {
+    if (future != NULL && !cfi_slot_is_foreign(future)) {
         cfi_slot_retain(future);
     }
     return future;
 }
 
 void cf_future_release(cf_future *future) {
-    if (future != NULL && !is_foreign(future)) {
+    if (future != NULL && !cfi_slot_is_foreign(future)) {
         cfi_slot_release(future);
     }
 }

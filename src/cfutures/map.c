@@ -85,8 +85,8 @@ static void copy_one_by_one(map_call *map, const cfi_piece *piece) {
 
 /* All returned 0 and a whole result, and lie as the array's do. */
 static bool is_copied_at_once(const map_call *map, const cfi_chunk_progress *progress) {
-    return progress->varied == 0 && map->task->result_size % 8 == 0 && map->order == NULL &&
-           map->exceptions == NULL;
+    return cfi_load_acquire(&progress->varied) == 0 && map->task->result_size % 8 == 0 &&
+           map->order == NULL && map->exceptions == NULL;
 }
 
 static void copy_piece(map_call *map, const cfi_piece *piece) {
@@ -214,7 +214,7 @@ static cf_status open_and_run(cf_executor *executor, map_call *map, const cf_map
                           &stream_options, &map->stream);
     if (status == CF_OK) {
         status = run_map(map);
-        cf_stream_close(map->stream);
+        cfi_stream_close(map->stream);
     }
     return status;
 }

@@ -50,7 +50,7 @@ cf_status cf_stream_open(cf_executor *executor, const cf_task *task, cf_source_f
     }
     if (!made->submitted && (made->refused != CF_OK || made->unsent.first != NULL)) {
         status = made->refused != CF_OK ? made->refused : made->lacking;
-        cf_stream_close(made);
+        cfi_stream_close(made);
         return status;
     }
     *stream = made;
@@ -89,6 +89,22 @@ cf_status cf_stream_next(cf_stream *stream, int64_t timeout_ns, cf_stream_item *
     item->arg = cfi_piece_arg(stream, piece, i);
     item->result = cfi_piece_read(stream, piece, i, &item->exception, &item->result_size);
     return CF_OK;
+}
+
+static bool is_usable(const cf_stream *stream) {
+    return stream != NULL && cfi_fork_mark_is_ours(stream->fork_mark);
+}
+
+void cf_stream_stop(cf_stream *stream) {
+    if (is_usable(stream)) {
+        cfi_stream_stop(stream);
+    }
+}
+
+void cf_stream_close(cf_stream *stream) {
+    if (is_usable(stream)) {
+        cfi_stream_close(stream);
+    }
 }
 
 char *cf_stream_describe(const cf_stream *stream, char *text, size_t size) {

@@ -9,7 +9,7 @@ static bool ends_wait(cf_wait_for condition, cf_future *done) {
     case CF_FIRST_COMPLETED:
         return true;
     case CF_FIRST_EXCEPTION: /* a cancelled task is no exception, as in Python */
-        cfi_future_ending(done, &exception);
+        cfi_ending_of(done, &exception);
         return exception.status != CF_OK && exception.status != CF_ECANCELLED;
     case CF_ALL_COMPLETED:
         break;

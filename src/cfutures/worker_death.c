@@ -5,8 +5,10 @@
  * one slot that it can have left between two steps (src/README.md has the table), and its `claimed`
  * those that it had not begun. The executor's
  * lock and its reap_lock are taken one after the other, never both. */
+#include "cfutures/executor.h"
+
+#include "cfutures/core/submission.h"
 #include "cfutures/queue/completion.h"
-#include "cfutures/core/executor.h"
 #include "cfutures/queue/times.h"
 #include "cfutures/waiting/watch.h"
 
@@ -21,11 +23,10 @@ static void settle_as_lost(cf_executor *executor, cfi_slot *slot, unsigned worke
     slot->outcome = (uint8_t)outcome;
     slot->detail = wait_status;
     cfi_times_stamp_finish(&executor->queue, slot);
-    cfi_add_relaxed(&executor->lost, 1); /* before: who has the result finds it in the stats */
     if (cfi_slot_leave(slot, worker, CFI_FINISHED, &word)) {
+        executor->counts
+            .lost++; /* stats wait for the lock: a caller with the result finds it there */
         cfi_completion_announce(&executor->queue, slot, word);
-    } else {
-        cfi_sub_relaxed(&executor->lost, 1);
     }
 }
 
@@ -41,22 +42,34 @@ static bool may_run_again(const cf_executor *executor, const cfi_slot *slot, uin
 static void run_again(cf_executor *executor, cfi_slot *slot, unsigned worker) {
     uint64_t word;
     if (cfi_slot_leave(slot, worker, CFI_PENDING, &word)) {
-        cfi_add_relaxed(&executor->retries, 1);
+        executor->counts.again++;
+        cfi_add_relaxed(&executor->counts.retries, 1);
     }
+}
+
+/* The worker's counts as they must be: it may have died between a change of the slot's word and the
+ * count of it. */
+static void set_counts(cfi_record *record, bool was_running) {
+    if (was_running) { /* not to its end, whatever it has counted */
+        cfi_store_relaxed(&record->tasks, cfi_load_relaxed(&record->tasks_settled));
+        cfi_store_relaxed(&record->task_errors, cfi_load_relaxed(&record->task_errors_settled));
+        cfi_store_relaxed(&record->timed_out, cfi_load_relaxed(&record->timed_out_settled));
+        cfi_bump_owned(&record->cut, 1);
+    }
+    cfi_store_relaxed(&record->begun,
+                      cfi_load_relaxed(&record->tasks) + cfi_load_relaxed(&record->cut));
 }
 
 /* The slot that the worker was about to begin, was running, or had just settled. */
 static void judge(cf_executor *executor, cfi_slot *slot, unsigned worker, int wait_status) {
-    cfi_record *record = &executor->queue.records[worker];
     uint64_t word = cfi_load_acquire(&slot->word);
-    if (cfi_word_is_run_by(word, worker)) {
-        cfi_store_relaxed(&record->tasks, cfi_load_relaxed(&record->tasks_settled));
-        cfi_store_relaxed(&record->task_errors, cfi_load_relaxed(&record->task_errors_settled));
-        cfi_store_relaxed(&record->timed_out, cfi_load_relaxed(&record->timed_out_settled));
+    bool was_running = cfi_word_is_run_by(word, worker);
+    set_counts(&executor->queue.records[worker], was_running);
+    if (was_running) {
         if (executor->dead) {
             settle_as_lost(executor, slot, worker, CF_EBROKEN, 0);
         } else if ((word & CFI_EXPIRED) != 0) {
-            cfi_add_relaxed(&executor->timed_out, 1);
+            executor->counts.timed_out++;
             settle_as_lost(executor, slot, worker, CF_EDEADLINE, 0);
         } else if (may_run_again(executor, slot, word)) {
             run_again(executor, slot, worker);
@@ -81,7 +94,6 @@ void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_s
     cfi_queue *queue = &executor->queue;
     cfi_record *record = &queue->records[worker];
     uint32_t current = cfi_load_acquire(&record->current);
-    cfi_store_relaxed(&record->running, 0);
     cfi_store_relaxed(&record->run_until_ns, 0);
     if (current != 0) {
         cfi_slot *slot = cfi_queue_slot(queue, current - 1);
@@ -118,11 +130,9 @@ void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_s
 static void settle_as_broken(cfi_slot *slot, void *context) {
     cf_executor *executor = context;
     uint64_t word;
-    cfi_add_relaxed(&executor->lost, 1); /* before: who has the result finds it in the stats */
     if (cfi_slot_withdraw(slot, true, &word)) {
+        executor->counts.broken++; /* stats wait for the lock, as above */
         cfi_completion_announce(&executor->queue, slot, word);
-    } else {
-        cfi_sub_relaxed(&executor->lost, 1);
     }
 }
 

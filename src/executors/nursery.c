@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "executors/nursery.h"
 
+#include "cfutures/worker/worker.h"
+
 #include "platform/clock.h"
 #include "platform/futex.h"
 #include "platform/pidfd.h"
@@ -79,6 +81,14 @@ static void await_kill(cfi_slot *slot) {
 
 static const cfi_worker_hooks hooks = {.after_task = flush_output, .overrun = await_kill};
 
+/* Until the nursery has noted it as alive: before that it touches nothing, so that a nursery which
+ * dies in between leaves no worker that the supervisor does not know. */
+static void await_birth(cfi_record *record) {
+    while (cfi_load_acquire(&record->life) == CFI_FORKING) {
+        cfi_futex_wait(&record->life, CFI_FORKING, -1, true);
+    }
+}
+
 static _Noreturn void worker_main(const nursery_state *state, unsigned worker) {
     const cfi_nursery *links = state->links;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -87,13 +97,14 @@ static _Noreturn void worker_main(const nursery_state *state, unsigned worker) {
     }
     cfi_record *record = &links->queue->records[worker];
     setpgid(0, 0);
-    cfi_store_relaxed(&record->id, getpid());
+    await_birth(record);
     cfi_thread_name_worker(links->life->name, worker);
     close(links->host_pidfd);
     close(links->command_file);
     close(links->event_file);
     let_signals_through();
-    cfi_worker_end end = cfi_worker_run(links->queue, worker, links->life, &hooks);
+    cfi_worker_end end = cfi_worker_run(&(cfi_worker){
+        .queue = links->queue, .number = worker, .life = links->life, .hooks = &hooks});
     flush_output();
     if (end == CFI_WORKER_RETIRED) {
         cfi_store_release(&record->ready, CFI_RETIRED);
@@ -121,7 +132,9 @@ static bool fork_worker(nursery_state *state, unsigned worker) {
     setpgid(pid, pid); /* here too: it may be killed before it came to that */
     state->pids[worker] = pid;
     state->alive++;
+    cfi_store_relaxed(&record->id, pid);
     cfi_store_release(&record->life, CFI_ALIVE);
+    cfi_futex_wake_all(&record->life, true);
     return true;
 }
 

@@ -38,7 +38,7 @@
 #ifndef EXECUTORS_NURSERY_H
 #define EXECUTORS_NURSERY_H
 
-#include "cfutures/worker/worker.h"
+#include "cfutures/worker/scope.h"
 
 #include <sys/types.h>
 

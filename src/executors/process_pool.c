@@ -16,9 +16,11 @@
  * locks one after the other inside the core's calls and holds none while it sleeps. It cannot miss
  * a death: the nursery sets `life` before it notifies, and the supervisor looks at every record
  * after each event. It ends when the nursery has ended: after `quit`, which it sets itself when the
- * pool is stopped and every worker is gone; or of a death of its own, which breaks the pool. */
+ * pool is stopped and every worker is gone, or when no worker can be had; or of a death of its own.
+ * Without workers, or without the nursery, the pool breaks: then, when no worker is left that could
+ * change a slot. */
 #define _GNU_SOURCE
-#include "cfutures/core/executor.h"
+#include "cfutures/executor.h"
 #include "executors/nursery.h"
 
 #include "platform/clock.h"
@@ -51,6 +53,7 @@ typedef struct process_pool {
     pthread_t supervisor;
     uint64_t mapped;          /* of the arena: up to here pages are in place; the supervisor's */
     int64_t without_since_ns; /* no worker can be had since; 0 = not so; the supervisor's */
+    bool gives_up;            /* for want of workers; the supervisor's */
 } process_pool;
 
 /* ---- the supervisor -------------------------------------------------------------------------- */
@@ -186,8 +189,8 @@ static void wait_for_events(const process_pool *self) {
     cfi_nursery_clear(self->event_file);
 }
 
-/* The nursery is dead and the kernel has sent its workers a SIGKILL; what they leave behind can be
- * judged when that has taken effect. */
+/* The nursery is dead and the kernel has sent its workers a SIGKILL. What they leave behind can be
+ * judged when that has taken effect. A worker that is not noted as alive has touched nothing. */
 static void await_orphans(const process_pool *self) {
     int64_t deadline_ns = cfi_now_ns() + ORPHANS_NS;
     for (unsigned i = 0; i < workers_wanted(self); i++) {
@@ -222,15 +225,15 @@ static void *supervisor_main(void *context) {
         settle_deaths(self);
         map_growth(self);
         if (is_out_of_workers(self)) {
+            self->gives_up = true;
             quit(self);
-            cfi_executor_break(&self->base);
         } else if (is_stopped(self) && all_gone(self)) {
             quit(self);
         }
         wait_for_events(self);
     }
     reap_nursery(self);
-    if (cfi_load_acquire(&control->quit) == 0) {
+    if (self->gives_up || cfi_load_acquire(&control->quit) == 0) {
         await_orphans(self);
         cfi_executor_break(&self->base);
     }

@@ -1,37 +1,57 @@
 /* The executor without workers: submit runs the task before it returns.
  *
  * Each caller runs its own task on its own thread, one task at a time; a task that submits another
- * runs it then and there. The oracle that the other executors must agree with: same slots, same
- * gate, same order. Nothing ever sleeps in the queue. Tasks that other threads have submitted and
- * not yet run when the executor is shut down are run by who waits for its end.
+ * runs it then and there. It is the oracle that the other executors must agree with: same slots,
+ * same gate, same order. Nothing ever sleeps in the queue. Tasks that other threads have submitted
+ * and not yet run when the executor is shut down are run by the thread that waits for its end.
  *
- * Two things keep a submitter from running its task: tasks within tasks would be too deep, or the
- * task that has the turn waits, round some corners, for the submitter (nested.h finds out). Then it
- * leaves the task to whoever has the turn, which sees `left` when its outermost task has ended. */
+ * A thread that runs tasks has the turn: run_lock. Three things keep a submitter from running its
+ * task: tasks within tasks would be too deep; an initializer or a finalizer is running; or the task
+ * that has the turn waits, directly or by way of others, for the submitter (nested.h finds out). Then
+ * the submitter leaves the task: it sets `left`, and the thread that has the turn runs what is
+ * pending when its outermost task has ended.
+ *
+ *      submitter                          thread that has the turn
+ *      left = true                        gives run_lock
+ *      full barrier                       full barrier
+ *      tries run_lock: if it gets it,     reads left: if it is set, tries run_lock, and runs
+ *      it has the turn itself             what is pending if it gets it
+ *
+ * Each writes its word before it reads the other's, so one of them runs the task.
+ *
+ * A C++ exception may leave a task, and submit with it. The task has then failed (worker.h), and all
+ * that its thread held is given back on the way: this file is compiled so that its cleanups run. */
+#include "cfutures/executor.h"
 #include "cfutures/waiting/callback.h"
 #include "cfutures/waiting/nested.h"
+#include "cfutures/worker/worker.h"
 
+#include "platform/barrier.h"
 #include "platform/clock.h"
+#include "platform/on_leaving.h"
 #include "platform/thread_id.h"
 
 typedef struct serial {
     cf_executor base;
     cfi_lock run_lock; /* recursive; held while a task runs, before any other lock */
-    unsigned depth;    /* of tasks within tasks; under run_lock */
-    cfi_worker worker; /* whoever holds run_lock; its life begins with the first task */
+    unsigned depth;    /* of tasks within tasks; under run_lock, as is all below but `left` */
+    cfi_worker worker; /* of the thread that has the turn; its life begins with the first task */
     unsigned tasks;    /* of this life */
-    _Atomic bool left; /* tasks that their submitters could not run: the outermost run does */
+    _Atomic bool left; /* tasks that their submitters could not run */
     enum {
         UNBORN,
         BEGINNING, /* in the initializer */
         FIT,
+        ENDING, /* in the finalizer */
         UNFIT
     } state;
 } serial;
 
-static const cfi_worker_hooks hooks = {.overrun = NULL}; /* nobody declares a run over its time */
+static const cfi_worker_hooks hooks = {.overrun =
+                                           NULL}; /* no thread declares a run over its time */
 
-/* Under run_lock, like all below. */
+/* ---- the worker's life, under run_lock -------------------------------------------------------- */
+
 static bool is_fit(serial *self) {
     if (self->state == UNBORN) {
         cfi_worker_scope scope;
@@ -46,9 +66,11 @@ static bool is_fit(serial *self) {
     return self->state == FIT;
 }
 
+/* The finalizer may submit: the task waits for the next life. */
 static void end_life(serial *self) {
     if (self->state == FIT) {
         cfi_worker_scope scope;
+        self->state = ENDING;
         cfi_worker_enter(&scope, &self->worker);
         cfi_worker_finish(&self->worker);
         cfi_worker_leave(&scope);
@@ -58,22 +80,32 @@ static void end_life(serial *self) {
     }
 }
 
-static void run(serial *self, cfi_slot *slot, uint64_t word) {
-    cfi_queue *queue = &self->base.queue;
-    cfi_worker_scope scope;
-    int64_t start_ns = self->depth++ == 0 ? cfi_now_ns() : 0;
-    cfi_worker_enter(&scope, &self->worker);
-    cfi_worker_execute(&self->worker, slot, word);
-    cfi_worker_leave(&scope);
+/* ---- running, under run_lock ------------------------------------------------------------------ */
+
+typedef struct run_on {
+    serial *self;
+    int64_t start_ns; /* of the outermost run */
+} run_on;
+
+/* The task has returned, or was left by an exception. */
+static void after_run(run_on *on) {
+    serial *self = on->self;
+    cfi_record *record = &self->base.queue.records[0];
     self->tasks++;
     if (--self->depth == 0) {
-        cfi_bump_owned(&queue->records[0].busy_ns, cfi_now_ns() - start_ns);
+        cfi_bump_owned(&record->busy_ns, cfi_now_ns() - on->start_ns);
         if (self->base.life.max_tasks != 0 && self->tasks >= self->base.life.max_tasks) {
             end_life(self);
-            cfi_bump_owned(&queue->records[0].retired, 1);
+            cfi_bump_owned(&record->retired, 1);
         }
     }
-    cfi_queue_advance(queue);
+    cfi_queue_advance(&self->base.queue);
+}
+
+static void run(serial *self, cfi_slot *slot, uint64_t word) {
+    run_on on CFI_ON_LEAVING(after_run) = {self, self->depth == 0 ? cfi_now_ns() : 0};
+    self->depth++;
+    cfi_worker_execute_in_scope(&self->worker, slot, word);
 }
 
 static void run_pending(serial *self) {
@@ -87,20 +119,40 @@ static void run_pending(serial *self) {
     }
 }
 
-/* Takes run_lock. False, without it, where that would never be had: inside a task that the one that
- * has it waits for. */
+/* ---- the turn --------------------------------------------------------------------------------- */
+
+/* False: another thread has it, and will run the task. */
 static bool take_turn(serial *self, cfi_slot *slot) {
     cfi_blocked blocked = {.slot = slot};
     if (cfi_lock_try(&self->run_lock)) {
         return true;
     }
-    if (!cfi_nested_block(&blocked)) {
-        cfi_store_seq_cst(&self->left, true);
-        return false;
+    if (cfi_nested_block(&blocked)) {
+        cfi_lock_take(&self->run_lock);
+        cfi_nested_unblock(&blocked);
+        return true;
     }
-    cfi_lock_take(&self->run_lock);
-    cfi_nested_unblock(&blocked);
-    return true;
+    cfi_store_relaxed(&self->left, true);
+    cfi_barrier_full(); /* left is written before the lock is tried */
+    return cfi_lock_try(&self->run_lock);
+}
+
+/* The thread is in no task of this executor, nor in its initializer or finalizer. */
+static bool is_outermost(const serial *self) {
+    return self->depth == 0 && (self->state == FIT || self->state == UNBORN);
+}
+
+static void give_turn(serial *const *turn) {
+    serial *self = *turn;
+    bool outermost;
+    do {
+        while ((outermost = is_outermost(self)) && cfi_swap_seq_cst(&self->left, false)) {
+            run_pending(self);
+        }
+        cfi_lock_give(&self->run_lock);
+        cfi_barrier_full(); /* the lock is given before left is read */
+    } while (outermost && cfi_load_relaxed(&self->left) && cfi_lock_try(&self->run_lock));
+    cfi_callbacks_attend(&self->base);
 }
 
 static void serial_submitted(cf_executor *executor, cfi_slot *slot) {
@@ -109,16 +161,12 @@ static void serial_submitted(cf_executor *executor, cfi_slot *slot) {
     if (!take_turn(self, slot)) {
         return;
     }
-    if (self->depth >= CF_NESTING_MAX || self->state == BEGINNING) {
-        cfi_store_relaxed(&self->left, true);
-    } else if (is_fit(self) && cfi_slot_begin(slot, 0, &word)) { /* or it was cancelled */
-        run(self, slot, word);
+    serial *turn CFI_ON_LEAVING(give_turn) = self;
+    if (turn->depth >= CF_NESTING_MAX || turn->state == BEGINNING || turn->state == ENDING) {
+        cfi_store_relaxed(&turn->left, true);
+    } else if (is_fit(turn) && cfi_slot_begin(slot, 0, &word)) { /* or it was cancelled */
+        run(turn, slot, word);
     }
-    while (self->depth == 0 && self->state == FIT && cfi_swap_seq_cst(&self->left, false)) {
-        run_pending(self);
-    }
-    cfi_lock_give(&self->run_lock);
-    cfi_callbacks_attend(executor);
 }
 
 static void serial_join(cf_executor *executor) {

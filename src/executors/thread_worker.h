@@ -2,7 +2,7 @@
 #ifndef EXECUTORS_THREAD_WORKER_H
 #define EXECUTORS_THREAD_WORKER_H
 
-#include "cfutures/core/executor.h"
+#include "cfutures/executor.h"
 
 /* On that thread, with signals blocked. Names it, and runs life after life of worker `number`:
  * one that has run as many tasks as it may is followed by another. Returns when the executor is

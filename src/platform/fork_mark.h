@@ -11,6 +11,8 @@
 
 typedef _Atomic uint64_t cfi_mark_word;
 
+#define CFI_FIRST_MARK UINT64_C(1) /* a child's is greater than its parent's */
+
 extern _Atomic(cfi_mark_word *) cfi_mark_page; /* mapped once, kept for the life of the process */
 
 /* The mark of this process, never 0 but where the system refuses the page (0 is then valid nowhere
@@ -20,6 +22,11 @@ uint64_t cfi_fork_mark(void);
 /* Whoever has a mark has mapped the page. */
 static inline bool cfi_fork_mark_is_ours(uint64_t mark) {
     return cfi_load_relaxed(cfi_load_relaxed(&cfi_mark_page)) == mark;
+}
+
+/* No ancestor of this process had a mark: nothing that it holds was made before a fork. */
+static inline bool cfi_fork_mark_is_first(void) {
+    return cfi_fork_mark_is_ours(CFI_FIRST_MARK);
 }
 
 #endif

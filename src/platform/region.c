@@ -2,6 +2,7 @@
 #include "platform/region.h"
 
 #include "platform/descriptor.h"
+#include "platform/own_memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -50,6 +51,10 @@ static bool reserve_exactly(cfi_region *region, size_t size) {
         return false;
     }
     if (region->file >= 0 && !map_file_over(region->base, size, region->file)) {
+        munmap(region->base, size);
+        return false;
+    }
+    if (!cfi_own_memory_add(region->base, size)) {
         munmap(region->base, size);
         return false;
     }
@@ -133,6 +138,7 @@ bool cfi_region_share_page(cfi_region *region) {
 }
 
 void cfi_region_release(cfi_region *region) {
+    cfi_own_memory_remove(region->base);
     munmap(region->base, region->size);
     if (region->file >= 0) { /* processes forked since may have it mapped: leave them no memory */
         fallocate(region->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)region->size);

@@ -27,70 +27,7 @@
 #ifndef CFUTURES_WINDOW_H
 #define CFUTURES_WINDOW_H
 
-#include "cfutures/worker/chunk.h"
-#include "cfutures/waiting/watch.h"
-
-/* Writes the arguments of up to `most` items to `args`, in steps of 8 bytes; sets *count to how many.
- * Fewer if there are no more (CF_SOURCE_END) or none right now (CF_SOURCE_LATER); else
- * CF_SOURCE_ITEM. */
-typedef cf_source_answer cfi_fill_fn(void *context, unsigned char *args, size_t most,
-                                     size_t *count);
-
-typedef struct cfi_piece {
-    cfi_watch watch;  /* its slot: of the chunk under way, or of the results; NULL = no results */
-    uint64_t first;   /* item */
-    uint32_t count;   /* items */
-    uint32_t layout;  /* items of the chunk as its slot has it */
-    uint32_t attempt; /* of the first item */
-    uint32_t handed_out; /* items */
-    int64_t sent_ns;
-    uint64_t block;        /* without a slot: holds the arguments; or */
-    cfi_slot *origin;      /* an earlier slot does, */
-    uint32_t origin_first; /* from this of its items on */
-    enum {
-        CFI_PIECE_UNSENT,
-        CFI_PIECE_SENT,
-        CFI_PIECE_READY,
-    } state;
-    cf_exception exception;            /* READY without a slot: of all items */
-    struct cfi_piece *next, *previous; /* in the source's order */
-    struct cfi_piece *queue_next;      /* among the unsent or the ready, or unused */
-} cfi_piece;
-
-typedef struct cfi_piece_queue {
-    cfi_piece *first, *last;
-} cfi_piece_queue;
-
-struct cf_stream {
-    cf_executor *executor;
-    uint64_t fork_mark;
-    cf_task task; /* its strings are the stream's own */
-    cfi_fill_fn *fill;
-    void *context;
-    cf_stream_options options;
-    size_t chunk;             /* items of the next one, */
-    size_t chunk_most;        /* and at most */
-    double pace_ns;           /* what an item takes; 0 = not known yet */
-    int64_t look_ns;          /* until it looks again what could be shared out */
-    const cfi_direct *direct; /* NULL = arguments and results are copied */
-    cfi_watch_set set;
-    uint64_t taken; /* items, from the source */
-    uint64_t handed_out;
-    bool ended;              /* the source */
-    bool later;              /* the source had nothing when it was last asked */
-    cf_status refused;       /* why no more can be submitted; CF_OK = more can */
-    cf_status lacking;       /* what the unsent pieces wait for: CF_ENOMEM or CF_EFULL */
-    int64_t until_ns;        /* waits until then for room among pending tasks; 0 = not at all */
-    bool submitted;          /* at least one chunk */
-    size_t under_way;        /* pieces */
-    cfi_piece *first, *last; /* in the source's order */
-    cfi_piece_queue ready;   /* as completed: in the order in which they became so */
-    cfi_piece_queue unsent;
-    cfi_piece *unused;
-    cfi_piece *held;      /* an item of it was handed out last: its result must stay */
-    cf_source_fn *source; /* the public stream's, behind `fill` */
-    void *source_context;
-};
+#include "cfutures/batch/piece.h"
 
 /* A stream on `fill`, which it has not called yet. `options` are checked here, sizes too. direct: the
  * arrays of all items, to be used in place and not copied (then fill only counts); NULL = none. */
@@ -115,14 +52,8 @@ void cfi_stream_hand_out(cf_stream *stream, cfi_piece *piece);
 /* Gives up waiting: what is not ready fails with this status, nothing more is submitted. */
 void cfi_stream_abandon(cf_stream *stream, cf_status status);
 
-/* What the worker noted of a ready piece; NULL if it has no results. */
-const cfi_chunk_progress *cfi_piece_progress(const cf_stream *stream, const cfi_piece *piece);
-
-/* How item number i of a ready piece ended, and its result (NULL if it has none). */
-const void *cfi_piece_read(const cf_stream *stream, const cfi_piece *piece, uint32_t i,
-                           cf_exception *exception, size_t *size);
-
-/* The argument of item number i of a piece; NULL if items have none. */
-const void *cfi_piece_arg(const cf_stream *stream, const cfi_piece *piece, uint32_t i);
+/* Handles of the public stream. close gives up what is under way; stop keeps what is done. */
+void cfi_stream_close(cf_stream *stream);
+void cfi_stream_stop(cf_stream *stream);
 
 #endif

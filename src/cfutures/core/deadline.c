@@ -10,69 +10,6 @@
 #include <signal.h>
 #include <stdlib.h>
 
-/* ---- the worker's side ----------------------------------------------------------------------- */
-
-/* The thread reads run_until, limited, the slot's word and run_until again; so `limited` is changed
- * only while run_until is 0. */
-static void publish(cfi_queue *queue, cfi_record *record, uint32_t limited, int64_t until_ns) {
-    cfi_store_release(&record->run_until_ns, 0);
-    cfi_store_release(&record->limited, limited);
-    cfi_store_seq_cst(&record->run_until_ns, until_ns);
-    if (until_ns != 0 && until_ns < cfi_load_seq_cst(&queue->control->deadline_at_ns)) {
-        cfi_add_seq_cst(&queue->control->deadline_rung, 1);
-        cfi_futex_wake_all(&queue->control->deadline_rung, queue->shared);
-    }
-}
-
-/* The run around this one waits: its limit is put aside. */
-static void push_outer(cf_task_context *ctx, const cfi_record *record) {
-    cf_executor *executor = cfi_executor_of(ctx->slot);
-    ctx->outer = (cfi_outer_limit){
-        .until_ns = cfi_load_relaxed(&record->run_until_ns),
-        .limited = cfi_load_relaxed(&record->limited),
-    };
-    if (ctx->outer.until_ns == 0 || executor->limits == NULL) {
-        return;
-    }
-    cfi_worker_limits *limits = &executor->limits[ctx->worker];
-    cfi_biased_lock_take(&executor->lock);
-    ctx->outer.ended = ctx->outer.until_ns == limits->ended_ns;
-    ctx->outer.next = limits->outer;
-    limits->outer = &ctx->outer;
-    cfi_biased_lock_give(&executor->lock);
-}
-
-/* And comes back, if it was not ended meanwhile. */
-static void pop_outer(cf_task_context *ctx) {
-    cf_executor *executor = cfi_executor_of(ctx->slot);
-    if (ctx->outer.until_ns == 0 || executor->limits == NULL) {
-        return;
-    }
-    cfi_biased_lock_take(&executor->lock);
-    executor->limits[ctx->worker].outer = ctx->outer.next;
-    if (ctx->outer.ended) {
-        ctx->outer.until_ns = 0;
-    }
-    cfi_biased_lock_give(&executor->lock);
-}
-
-bool cfi_limit_begin(cf_task_context *ctx, int64_t timeout_ns) {
-    cfi_record *record = &ctx->queue->records[ctx->worker];
-    if (!cfi_slot_tick(ctx->slot, ctx->worker)) {
-        return false;
-    }
-    ctx->until_ns = cfi_deadline_ns(timeout_ns);
-    push_outer(ctx, record);
-    publish(ctx->queue, record, cfi_queue_index(ctx->queue, ctx->slot) + 1, ctx->until_ns);
-    return true;
-}
-
-bool cfi_limit_end(cf_task_context *ctx) {
-    pop_outer(ctx);
-    publish(ctx->queue, &ctx->queue->records[ctx->worker], ctx->outer.limited, ctx->outer.until_ns);
-    return cfi_now_ns() < ctx->until_ns && cfi_task_is_ours(ctx);
-}
-
 /* ---- declaring, under the executor's lock ---------------------------------------------------- */
 
 static void end_run(cf_executor *executor, unsigned worker, cfi_slot *slot, uint64_t word) {
@@ -83,15 +20,12 @@ static void end_run(cf_executor *executor, unsigned worker, cfi_slot *slot, uint
         return;
     }
     cfi_times_stamp_finish(&executor->queue, slot);
-    cfi_add_relaxed(&executor->lost, 1); /* before: who has the result finds it in the stats */
-    cfi_add_relaxed(&executor->timed_out, 1);
-    cfi_add_relaxed(&executor->occupied, 1);
     if (cfi_slot_expire(slot, true, &word)) {
+        executor->counts
+            .lost++; /* stats wait for the lock: a caller with the result finds it there */
+        executor->counts.timed_out++;
+        cfi_bump_owned(&executor->queue.records[worker].cut, 1);
         cfi_completion_announce(&executor->queue, slot, word);
-    } else {
-        cfi_sub_relaxed(&executor->lost, 1);
-        cfi_sub_relaxed(&executor->timed_out, 1);
-        cfi_sub_relaxed(&executor->occupied, 1);
     }
 }
 
@@ -122,7 +56,8 @@ static bool end_shown(cf_executor *executor, unsigned worker, int64_t until_ns) 
 
 static void look_at_shown(cf_executor *executor, unsigned worker, int64_t now_ns,
                           int64_t *earliest_ns) {
-    int64_t *ended_ns = &executor->limits[worker].ended_ns; /* not again, until the worker knows */
+    int64_t *ended_ns =
+        &executor->limits.of[worker].ended_ns; /* not again, until the worker knows */
     int64_t until_ns = cfi_load_seq_cst(&executor->queue.records[worker].run_until_ns);
     if (until_ns == 0 || until_ns == *ended_ns) {
         return;
@@ -136,7 +71,7 @@ static void look_at_shown(cf_executor *executor, unsigned worker, int64_t now_ns
 
 static void look_at_outer(cf_executor *executor, unsigned worker, int64_t now_ns,
                           int64_t *earliest_ns) {
-    for (cfi_outer_limit *outer = executor->limits[worker].outer; outer != NULL;
+    for (cfi_outer_limit *outer = executor->limits.of[worker].outer; outer != NULL;
          outer = outer->next) {
         if (outer->ended) {
             continue;
@@ -156,10 +91,12 @@ static void look_at_outer(cf_executor *executor, unsigned worker, int64_t now_ns
 static int64_t look_through(cf_executor *executor, int64_t now_ns) {
     int64_t earliest_ns = INT64_MAX;
     cfi_biased_lock_take(&executor->lock);
+    cfi_lock_take(&executor->limits.lock);
     for (unsigned i = 0; i < cfi_load_relaxed(&executor->started); i++) {
         look_at_shown(executor, i, now_ns, &earliest_ns);
         look_at_outer(executor, i, now_ns, &earliest_ns);
     }
+    cfi_lock_give(&executor->limits.lock);
     cfi_biased_lock_give(&executor->lock);
     return earliest_ns;
 }
@@ -191,15 +128,16 @@ static void ring(void *context) {
 }
 
 cf_status cfi_deadlines_start(cf_executor *executor) {
-    if (executor->ops->start_worker == NULL || cfi_attendant_runs(&executor->deadlines)) {
+    if (cfi_executor_is_serial(executor) || cfi_attendant_runs(&executor->deadlines)) {
         return CF_OK;
     }
-    cfi_biased_lock_take(&executor->lock);
-    if (executor->limits == NULL) {
-        executor->limits = calloc(executor->max_workers, sizeof *executor->limits);
+    cfi_limits *limits = &executor->limits;
+    cfi_lock_take(&limits->lock);
+    if (limits->of == NULL) {
+        limits->of = calloc(executor->max_workers, sizeof *limits->of);
     }
-    bool ready = executor->limits != NULL;
-    cfi_biased_lock_give(&executor->lock);
+    bool ready = limits->of != NULL;
+    cfi_lock_give(&limits->lock);
     if (!ready) {
         return CF_ENOMEM;
     }

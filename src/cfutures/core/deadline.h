@@ -35,12 +35,6 @@
 
 #include "cfutures/core/executor.h"
 
-/* A run under a time limit, on the worker. begin starts the clock, unless the run was declared over
- * its time already (of several in a row): false. end stops it and returns whether the run was in
- * time: if not, its result must not be used. In between cf_task_cancelled tells the task. */
-bool cfi_limit_begin(cf_task_context *ctx, int64_t timeout_ns);
-bool cfi_limit_end(cf_task_context *ctx);
-
 /* Makes sure that the thread runs. CF_EAGAIN: the system refuses it. No lock held. */
 cf_status cfi_deadlines_start(cf_executor *executor);
 

@@ -1,13 +1,13 @@
-/* How a task ended, for those who report it themselves. */
+/* How a task ended. */
 #ifndef CFUTURES_ENDING_H
 #define CFUTURES_ENDING_H
 
 #include "cfutures/core/executor.h"
 
 /* The slot is settled. */
-void cfi_future_ending(cfi_slot *slot, cf_exception *exception);
+void cfi_ending_of(cfi_slot *slot, cf_exception *exception);
 
-/* Somebody is told how it failed (cf_stats.unseen). The caller holds a reference. */
-void cfi_future_seen(cfi_slot *slot);
+/* A caller is told how the task failed (cf_stats.unseen). The caller holds a reference. */
+void cfi_ending_seen(cfi_slot *slot);
 
 #endif

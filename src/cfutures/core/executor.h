@@ -1,29 +1,31 @@
-/* What all executors have in common; each puts it first in a struct of its own.
+/* What all executors have in common. Each executor puts it first in a struct of its own.
  *
- * Locks of the caller's process, in the order in which they may be held together:
+ * Locks belong to the caller's process. A thread that holds one may take those below it:
  *
- *      join_lock   who waits for the workers to go; held while waiting, so nothing else takes it
- *      attendant->lock   the start of a thread of ours           (attendant.h)
- *      run_lock    serial's own: one task at a time              (serial.c)
- *      reap_lock   completion stack, watches                     (watch.h)
- *      lock        submission, slabs, arena, task table, life    (this file)
- *      set->lock   one watch set's list of what is done          (watch.h)
+ *      join_lock         waiting for the workers to end; held while waiting
+ *      attendant->lock   the start of a thread of ours           (core/attendant.h)
+ *      run_lock          serial's own: one task at a time        (executors/serial.c)
+ *      reap_lock         completion stack, watches, callbacks    (waiting/watch.h)
+ *      lock              submission, slabs, arena, task table    (this file)
+ *      list_lock         the threads that wait inside tasks      (waiting/nested.c)
+ *      set->lock         one watch set's list of what is done    (waiting/watch.h)
+ *      limits.lock       limits of runs that wait                (worker/limit.h)
  *
- * The list of those who wait inside tasks has one of its own, before set->lock (nested.c).
- *
- * No lock is held by any worker while it works. While a task runs only serial's run_lock is. While
- * the holder waits, only join_lock is, and `lock` in the submit that awaits a pool's first worker.
- * */
-#ifndef CFUTURES_EXECUTOR_H
-#define CFUTURES_EXECUTOR_H
+ * A worker takes none of them while it works, but limits.lock on a thread. While a task runs,
+ * serial's run_lock is held and no other. While a thread sleeps, it holds at most join_lock, and
+ * `lock` in the submit that awaits a pool's first worker. */
+#ifndef CFUTURES_CORE_EXECUTOR_H
+#define CFUTURES_CORE_EXECUTOR_H
 
 #include "cfutures/core/attendant.h"
 #include "cfutures/queue/slab.h"
 #include "cfutures/queue/task_table.h"
-#include "cfutures/worker/worker.h"
+#include "cfutures/worker/limit.h"
 
 #include "platform/biased_lock.h"
+#include "platform/fork_mark.h"
 #include "platform/lock.h"
+#include "platform/own_memory.h"
 
 /* What an executor does itself. All are called in the caller's process. */
 typedef struct cfi_executor_ops {
@@ -55,12 +57,6 @@ typedef struct cfi_executor_ops {
     void (*free)(cf_executor *executor);
 } cfi_executor_ops;
 
-/* What the deadline thread knows of a worker; under `lock`. */
-typedef struct cfi_worker_limits {
-    int64_t ended_ns;       /* end of the last run that it declared over its time */
-    cfi_outer_limit *outer; /* limits of those that wait, innermost first */
-} cfi_worker_limits;
-
 /* What is to be called, in turn (callback.h); under reap_lock but for `outstanding`. */
 typedef struct cfi_callback_list {
     struct cfi_callback *first, *last;
@@ -73,6 +69,19 @@ typedef struct cfi_row {
     cfi_slab *slab; /* NULL = none */
     uint32_t count;
 } cfi_row;
+
+/* What was done so far. All but the atomic ones are written and read under the executor's lock, and
+ * so are the sums over them and the workers' records: core/counts.c. */
+typedef struct cfi_counts {
+    uint64_t submitted;
+    uint64_t again; /* runs cut short whose task became pending again */
+    uint64_t lost;  /* runs cut short whose task ended with that: settled in the worker's place */
+    uint64_t timed_out; /* of `lost`, because of their time */
+    uint64_t broken;    /* pending tasks that ended with the pool */
+    _Atomic uint64_t cancelled;
+    _Atomic uint64_t retries; /* of tasks, and of items of chunks */
+    _Atomic uint64_t seen;    /* failures that somebody has asked for */
+} cfi_counts;
 
 struct cf_executor {
     /* what never changes after creation */
@@ -89,20 +98,15 @@ struct cf_executor {
     cfi_slabs slabs;
     cfi_row row;
     cfi_task_table tasks;
-    _Atomic unsigned started;  /* workers */
-    cf_status refuses;         /* CF_OK while submit is open; else what it says */
-    cf_exception why_broken;   /* never changes once `refuses` is CF_EBROKEN */
-    bool dead;                 /* broken, and all workers with it */
-    cfi_worker_limits *limits; /* by worker; NULL before the first task with a limit */
-    bool cancels;              /* pending tasks are cancelled, also those of workers that die yet */
-    bool destroyed;            /* to be freed with the last slab in use */
-    uint64_t submitted;
-    _Atomic uint64_t cancelled;
-    _Atomic uint64_t lost;      /* settled in place of their worker, */
-    _Atomic uint64_t timed_out; /* of these because of their time */
-    _Atomic uint64_t occupied;  /* of these while their thread is still at it, and in `running` */
-    _Atomic uint64_t seen;      /* failures that somebody has asked for */
-    _Atomic uint64_t retries;
+    _Atomic unsigned started; /* workers */
+    cf_status refuses;        /* CF_OK while submit is open; else what it says */
+    cf_exception why_broken;  /* never changes once `refuses` is CF_EBROKEN */
+    bool dead;                /* broken, and all workers with it */
+    bool cancels;             /* pending tasks are cancelled, also those of workers that die yet */
+    bool destroyed;           /* to be freed with the last slab in use */
+    cfi_counts counts;
+
+    cfi_limits limits; /* its lock is its own; `of` is NULL before the first task with a limit */
 
     cfi_biased_lock reap_lock;
     cfi_callback_list callbacks;
@@ -114,80 +118,28 @@ struct cf_executor {
     bool joined;
 };
 
-/* Allocates `size` bytes, zeroed but for the cf_executor at their start, which is ready for use.
- * Checks the caller's options and pointer. On failure nothing is left to undo, and *executor is
- * NULL. */
-cf_status cfi_executor_create(size_t size, const cfi_executor_ops *ops,
-                              const cf_pool_options *options, bool shared, cf_executor **executor);
-/* Undoes create: the last thing that ops->free does. */
-void cfi_executor_free(cf_executor *executor);
-
 static inline cf_executor *cfi_executor_of(const cfi_slot *slot) {
     return cfi_slab_of(slot)->executor;
 }
 
-/* What there is to submit; its arguments were checked. */
-typedef struct cfi_submission {
-    const cf_task *task;
-    const void *arg; /* copied in; NULL with a block */
-    uint64_t block; /* 0, or one taken with the function below that holds the argument (and what the
-                           result is to hold at first, for an unzeroed task); belongs to the task
-                           after CF_OK */
-    unsigned retries;
-    int64_t timeout_ns; /* of a run, <= 0 = none. Not with a block */
-    int64_t until_ns;   /* waits until then for room, where there is a bound: -1 = for ever, 0 = not
-                           at all */
-} cfi_submission;
+/* Destroyed, and no slot of it is held: who finds it so under the lock frees it without. */
+static inline bool cfi_executor_is_over(const cf_executor *executor) {
+    return executor->destroyed && executor->slabs.in_use == 0;
+}
 
-cf_status cfi_executor_submit(cf_executor *executor, const cfi_submission *submission,
-                              cf_future **future);
+static inline bool cfi_executor_is_foreign(const cf_executor *executor) {
+    return !cfi_fork_mark_is_ours(executor->fork_mark);
+}
 
-/* The same, with a block, once nothing more can go wrong (not waiting for room): then `prepare` is
- * called, under the lock, and may fill the block, or say that the task is not to be. CF_ELATER: it
- * did. */
-cf_status cfi_executor_submit_prepared(cf_executor *executor, const cfi_submission *submission,
-                                       bool (*prepare)(void *context), void *context,
-                                       cf_future **future);
+/* The slot was made by another process, before a fork. Asks without reading the slot: in shared
+ * memory it may be gone. */
+static inline bool cfi_slot_is_foreign(const cfi_slot *slot) {
+    return !cfi_fork_mark_is_first() && !cfi_own_memory_has(slot);
+}
 
-/* A block for a payload that does not fit a slot, to be filled in without a lock: the argument at
- * its start (queue.base + block), the result at cfi_result_offset(arg_size). 0: no memory. */
-uint64_t cfi_executor_take_block(cf_executor *executor, size_t arg_size, size_t result_size);
-void cfi_executor_give_block(cf_executor *executor, uint64_t block, size_t arg_size,
-                             size_t result_size);
-
-/* Not begun. Under the lock. */
-uint64_t cfi_executor_pending(cf_executor *executor);
-
-/* What kind of task the slot holds; lasts as long as the executor. */
-const cfi_task_entry *cfi_executor_task_of(cf_executor *executor, const cfi_slot *slot);
-
-/* References to a slot; the last one gives it up, and may free a destroyed executor. */
-void cfi_slot_retain(cfi_slot *slot);
-void cfi_slot_release(cfi_slot *slot);
-/* Counts the executor's row. Under the lock. */
-void cfi_row_end(cf_executor *executor);
-/* Undoes cfi_slab_pin, and may free a destroyed executor too. */
-void cfi_slab_unpin(cfi_slab *slab);
-/* Destroyed, and no slot of it is held: whoever finds it so under the lock frees it without. */
-bool cfi_executor_is_over(const cf_executor *executor);
-
-/* PENDING -> CANCELLED, and tells who waits. True when the task is cancelled, now or before. */
-bool cfi_executor_cancel(cf_executor *executor, cfi_slot *slot);
-
-/* ---- for executors whose workers can die ----------------------------------------------------- */
-
-/* Worker `worker` is dead, wait_status as from wait(2): settles what it left behind. Its task is
- * run again or fails; waiters are woken; its record is clean for a successor. No lock held. */
-void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_status);
-
-/* All workers are dead and none will come: submit refuses, all unsettled tasks fail with
- * CF_EBROKEN. No lock held. */
-void cfi_executor_break(cf_executor *executor);
-
-/* ---- for executors with workers of their own ------------------------------------------------- */
-
-/* A worker's initializer failed, or it died in it: submit refuses, pending tasks fail with
- * CF_EBROKEN and this reason, running ones are finished, then the workers end. No lock held. */
-void cfi_executor_unfit(cf_executor *executor, unsigned worker, int wait_status);
+/* Its workers have no thread or process of their own: each task runs on its submitter's thread. */
+static inline bool cfi_executor_is_serial(const cf_executor *executor) {
+    return executor->ops->start_worker == NULL;
+}
 
 #endif

@@ -1,16 +1,10 @@
-/* Who holds a slot, and what goes with the last holder: the slot, its slab, a destroyed executor.
- */
-#include "cfutures/core/executor.h"
+#include "cfutures/core/reference.h"
 
 /* One that was given up while its slab is pinned is taken back into use. */
 void cfi_slot_retain(cfi_slot *slot) {
     if ((cfi_add_relaxed(&slot->refs, 1) & ~CFI_SEEN) == 0) {
         cfi_slab_pin(cfi_slab_of(slot));
     }
-}
-
-bool cfi_executor_is_over(const cf_executor *executor) {
-    return executor->destroyed && executor->slabs.in_use == 0;
 }
 
 /* The last reference to a slot that has no block is gone, as that to the rest of its slab. */
@@ -41,12 +35,14 @@ static void count_given_up(cfi_slab *slab, uint32_t count) {
     }
 }
 
-void cfi_row_end(cf_executor *executor) {
+bool cfi_row_end(cf_executor *executor) {
     cfi_row row = executor->row;
     executor->row = (cfi_row){0};
-    if (row.slab != NULL && cfi_slab_is_given_up(row.slab, row.count)) {
+    bool last = row.slab != NULL && cfi_slab_is_given_up(row.slab, row.count);
+    if (last) {
         cfi_slabs_retire(&executor->slabs, row.slab);
     }
+    return last;
 }
 
 /* Under the lock. */

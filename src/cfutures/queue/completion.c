@@ -10,13 +10,18 @@ static void push(cfi_queue *queue, cfi_slot *slot) {
     } while (!cfi_cas(done, &first, cfi_queue_index(queue, slot) + 1));
 }
 
-/* The callback thread, if it waits for something: see callback.h. */
-static void ring_callbacks(cfi_queue *queue) {
+void cfi_completion_ring_callbacks(cfi_queue *queue) {
+    cfi_control *control = queue->control;
+    cfi_add_seq_cst(&control->callbacks_rung, 1);
+    cfi_futex_wake_all(&control->callbacks_rung, queue->shared);
+}
+
+/* If the callback thread waits for something. */
+static void ring_callbacks_if_armed(cfi_queue *queue) {
     cfi_control *control = queue->control;
     if (cfi_load_seq_cst(&control->callbacks_armed) != 0 &&
         cfi_swap_seq_cst(&control->callbacks_armed, 0) != 0) {
-        cfi_add_seq_cst(&control->callbacks_rung, 1);
-        cfi_futex_wake_all(&control->callbacks_rung, queue->shared);
+        cfi_completion_ring_callbacks(queue);
     }
 }
 
@@ -27,7 +32,7 @@ void cfi_completion_announce(cfi_queue *queue, cfi_slot *slot, uint64_t replaced
     if ((replaced & CFI_WATCHED) != 0) {
         push(queue, slot);
         cfi_bell_ring(queue->bell);
-        ring_callbacks(queue);
+        ring_callbacks_if_armed(queue);
     }
 }
 

@@ -13,8 +13,18 @@
 
 #include "cfutures/queue/queue.h"
 
+/* What has become of a slot's announcement; cf_future.announcement. */
+typedef enum cfi_announcement {
+    CFI_NOT_ASKED,
+    CFI_ASKED,    /* the settler will push it, or has; the stack holds a reference */
+    CFI_COLLECTED /* it has been taken off the stack */
+} cfi_announcement;
+
 /* replaced: the word that the settling CAS found */
 void cfi_completion_announce(cfi_queue *queue, cfi_slot *slot, uint64_t replaced);
+
+/* Wakes the callback thread (waiting/callback.h), or a thread that waits for the callbacks' end. */
+void cfi_completion_ring_callbacks(cfi_queue *queue);
 
 bool cfi_completion_any(const cfi_queue *queue);
 

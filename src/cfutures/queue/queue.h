@@ -86,20 +86,24 @@ typedef enum cfi_need {
 
 /* What one worker tells the others; written by it, and by its supervisor when it is dead. */
 typedef struct cfi_record {
-    _Alignas(128) _Atomic uint32_t
-        current;                  /* slot it is about to begin or is running: index + 1; 0 = idle */
-    _Atomic uint32_t running;     /* tasks it is in the middle of */
-    _Atomic uint64_t tasks;       /* tasks run to their end, counted before settling */
-    _Atomic uint64_t task_errors; /* of these, CF_ETASK */
-    _Atomic uint64_t tasks_settled;       /* the same counts, noted after settling: what holds if */
+    /* Runs. They only grow, but for `tasks` and its like where a settling fails: what is begun is
+     * then never thought more than it is. */
+    _Alignas(128) _Atomic uint64_t begun;
+    _Atomic uint64_t tasks;               /* run to their end, counted before settling */
+    _Atomic uint64_t task_errors;         /* of these, CF_ETASK */
+    _Atomic uint64_t tasks_settled;       /* the same counts, noted after settling: they hold if */
     _Atomic uint64_t task_errors_settled; /* the worker died in between */
     _Atomic int64_t busy_ns;              /* until awake_since */
     _Atomic int64_t awake_since_ns;       /* 0 while asleep */
     _Atomic int64_t id;                   /* process or thread id */
     _Atomic uint64_t claimed;     /* tickets taken out of the queue: the first << 8 | how many */
-    _Atomic int64_t run_until_ns; /* end of the time that its run was given, 0 = none: deadline.h */
-    _Atomic uint32_t limited;     /* the slot of that run: index + 1 */
-    _Atomic uint32_t timed_out;   /* runs that returned late */
+    _Atomic int64_t run_until_ns; /* end of the time that its run was given, 0 = none (limit.h) */
+    _Atomic uint32_t
+        current; /* slot that it is about to begin or is running: index + 1; 0 = idle */
+    _Atomic uint32_t limited; /* the slot of the run with run_until_ns: index + 1 */
+    _Atomic uint32_t cut;     /* runs that others ended: its death, or the deadline thread. Written
+                                 by the caller's process, under the executor's lock */
+    _Atomic uint32_t timed_out; /* runs that returned late */
     _Atomic uint32_t timed_out_settled;
     _Atomic uint32_t ready;     /* a cfi_readiness */
     _Atomic int32_t init_error; /* what its initializer has returned */
@@ -112,28 +116,32 @@ typedef struct cfi_record {
 
 _Static_assert(sizeof(cfi_record) == 128, "records do not share cache lines");
 
+/* A line for each group: what is written often lies apart from what others read with each task. What
+ * a worker reads with each task must not lie beside `tail`, which submit writes with each: the line
+ * would go there and back for each task, which takes 134 ns on a Xeon (Sapphire Rapids). */
 typedef struct cfi_control {
-    _Alignas(64) _Atomic uint64_t cursor; /* bits 0-47 ticket, 48-63 epoch */
-    _Alignas(64) _Atomic uint64_t tail;   /* the next ticket to be given out */
-    _Atomic uint64_t committed;           /* bytes of the region that slots and blocks may lie in */
+    _Alignas(64) _Atomic uint64_t cursor;    /* bits 0-47 ticket, 48-63 epoch */
+    _Alignas(64) _Atomic uint64_t tail;      /* the next ticket to be given out */
     _Alignas(64) _Atomic uint32_t need_wake; /* a cfi_need */
     _Atomic uint32_t searcher;               /* worker + 1, 0 = nobody */
-    _Atomic uint32_t workers;                /* started or about to be: their records are in use */
     _Atomic uint32_t wake_count;             /* futex that idle workers sleep on */
+    /* what seldom changes */
+    _Alignas(64) _Atomic uint64_t committed; /* bytes of the region that slots and blocks may use */
+    _Atomic uint32_t workers;                /* started or about to be: their records are in use */
     _Atomic uint32_t stop;                   /* workers end when there is no more work */
     _Atomic uint32_t terminating;            /* tasks are asked to return: cf_task_cancelled */
     _Atomic uint32_t need_room;              /* a submit waits until fewer tasks are pending */
     _Atomic uint32_t room;                   /* futex that it sleeps on */
-    _Alignas(64) _Atomic uint32_t done;      /* completion stack: slot index + 1; see watch.h */
-    _Alignas(64) _Atomic uint32_t workers_wanted; /* process pool: see nursery.h */
+    _Alignas(64) _Atomic uint32_t done;      /* completion stack: slot index + 1 (completion.h) */
+    _Alignas(64) _Atomic uint32_t workers_wanted; /* process pool: executors/nursery.h */
     _Atomic uint32_t quit;
     _Atomic int32_t spawn_error;
     _Atomic uint32_t spawn_rounds;
     _Alignas(64) _Atomic int64_t
-        deadline_at_ns;               /* when the deadline thread will look: deadline.h */
+        deadline_at_ns;               /* when the deadline thread will look (core/deadline.h) */
     _Atomic uint32_t deadline_rung;   /* futex that it sleeps on */
     _Atomic uint32_t callbacks_armed; /* the callback thread wants to hear of completions */
-    _Atomic uint32_t callbacks_rung;  /* futex that it sleeps on: callback.h */
+    _Atomic uint32_t callbacks_rung;  /* futex that it sleeps on (waiting/callback.h) */
 } cfi_control;
 
 /* The fixed part of the region. */
@@ -227,9 +235,11 @@ void cfi_queue_worker_stopped(cfi_queue *queue, unsigned worker);
 void cfi_queue_open_growth(cfi_queue *queue, uint64_t committed);
 /* A worker process calls this before it goes where the region may have grown since. */
 static inline void cfi_queue_follow_growth(cfi_queue *queue) {
-    uint64_t committed = cfi_load_acquire(&queue->control->committed);
-    if (queue->shared && committed > queue->followed) {
-        cfi_queue_open_growth(queue, committed);
+    if (queue->shared) {
+        uint64_t committed = cfi_load_acquire(&queue->control->committed);
+        if (committed > queue->followed) {
+            cfi_queue_open_growth(queue, committed);
+        }
     }
 }
 /* Begins a pending task, if there is one. */

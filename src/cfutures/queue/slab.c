@@ -1,8 +1,5 @@
 #include "cfutures/queue/slab.h"
 
-#include "cfutures/core/executor.h"
-#include "cfutures/queue/times.h"
-
 #include <string.h>
 
 #define SLOTS_PER_SLAB (CFI_SLAB_SLOTS - 1u) /* the header takes one place */
@@ -128,8 +125,8 @@ static cfi_slab *make_slab(cfi_slabs *slabs) {
     }
     uint32_t committed = slabs->arena->committed;
     uint64_t block = cfi_arena_take_zeroed(slabs->arena, CFI_SLAB_BYTES);
-    if (slabs->arena->committed != committed && slabs->executor->ops->grown != NULL) {
-        slabs->executor->ops->grown(slabs->executor);
+    if (slabs->arena->committed != committed && slabs->grown != NULL) {
+        slabs->grown(slabs->executor);
     }
     if (block == 0) {
         if (times != 0) {

@@ -34,6 +34,17 @@ _Static_assert(sizeof(cfi_slab) <= sizeof(cfi_slot), "the header takes one slot'
 _Static_assert(offsetof(cfi_slab, word) == offsetof(cfi_slot, word), "workers read it as a slot");
 _Static_assert(CFI_REGION_ALIGNMENT % CFI_SLAB_BYTES == 0, "a slab is aligned to its size");
 
+/* When a task was submitted, begun and done; a slab's lie in one block (times.h). */
+typedef struct cfi_times {
+    _Atomic int64_t submitted_ns;
+    _Atomic int64_t started_ns;
+    _Atomic int64_t finished_ns;
+} cfi_times;
+
+enum {
+    CFI_TIMES_BYTES = CFI_SLAB_SLOTS * sizeof(cfi_times)
+};
+
 static inline cfi_slab *cfi_slab_of(const cfi_slot *slot) {
     return (cfi_slab *)((uintptr_t)slot & ~(uintptr_t)(CFI_SLAB_BYTES - 1));
 }
@@ -49,9 +60,10 @@ static inline uint64_t cfi_slab_ticket_of(const cfi_slot *slot) {
 
 /* Slots and their payloads, handed out in the order of tickets; all under the executor's lock. */
 typedef struct cfi_slabs {
-    struct cf_executor *executor;
+    struct cf_executor *executor; /* what each slab says whose it is; a tag here */
     cfi_arena *arena;
     cfi_queue *queue;
+    void (*grown)(struct cf_executor *executor); /* the arena has grown; NULL = nothing to do */
     bool record_times;
     cfi_slab *all;
     cfi_slab *open;  /* the one that slots are handed out from, NULL before the first */
@@ -80,11 +92,11 @@ bool cfi_slabs_give_room(cfi_slabs *slabs, cfi_slot *slot, size_t payload, uint6
 /* Looks at so many of the forgotten. */
 void cfi_slabs_reclaim(cfi_slabs *slabs, size_t looks);
 
-/* The slot of the next ticket with room for its payload, not yet open; NULL = no memory. kind: as in
- * the slot, but for CFI_TIMED. block: one that holds the payload already, 0 = take one if it needs
- * one. */
-static inline cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t result_size,
-                                       unsigned kind, uint64_t block) {
+/* The slot of the next ticket, with room for its payload; NULL = no memory. It stays the next one
+ * until cfi_slabs_use. kind: as in the slot, but for CFI_TIMED. block: one that holds the payload
+ * already; 0 = take one if the payload needs one. */
+static inline cfi_slot *cfi_slabs_reserve(cfi_slabs *slabs, size_t arg_size, size_t result_size,
+                                          unsigned kind, uint64_t block) {
     enum {
         LOOKS = 2 /* more than this task can add */
     };
@@ -103,8 +115,12 @@ static inline cfi_slot *cfi_slabs_take(cfi_slabs *slabs, size_t arg_size, size_t
     if (payload > CFI_SLOT_INLINE && !cfi_slabs_give_room(slabs, slot, payload, block)) {
         return NULL;
     }
-    slabs->next++;
     return slot;
+}
+
+/* The slot that was reserved last is taken: its ticket follows. */
+static inline void cfi_slabs_use(cfi_slabs *slabs) {
+    slabs->next++;
 }
 
 /* The last reference is gone. Called without the lock; true when the whole slab is given up: then

@@ -8,16 +8,6 @@
 
 #include "platform/clock.h"
 
-typedef struct cfi_times {
-    _Atomic int64_t submitted_ns;
-    _Atomic int64_t started_ns;
-    _Atomic int64_t finished_ns;
-} cfi_times;
-
-enum {
-    CFI_TIMES_BYTES = CFI_SLAB_SLOTS * sizeof(cfi_times)
-};
-
 /* NULL when the executor records none. */
 static inline cfi_times *cfi_times_of(const cfi_queue *queue, const cfi_slot *slot) {
     if ((slot->kind & CFI_TIMED) == 0) {

@@ -1,6 +1,8 @@
 #include "cfutures/waiting/callback.h"
 
-#include "platform/fork_mark.h"
+#include "cfutures/core/reference.h"
+#include "cfutures/queue/completion.h"
+
 #include "platform/futex.h"
 #include "platform/thread_id.h"
 
@@ -34,36 +36,10 @@ static void append(cfi_callback_list *list, cfi_callback *callback) {
     list->last = callback;
 }
 
-/* The slot's list of watches is last in, first out. */
-static void append_in_order_of_adding(cfi_callback_list *list, cfi_watch *newest) {
-    cfi_watch *oldest = NULL;
-    while (newest != NULL) {
-        cfi_watch *older = newest->next;
-        newest->next = oldest;
-        oldest = newest;
-        newest = older;
-    }
-    for (; oldest != NULL; oldest = oldest->next) {
-        append(list, (cfi_callback *)oldest);
-    }
-}
-
-void cfi_callbacks_collect(cf_executor *executor, cfi_slot *slot) {
-    cfi_watch *callbacks = NULL;
-    cfi_watch **link = &slot->watch;
-    cfi_watch **end = &callbacks;
-    while (*link != NULL) {
-        cfi_watch *watch = *link;
-        if (watch->set != NULL) {
-            link = &watch->next;
-        } else {
-            *link = watch->next;
-            watch->next = NULL;
-            *end = watch;
-            end = &watch->next;
-        }
-    }
-    append_in_order_of_adding(&executor->callbacks, callbacks);
+/* As a watch that is settled: from its slot to the executor's list. */
+static void deliver(cfi_watch *watch) {
+    cfi_watch_take_off(watch);
+    append(&cfi_executor_of(watch->slot)->callbacks, (cfi_callback *)watch);
 }
 
 /* ---- calling --------------------------------------------------------------------------------- */
@@ -106,12 +82,6 @@ static bool call_all(cf_executor *executor) {
     }
 }
 
-static void wake(cf_executor *executor) {
-    cfi_control *control = executor->queue.control;
-    cfi_add_seq_cst(&control->callbacks_rung, 1);
-    cfi_futex_wake_all(&control->callbacks_rung, executor->queue.shared);
-}
-
 void cfi_callbacks_attend(cf_executor *executor) {
     if (cfi_load_relaxed(&executor->callbacks.outstanding) == 0 ||
         cfi_worker_is_of(&executor->queue)) {
@@ -120,7 +90,7 @@ void cfi_callbacks_attend(cf_executor *executor) {
     cfi_watch_reap(executor);
     if (take_turn(executor)) {
         call_all(executor);
-        wake(executor); /* who waits for the end */
+        cfi_completion_ring_callbacks(&executor->queue); /* a thread may wait for the end */
     }
 }
 
@@ -146,18 +116,13 @@ static void *callbacks_main(void *context) {
 }
 
 static bool has_thread(const cf_executor *executor) {
-    return executor->ops->start_worker != NULL &&
+    return !cfi_executor_is_serial(executor) &&
            !cfi_load_acquire(&executor->callback_thread.stopped);
 }
 
-void cfi_callbacks_ring(cf_executor *executor) {
-    if (cfi_attendant_runs(&executor->callback_thread)) {
-        wake(executor);
-    }
-}
-
 static void ring(void *context) {
-    wake(context);
+    cf_executor *executor = context;
+    cfi_completion_ring_callbacks(&executor->queue);
 }
 
 void cfi_callbacks_finish(cf_executor *executor) {
@@ -183,7 +148,7 @@ static void add(cf_executor *executor, cfi_callback *callback) {
     callback->watch.next = slot->watch;
     slot->watch = &callback->watch;
     if (!cfi_watch_ask(slot)) {
-        cfi_callbacks_collect(executor, slot);
+        deliver(&callback->watch);
     }
     cfi_biased_lock_give(&executor->reap_lock);
 }
@@ -192,10 +157,10 @@ cf_status cf_future_add_done_callback(cf_future *future, cf_done_fn *callback, v
     if (future == NULL || callback == NULL) {
         return CF_EINVAL;
     }
-    cf_executor *executor = cfi_executor_of(future);
-    if (!cfi_fork_mark_is_ours(executor->fork_mark)) {
+    if (cfi_slot_is_foreign(future)) {
         return CF_EFORKED;
     }
+    cf_executor *executor = cfi_executor_of(future);
     cfi_callback *made = calloc(1, sizeof *made);
     if (made == NULL) {
         return CF_ENOMEM;
@@ -205,12 +170,13 @@ cf_status cf_future_add_done_callback(cf_future *future, cf_done_fn *callback, v
         free(made);
         return CF_EAGAIN;
     }
-    *made = (cfi_callback){.watch = {.slot = future}, .call = callback, .context = context};
+    *made = (cfi_callback){
+        .watch = {.slot = future, .deliver = deliver}, .call = callback, .context = context};
     cfi_slot_retain(future);
     cfi_slot_retain(future); /* ours: the callback may be called, and give up its own, at once */
     add(executor, made);
     if (has_thread(executor)) {
-        cfi_callbacks_ring(executor);
+        ring(executor);
     } else {
         cfi_callbacks_attend(executor);
     }

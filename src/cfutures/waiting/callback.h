@@ -29,14 +29,6 @@ typedef struct cfi_callback {
     struct cfi_callback *next; /* in the executor's list */
 } cfi_callback;
 
-/* Reaper, under reap_lock: the slot is done, and these are its watches. Takes the callbacks off and
- * puts them on the executor's list. */
-void cfi_callbacks_collect(cf_executor *executor, cfi_slot *slot);
-
-/* After that, without it: has the list attended to. Also when the settler may have died before it
- * rang. */
-void cfi_callbacks_ring(cf_executor *executor);
-
 /* For an executor whose tasks run on their caller's thread: after each of them, no lock held. Does
  * nothing inside one: who runs the outermost task calls it again. */
 void cfi_callbacks_attend(cf_executor *executor);

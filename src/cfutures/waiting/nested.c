@@ -1,5 +1,7 @@
 #include "cfutures/waiting/nested.h"
 
+#include "cfutures/worker/worker.h"
+
 #include "platform/thread.h"
 
 /* ---- running what is waited for -------------------------------------------------------------- */
@@ -21,10 +23,7 @@ static cf_status run_in(const cfi_worker_scope *scope, cfi_slot *slot, bool *ran
     }
     *ran = cfi_slot_begin(slot, scope->worker->number, &word);
     if (*ran) {
-        cfi_worker_scope inner;
-        cfi_worker_enter(&inner, scope->worker);
-        cfi_worker_execute(scope->worker, slot, word);
-        cfi_worker_leave(&inner);
+        cfi_worker_execute_in_scope(scope->worker, slot, word);
     }
     return CF_OK;
 }
@@ -82,7 +81,7 @@ static bool worker_goes_on(const cfi_queue *queue, unsigned number) {
 
 static bool some_worker_goes_on(const cf_executor *executor) {
     unsigned hopeless = 0;
-    if (executor->ops->start_worker == NULL) { /* its submitter runs it, when no other task does */
+    if (cfi_executor_is_serial(executor)) { /* its submitter runs it, when no other task does */
         return worker_goes_on(&executor->queue, 0);
     }
     for (const cfi_blocked *b = list; b != NULL; b = b->next) {

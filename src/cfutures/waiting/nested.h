@@ -27,7 +27,7 @@
 #define CFUTURES_NESTED_H
 
 #include "cfutures/waiting/watch.h"
-#include "cfutures/worker/worker.h"
+#include "cfutures/worker/scope.h"
 
 /* Inside a task of the slot's executor: runs the slot if it has not begun. CF_EDEADLOCK when that
  * would nest too deep. *ran tells whether it did; false outside. */

@@ -1,19 +1,15 @@
 #include "cfutures/waiting/watch.h"
 
-#include "cfutures/waiting/callback.h"
+#include "cfutures/core/reference.h"
 #include "cfutures/queue/completion.h"
-#include "cfutures/waiting/nested.h"
-#include "cfutures/queue/tuning.h"
-
-#include "platform/clock.h"
-#include "platform/spin.h"
 
 #include <stdlib.h>
 
 /* ---- delivering ------------------------------------------------------------------------------ */
 
-/* A watch may be reached twice: when it begins on a settled slot, and when that slot is reaped. */
-static void deliver(cfi_watch *watch) {
+/* To its set. A watch may be reached twice: when it begins on a settled slot, and when that slot is
+ * reaped. */
+static void deliver_to_set(cfi_watch *watch) {
     cfi_watch_set *set = watch->set;
     cfi_biased_lock_take(&set->lock);
     if (!watch->delivered) {
@@ -29,12 +25,29 @@ static void deliver(cfi_watch *watch) {
     cfi_biased_lock_give(&set->lock);
 }
 
+/* The slot's list of watches is last in, first out. */
+static cfi_watch *oldest_first(cfi_watch *newest) {
+    cfi_watch *oldest = NULL;
+    while (newest != NULL) {
+        cfi_watch *older = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = older;
+    }
+    return oldest;
+}
+
+void cfi_watch_deliver_all(cfi_slot *slot) {
+    slot->watch = oldest_first(slot->watch);
+    for (cfi_watch *watch = slot->watch, *next; watch != NULL; watch = next) {
+        next = watch->next; /* to deliver a watch may take it off */
+        watch->deliver(watch);
+    }
+}
+
 static void collect(cfi_slot *slot) {
     cfi_store_relaxed(&slot->announcement, CFI_COLLECTED);
-    cfi_callbacks_collect(cfi_executor_of(slot), slot);
-    for (cfi_watch *watch = slot->watch; watch != NULL; watch = watch->next) {
-        deliver(watch);
-    }
+    cfi_watch_deliver_all(slot);
     cfi_slot_release(slot); /* the stack's reference */
 }
 
@@ -58,7 +71,7 @@ void cfi_watch_reap(cf_executor *executor) {
     cfi_biased_lock_give(&executor->reap_lock);
     cfi_bell_ring(executor->queue.bell);
     if (calls) {
-        cfi_callbacks_ring(executor);
+        cfi_completion_ring_callbacks(&executor->queue);
     }
 }
 
@@ -72,7 +85,7 @@ void cfi_watch_reap_orphan(cf_executor *executor, cfi_slot *slot, unsigned worke
     }
     cfi_biased_lock_give(&executor->reap_lock);
     cfi_bell_ring_always(executor->queue.bell);
-    cfi_callbacks_ring(executor);
+    cfi_completion_ring_callbacks(&executor->queue);
 }
 
 /* ---- watching -------------------------------------------------------------------------------- */
@@ -169,16 +182,28 @@ cfi_watch_begun cfi_watch_begin(cfi_watch_set *set, cfi_watch *watch, cfi_slot *
     cfi_biased_lock_take(&executor->reap_lock);
     if (!is_watched_by(slot, set)) {
         cfi_slot_retain(slot);
-        *watch = (cfi_watch){.slot = slot, .set = set, .next = slot->watch, .index = index};
+        *watch = (cfi_watch){.slot = slot,
+                             .deliver = deliver_to_set,
+                             .set = set,
+                             .next = slot->watch,
+                             .index = index};
         slot->watch = watch;
         if (!cfi_watch_ask(slot) || cfi_word_settled(cfi_load_acquire(&slot->word))) {
-            deliver(watch);
+            deliver_to_set(watch);
         }
         join_set(set, watch);
         begun = CFI_WATCH_BEGUN;
     }
     cfi_biased_lock_give(&executor->reap_lock);
     return begun;
+}
+
+void cfi_watch_take_off(cfi_watch *watch) {
+    cfi_watch **link = &watch->slot->watch;
+    while (*link != watch) {
+        link = &(*link)->next;
+    }
+    *link = watch->next;
 }
 
 void cfi_watch_end(cfi_watch *watch) {
@@ -188,11 +213,7 @@ void cfi_watch_end(cfi_watch *watch) {
     }
     cf_executor *executor = cfi_executor_of(slot);
     cfi_biased_lock_take(&executor->reap_lock);
-    cfi_watch **link = &slot->watch;
-    while (*link != watch) {
-        link = &(*link)->next;
-    }
-    *link = watch->next;
+    cfi_watch_take_off(watch);
     cfi_biased_lock_give(&executor->reap_lock);
     leave_set(watch->set, watch);
     watch->slot = NULL;
@@ -201,7 +222,7 @@ void cfi_watch_end(cfi_watch *watch) {
 
 /* ---- waiting --------------------------------------------------------------------------------- */
 
-static cfi_watch *pop_ready(cfi_watch_set *set) {
+cfi_watch *cfi_watch_set_pop(cfi_watch_set *set) {
     cfi_biased_lock_take(&set->lock);
     cfi_watch *watch = set->ready_first;
     if (watch != NULL) {
@@ -215,76 +236,6 @@ void cfi_watch_set_reap(cfi_watch_set *set) {
     for (size_t i = 0; i < set->executor_count; i++) {
         cfi_watch_reap(set->executors[i]);
     }
-}
-
-/* Something is done soon: nearly so, in what it costs, as if it had been done already. */
-static bool completes_soon(const cfi_watch_set *set) {
-    for (unsigned i = 0; i < CFI_WAIT_LOOKS; i++) {
-        for (size_t k = 0; k < set->executor_count; k++) {
-            if (cfi_completion_any(&set->executors[k]->queue)) {
-                return true;
-            }
-        }
-        cfi_spin_pause();
-    }
-    return false;
-}
-
-static cfi_watch *reap_and_pop(cfi_watch_set *set) {
-    cfi_watch_set_reap(set);
-    return pop_ready(set);
-}
-
-/* The earlier of two points in time; negative is never. */
-static int64_t earlier(int64_t a_ns, int64_t b_ns) {
-    return a_ns < 0 || (b_ns >= 0 && b_ns < a_ns) ? b_ns : a_ns;
-}
-
-static cf_status sleep_for_bell(cfi_watch_set *set, uint32_t rung, int64_t deadline_ns,
-                                int64_t look_ns) {
-    cfi_blocked blocked = {.set = set};
-    int64_t until_ns = earlier(deadline_ns, look_ns);
-    bool for_ever = deadline_ns < 0; /* with looks in between, or none */
-    if (for_ever && !cfi_nested_block(&blocked)) {
-        return CF_EDEADLOCK;
-    }
-    bool rang = cfi_bell_sleep(set->bell, rung, until_ns);
-    if (for_ever) {
-        cfi_nested_unblock(&blocked);
-    }
-    return rang ? CF_OK : CF_ETIMEDOUT;
-}
-
-static bool is_over(int64_t deadline_ns) {
-    return deadline_ns >= 0 && cfi_now_ns() >= deadline_ns;
-}
-
-cf_status cfi_watch_set_next(cfi_watch_set *set, int64_t deadline_ns, int64_t look_ns,
-                             cfi_watch **watch) {
-    cf_status status = CF_OK;
-    *watch = pop_ready(set);
-    if (*watch == NULL && !is_over(deadline_ns) && completes_soon(set)) {
-        *watch = reap_and_pop(set);
-    }
-    while (*watch == NULL && status == CF_OK) {
-        uint32_t rung = cfi_bell_listen(set->bell);
-        *watch = reap_and_pop(set);
-        if (*watch != NULL) {
-            break;
-        }
-        bool ran = false;
-        if (!is_over(deadline_ns)) {
-            status = cfi_nested_run_one_of(set, &ran);
-        }
-        if (!ran && status == CF_OK) {
-            status = sleep_for_bell(set, rung, deadline_ns, look_ns);
-        }
-        if (status == CF_ETIMEDOUT) {
-            *watch = reap_and_pop(set);
-        }
-    }
-    bool looks = status == CF_ETIMEDOUT && look_ns >= 0 && !is_over(deadline_ns);
-    return *watch != NULL || looks ? CF_OK : status;
 }
 
 bool cfi_watch_set_any(cfi_watch_set *set, bool (*f)(cfi_slot *slot)) {

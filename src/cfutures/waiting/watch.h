@@ -14,16 +14,10 @@
 
 #include "cfutures/core/executor.h"
 
-/* What has become of a slot's announcement; cf_future.announcement. */
-typedef enum cfi_announcement {
-    CFI_NOT_ASKED,
-    CFI_ASKED,    /* the settler will push it, or has; the stack holds a reference */
-    CFI_COLLECTED /* it has been reaped */
-} cfi_announcement;
-
 typedef struct cfi_watch {
     cfi_slot *slot;                            /* NULL: not in use */
-    struct cfi_watch_set *set;                 /* NULL: a callback, see callback.h */
+    void (*deliver)(struct cfi_watch *watch);  /* the slot is settled; under reap_lock */
+    struct cfi_watch_set *set;                 /* of a watch that belongs to one */
     struct cfi_watch *next;                    /* of the same slot; under reap_lock */
     struct cfi_watch *set_next, *set_previous; /* of the same set; the waiting thread's */
     struct cfi_watch *next_ready;              /* under the set's lock, like `delivered` */
@@ -60,12 +54,8 @@ void cfi_watch_end(cfi_watch *watch);
 /* Delivers what is done on the set's executors. */
 void cfi_watch_set_reap(cfi_watch_set *set);
 
-/* The next watch whose slot is settled. CF_ETIMEDOUT when the deadline has passed (negative =
- * never), CF_EDEADLOCK inside a task (nested.h). At look_ns (negative = never) it returns CF_OK with
- * *watch NULL, for a caller who has something to look at and goes on waiting. At least one watch must
- * not have been handed out. One thread at a time. */
-cf_status cfi_watch_set_next(cfi_watch_set *set, int64_t deadline_ns, int64_t look_ns,
-                             cfi_watch **watch);
+/* The next watch that was delivered; NULL = none. */
+cfi_watch *cfi_watch_set_pop(cfi_watch_set *set);
 
 /* Something is ready to be handed out, or is not delivered though it is settled, or f says so of
  * the slot of one that is neither. For others than the waiting thread, while that is kept from
@@ -75,6 +65,12 @@ bool cfi_watch_set_any(cfi_watch_set *set, bool (*f)(cfi_slot *slot));
 /* Under reap_lock: asks the settler to announce the slot. False when that is over, or comes too
  * late. */
 bool cfi_watch_ask(cfi_slot *slot);
+
+/* Under reap_lock: delivers the slot's watches, in the order in which they began. */
+void cfi_watch_deliver_all(cfi_slot *slot);
+
+/* Under reap_lock: takes the watch off its slot's list. */
+void cfi_watch_take_off(cfi_watch *watch);
 
 /* Delivers everything on the executor's completion stack. */
 void cfi_watch_reap(cf_executor *executor);

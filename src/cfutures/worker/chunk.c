@@ -1,6 +1,6 @@
 #include "cfutures/worker/chunk.h"
 
-#include "cfutures/core/deadline.h"
+#include "cfutures/worker/limit.h"
 
 #include "platform/barrier.h"
 #include "platform/clock.h"
@@ -12,7 +12,7 @@
 
 cfi_chunk_ending cfi_chunk_ending_of(const cfi_chunk_progress *progress, size_t result_size,
                                      size_t count, uint32_t i) {
-    if (progress->varied == 0) {
+    if (cfi_load_acquire(&progress->varied) == 0) {
         return (cfi_chunk_ending){.result_size = (uint32_t)result_size};
     }
     const cfi_chunk_ending *endings = (const void *)((const unsigned char *)progress +
@@ -24,17 +24,20 @@ cfi_chunk_ending cfi_chunk_ending_of(const cfi_chunk_progress *progress, size_t 
 static void note_ending(const cfi_chunk_header *header, cfi_chunk_progress *progress, uint32_t i,
                         cfi_chunk_ending ending) {
     bool plain = ending.error == 0 && ending.result_size == header->result_size;
-    if (progress->varied == 0 && plain) {
+    bool varied = cfi_load_relaxed(&progress->varied) != 0; /* the worker's own */
+    if (!varied && plain) {
         return;
     }
     cfi_chunk_ending *endings =
         (void *)((unsigned char *)progress +
                  cfi_chunk_endings_offset(header->result_size, header->count));
-    for (uint32_t k = 0; progress->varied == 0 && k < i; k++) {
-        endings[k] = (cfi_chunk_ending){.result_size = (uint32_t)header->result_size};
-    }
-    progress->varied = 1;
     endings[i] = ending;
+    if (!varied) {
+        for (uint32_t k = 0; k < i; k++) {
+            endings[k] = (cfi_chunk_ending){.result_size = (uint32_t)header->result_size};
+        }
+        cfi_store_release(&progress->varied, 1); /* a caller may be reading: its time was over */
+    }
 }
 
 /* What the caller is to find in its arrays. */
@@ -75,7 +78,7 @@ static void note(place *at, int error, bool in_time) {
     } else {
         uint32_t size = in_time ? (uint32_t)at->ctx.result_size : CFI_CHUNK_LATE;
         note_ending(at->header, at->progress, at->i, (cfi_chunk_ending){error, size});
-        at->notes_all = at->progress->varied != 0;
+        at->notes_all = cfi_load_relaxed(&at->progress->varied) != 0;
     }
 }
 

@@ -28,7 +28,9 @@
 #ifndef CFUTURES_CHUNK_H
 #define CFUTURES_CHUNK_H
 
-#include "cfutures/core/executor.h"
+#include <cfutures.h>
+
+#include <stdatomic.h>
 
 /* Where the items of a direct chunk lie. */
 typedef struct cfi_direct {
@@ -59,11 +61,11 @@ typedef struct cfi_chunk_ending {
 typedef struct cfi_chunk_progress {
     _Atomic uint32_t done;
     _Atomic uint32_t begun;
-    _Atomic uint32_t end; /* of those that may be begun */
-    uint32_t varied;      /* the endings were written */
-    uint32_t failed;      /* direct: the first item that returned an error, + 1; 0 = none */
-    int32_t error;        /* that one's */
-    int64_t busy_ns;      /* what the run took */
+    _Atomic uint32_t end;    /* of those that may be begun */
+    _Atomic uint32_t varied; /* the endings of all items below `done` were written (release) */
+    uint32_t failed;         /* direct: the first item that returned an error, + 1; 0 = none */
+    int32_t error;           /* that one's */
+    int64_t busy_ns;         /* what the run took */
 } cfi_chunk_progress;
 
 static inline size_t cfi_chunk_step(size_t item_size) {

@@ -11,7 +11,7 @@
 #ifndef CFUTURES_SHARE_H
 #define CFUTURES_SHARE_H
 
-#include "cfutures/worker/worker.h"
+#include "cfutures/worker/scope.h"
 
 /* Of one worker with this life. */
 unsigned cfi_share_of(const cfi_worker_life *life);

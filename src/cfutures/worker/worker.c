@@ -1,80 +1,15 @@
 #include "cfutures/worker/worker.h"
 
 #include "cfutures/queue/completion.h"
-#include "cfutures/core/deadline.h"
-#include "cfutures/worker/share.h"
 #include "cfutures/queue/times.h"
+#include "cfutures/worker/limit.h"
+#include "cfutures/worker/share.h"
 
+#include "platform/clock.h"
 #include "platform/copy.h"
+#include "platform/on_leaving.h"
 
-/* ---- scopes ---------------------------------------------------------------------------------- */
-
-static _Thread_local const cfi_worker_scope *innermost_scope;
-
-void cfi_worker_enter(cfi_worker_scope *scope, const cfi_worker *worker) {
-    *scope = (cfi_worker_scope){
-        .worker = worker,
-        .outer = innermost_scope,
-        .depth = innermost_scope != NULL ? innermost_scope->depth + 1 : 1,
-    };
-    innermost_scope = scope;
-}
-
-void cfi_worker_leave(const cfi_worker_scope *scope) {
-    innermost_scope = scope->outer;
-}
-
-const cfi_worker_scope *cfi_worker_innermost(void) {
-    return innermost_scope;
-}
-
-const cfi_worker_scope *cfi_worker_scope_of(const cfi_queue *queue) {
-    const cfi_worker_scope *scope = innermost_scope;
-    while (scope != NULL && scope->worker->queue != queue) {
-        scope = scope->outer;
-    }
-    return scope;
-}
-
-void cfi_worker_forget_scopes(void) {
-    innermost_scope = NULL;
-}
-
-/* ---- what a task can ask --------------------------------------------------------------------- */
-
-unsigned cf_task_worker(const cf_task_context *ctx) {
-    return ctx->worker;
-}
-
-unsigned cf_task_attempt(const cf_task_context *ctx) {
-    return ctx->attempt;
-}
-
-size_t cf_task_arg_size(const cf_task_context *ctx) {
-    return ctx->arg_size;
-}
-
-size_t cf_task_room(const cf_task_context *ctx) {
-    return ctx->room;
-}
-
-void cf_task_set_result_size(cf_task_context *ctx, size_t size) {
-    ctx->result_size = size < ctx->room ? size : ctx->room;
-}
-
-void *cf_task_local(const cf_task_context *ctx) {
-    return ctx->local;
-}
-
-bool cfi_task_is_ours(const cf_task_context *ctx) {
-    uint64_t word = cfi_load_acquire(&ctx->slot->word);
-    return cfi_word_is_run_by(word, cfi_word_owner(ctx->word)) && (word & CFI_EXPIRED) == 0;
-}
-
-bool cf_task_cancelled(const cf_task_context *ctx) {
-    return cfi_load_acquire(&ctx->queue->control->terminating) != 0 ||
-           (ctx->until_ns != 0 && cfi_now_ns() >= ctx->until_ns) || !cfi_task_is_ours(ctx);
-}
+#include <errno.h>
 
 /* ---- one task -------------------------------------------------------------------------------- */
 
@@ -109,23 +44,8 @@ static int call_task(cf_task_context *ctx) {
     return run(arg, result, ctx);
 }
 
-/* *late: it has returned, but its time was over. */
-static int call_in_time(cf_task_context *ctx, bool *late) {
-    const int64_t *limit = cfi_slot_limit(ctx->slot, ctx->queue->base);
-    *late = false;
-    if (limit == NULL) {
-        return call_task(ctx);
-    }
-    cfi_limit_begin(ctx, *limit);
-    int error = call_task(ctx);
-    *late = !cfi_limit_end(ctx);
-    return error;
-}
-
-/* Counted before the task is settled: who has its result finds it in the stats. `running` goes
- * first, so that what is not begun is never thought less than it is. */
+/* Counted before the task is settled: a caller that has the result finds it in the stats. */
 static inline void count_task(cfi_record *record, bool failed, bool late) {
-    cfi_bump_owned(&record->running, (uint32_t)-1);
     cfi_bump_owned(&record->tasks, 1);
     if (failed || late) {
         cfi_bump_owned(&record->task_errors, 1);
@@ -148,35 +68,56 @@ static inline void confirm_counts(cfi_record *record, bool failed, bool late) {
     }
 }
 
-void cfi_worker_execute(const cfi_worker *worker, cfi_slot *slot, uint64_t word) {
-    cfi_queue *queue = worker->queue;
-    cfi_record *record = &queue->records[worker->number];
+typedef struct task_run {
+    const cfi_worker *worker;
+    cf_task_context ctx;
+    int error;
+} task_run;
 
-    cfi_bump_owned(&record->running, 1);
-    cfi_queue_room_made(queue);
-    cfi_queue_follow_growth(queue); /* the slot may have been opened after it was looked for */
-    cfi_times_stamp_start(queue, slot);
-    cf_task_context ctx = context_of(worker, slot, word);
-    bool late;
-    int error = call_in_time(&ctx, &late);
+/* The task has returned, or was left by an exception. Settles it. */
+static inline void end_run(task_run *run) {
+    const cfi_worker *worker = run->worker;
+    cf_task_context *ctx = &run->ctx;
+    cfi_queue *queue = worker->queue;
+    cfi_slot *slot = ctx->slot;
+    cfi_record *record = &queue->records[worker->number];
+    const bool failed = run->error != 0;
+    const bool late = (slot->kind & CFI_LIMITED) != 0 && !cfi_limit_end(ctx);
     if (worker->hooks->after_task != NULL) {
         worker->hooks->after_task();
     }
-    slot->detail = error != 0 ? error : (int32_t)ctx.result_size;
-    slot->outcome = error == 0 ? CF_OK : CF_ETASK;
-    if (cfi_task_is_ours(&ctx)) { /* else it was done when it was declared over its time */
+    slot->detail = failed ? run->error : (int32_t)ctx->result_size;
+    slot->outcome = failed ? CF_ETASK : CF_OK;
+    if (cfi_task_is_ours(ctx)) { /* else it ended when it was declared over its time */
         cfi_times_stamp_finish(queue, slot);
     }
-
-    count_task(record, error != 0, late);
+    uint64_t word;
+    count_task(record, failed, late);
     if (cfi_slot_settle(slot, worker->number, late, &word)) {
         cfi_completion_announce(queue, slot, word);
     } else {
-        uncount_task(record, error != 0, late);
+        uncount_task(record, failed, late);
         worker->hooks->overrun(slot);
     }
-    cfi_queue_room_made(queue); /* between two of the counts, one pending too many was seen */
-    confirm_counts(record, error != 0, late);
+    confirm_counts(record, failed, late);
+}
+
+void cfi_worker_execute(const cfi_worker *worker, cfi_slot *slot, uint64_t word) {
+    cfi_queue *queue = worker->queue;
+    cfi_bump_owned(&queue->records[worker->number].begun, 1);
+    cfi_queue_room_made(queue);
+    cfi_queue_follow_growth(queue); /* the slot may have been opened after it was looked for */
+    cfi_times_stamp_start(queue, slot);
+    task_run run CFI_ON_LEAVING(end_run) = {
+        .worker = worker,
+        .ctx = context_of(worker, slot, word),
+        .error = ECANCELED, /* unless the task returns */
+    };
+    const int64_t *limit = cfi_slot_limit(slot, queue->base);
+    if (limit != NULL) {
+        cfi_limit_begin(&run.ctx, *limit);
+    }
+    run.error = call_task(&run.ctx);
 }
 
 /* ---- a life ---------------------------------------------------------------------------------- */
@@ -220,18 +161,26 @@ static cfi_worker_end work(const cfi_worker *worker) {
     return CFI_WORKER_DONE;
 }
 
-cfi_worker_end cfi_worker_run(cfi_queue *queue, unsigned number, const cfi_worker_life *life,
-                              const cfi_worker_hooks *hooks) {
-    cfi_worker worker = {.queue = queue, .number = number, .life = life, .hooks = hooks};
-    cfi_worker_scope scope;
+static void leave_scope(cfi_worker_scope *scope) {
+    cfi_worker_leave(scope);
+}
+
+cfi_worker_end cfi_worker_run(cfi_worker *worker) {
+    cfi_record *record = &worker->queue->records[worker->number];
+    cfi_worker_scope scope CFI_ON_LEAVING(leave_scope);
     cfi_worker_end end = CFI_WORKER_UNFIT;
-    cfi_worker_enter(&scope, &worker);
-    cfi_share_tell_openmp(life);
-    if (cfi_worker_begin(&worker)) {
-        cfi_store_relaxed(&queue->records[number].awake_since_ns, cfi_now_ns());
-        end = work(&worker);
-        cfi_worker_finish(&worker);
+    cfi_worker_enter(&scope, worker);
+    cfi_share_tell_openmp(worker->life);
+    if (cfi_worker_begin(worker)) {
+        cfi_store_relaxed(&record->awake_since_ns, cfi_now_ns());
+        end = work(worker);
+        cfi_worker_finish(worker);
     }
-    cfi_worker_leave(&scope);
     return end;
+}
+
+void cfi_worker_execute_in_scope(const cfi_worker *worker, cfi_slot *slot, uint64_t word) {
+    cfi_worker_scope scope CFI_ON_LEAVING(leave_scope);
+    cfi_worker_enter(&scope, worker);
+    cfi_worker_execute(worker, slot, word);
 }

@@ -1,0 +1,63 @@
+#include "cfutures/batch/pace.h"
+
+#include "cfutures/queue/tuning.h"
+
+/* Items of the next chunk. Near the end it gets smaller, so that all workers end together. */
+static size_t next_count(const cf_stream *stream) {
+    uint64_t left = stream->options.size_hint - stream->taken;
+    if (!cfi_pace_is_adaptive(stream) || stream->options.size_hint <= stream->taken) {
+        return stream->chunk;
+    }
+    uint64_t share = left / ((uint64_t)stream->executor->max_workers * CFI_CHUNK_SHARES);
+    double least = stream->pace_ns > 0 ? CFI_CHUNK_LEAST_NS / stream->pace_ns : 1;
+    if ((double)share < least) {
+        share = least < (double)stream->chunk ? (uint64_t)least : stream->chunk;
+    }
+    return share >= stream->chunk ? stream->chunk : share > 0 ? (size_t)share : 1;
+}
+
+size_t cfi_pace_room(const cf_stream *stream) {
+    uint64_t window = stream->options.window > 0
+                          ? stream->options.window
+                          : (uint64_t)stream->executor->max_workers * 16 * stream->chunk;
+    uint64_t out = stream->taken - stream->handed_out;
+    uint64_t room = window > out ? window - out : 0;
+    size_t count = next_count(stream);
+    bool filling = stream->handed_out == 0;
+    return room >= count ? count : filling ? (size_t)room : 0;
+}
+
+bool cfi_pace_may_send(const cf_stream *stream) {
+    return !cfi_pace_is_adaptive(stream) || stream->options.window > 0 ||
+           stream->under_way < (size_t)stream->executor->max_workers * CFI_CHUNKS_UNDER_WAY;
+}
+
+void cfi_pace_learn(cf_stream *stream, const cfi_chunk_progress *progress) {
+    uint32_t done = cfi_load_acquire(&progress->done);
+    if (!cfi_pace_is_adaptive(stream) || done == 0) {
+        return;
+    }
+    double pace_ns = (double)progress->busy_ns / done;
+    stream->pace_ns = stream->pace_ns > 0 ? (stream->pace_ns + 3 * pace_ns) / 4 : pace_ns;
+    double fitting = CFI_CHUNK_NS / (stream->pace_ns > 0.1 ? stream->pace_ns : 0.1);
+    double most = (double)stream->chunk * CFI_CHUNK_GROWTH;
+    most = most < (double)stream->chunk_most ? most : (double)stream->chunk_most;
+    fitting = fitting < most ? fitting : most;
+    stream->chunk = fitting > 1 ? (size_t)fitting : 1;
+}
+
+size_t cfi_pace_most_in_chunk(const cf_executor *executor, const cf_task *task,
+                              const cf_stream_options *options, bool direct) {
+    size_t item = cfi_chunk_step(task->arg_size) + cfi_chunk_step(task->result_size) +
+                  sizeof(cfi_chunk_ending);
+    size_t most = direct ? UINT32_MAX / 2 : (size_t)CFI_BLOCK_BYTES_MAX / 2 / item;
+    size_t window = options->window > 0 ? options->window : SIZE_MAX;
+    size_t wish = options->chunk;
+    if (wish == 0) {
+        wish = direct ? CFI_CHUNK_ITEMS : CFI_CHUNK_SENT_BYTES / item;
+        window /= 2 * (size_t)executor->max_workers; /* one for every worker, and one that waits */
+    }
+    most = window < most ? window : most;
+    most = wish < most ? wish : most;
+    return most > 0 ? most : 1;
+}

@@ -1,0 +1,144 @@
+#include "cfutures/batch/piece.h"
+
+#include "cfutures/core/reference.h"
+#include "cfutures/core/submission.h"
+
+#include <stdlib.h>
+
+/* ---- lists -------------------------------------------------------------------------------------- */
+
+static cfi_piece *unused_piece(cf_stream *stream) {
+    cfi_piece *piece = stream->unused;
+    if (piece == NULL) {
+        return malloc(sizeof *piece);
+    }
+    stream->unused = piece->queue_next;
+    return piece;
+}
+
+cfi_piece *cfi_piece_add(cf_stream *stream, cfi_piece *previous, uint64_t first, size_t count) {
+    cfi_piece *piece = unused_piece(stream);
+    if (piece == NULL) {
+        return NULL;
+    }
+    if (previous == NULL) {
+        previous = stream->last;
+    }
+    *piece = (cfi_piece){
+        .first = first,
+        .count = (uint32_t)count,
+        .layout = (uint32_t)count,
+        .attempt = 1,
+        .previous = previous,
+        .next = previous != NULL ? previous->next : NULL,
+    };
+    *(previous != NULL ? &previous->next : &stream->first) = piece;
+    *(piece->next != NULL ? &piece->next->previous : &stream->last) = piece;
+    return piece;
+}
+
+static void give_block(cf_stream *stream, cfi_piece *piece) {
+    if (piece->block != 0) {
+        cfi_executor_give_block(stream->executor, piece->block,
+                                cfi_piece_arg_room(stream, piece->layout),
+                                cfi_piece_result_room(stream, piece->layout));
+        piece->block = 0;
+    }
+    if (piece->origin != NULL) {
+        cfi_slot_release(piece->origin);
+        piece->origin = NULL;
+    }
+}
+
+void cfi_piece_drop(cf_stream *stream, cfi_piece *piece) {
+    give_block(stream, piece);
+    cfi_watch_end(&piece->watch);
+    *(piece->previous != NULL ? &piece->previous->next : &stream->first) = piece->next;
+    *(piece->next != NULL ? &piece->next->previous : &stream->last) = piece->previous;
+    piece->queue_next = stream->unused;
+    stream->unused = piece;
+}
+
+void cfi_piece_enqueue(cfi_piece_queue *queue, cfi_piece *piece) {
+    piece->queue_next = NULL;
+    *(queue->first == NULL ? &queue->first : &queue->last->queue_next) = piece;
+    queue->last = piece;
+}
+
+cfi_piece *cfi_piece_dequeue(cfi_piece_queue *queue) {
+    cfi_piece *piece = queue->first;
+    if (piece != NULL) {
+        queue->first = piece->queue_next;
+    }
+    return piece;
+}
+
+/* ---- how a piece ends --------------------------------------------------------------------------- */
+
+void cfi_piece_make_ready(cf_stream *stream, cfi_piece *piece) {
+    piece->state = CFI_PIECE_READY;
+    if (stream->options.as_completed) {
+        cfi_piece_enqueue(&stream->ready, piece);
+    }
+}
+
+void cfi_piece_keep_args_in(cfi_piece *piece, cfi_slot *slot, uint32_t first) {
+    cfi_slot_retain(slot);
+    piece->origin = slot;
+    piece->origin_first = first;
+}
+
+void cfi_piece_fail(cf_stream *stream, cfi_piece *piece, const cf_exception *exception) {
+    if (piece->watch.slot != NULL) {
+        cfi_piece_keep_args_in(piece, piece->watch.slot, 0);
+        cfi_watch_end(&piece->watch);
+    }
+    piece->exception = *exception;
+    cfi_piece_make_ready(stream, piece);
+}
+
+void cfi_piece_fail_with(cf_stream *stream, cfi_piece *piece, cf_status status) {
+    cfi_piece_fail(stream, piece, &(cf_exception){.status = status, .worker = -1});
+}
+
+/* ---- what is in a piece ------------------------------------------------------------------------- */
+
+const cfi_chunk_progress *cfi_piece_progress(const cf_stream *stream, const cfi_piece *piece) {
+    return piece->watch.slot != NULL ? cfi_piece_progress_of(stream, piece) : NULL;
+}
+
+const void *cfi_piece_read(const cf_stream *stream, const cfi_piece *piece, uint32_t i,
+                           cf_exception *exception, size_t *size) {
+    cfi_slot *slot = piece->watch.slot;
+    *size = 0;
+    if (slot == NULL) {
+        *exception = piece->exception;
+        return NULL;
+    }
+    const cfi_chunk_progress *progress = cfi_piece_progress_of(stream, piece);
+    cfi_chunk_ending ending =
+        cfi_chunk_ending_of(progress, stream->task.result_size, piece->layout, i);
+    *exception = (cf_exception){.worker = (int)cfi_word_owner(cfi_load_relaxed(&slot->word))};
+    if (ending.result_size == CFI_CHUNK_LATE) {
+        exception->status = CF_EDEADLINE;
+        exception->timeout_ns = stream->options.timeout_ns;
+    } else if (ending.error != 0) {
+        exception->status = CF_ETASK;
+        exception->task_error = ending.error;
+    } else if (stream->task.result_size > 0) {
+        size_t room = stream->task.result_size;
+        *size = ending.result_size < room ? ending.result_size : room;
+        return cfi_chunk_results(progress) + cfi_chunk_step(room) * i;
+    }
+    return NULL;
+}
+
+const void *cfi_piece_arg(const cf_stream *stream, const cfi_piece *piece, uint32_t i) {
+    cfi_slot *slot = piece->origin != NULL ? piece->origin : piece->watch.slot;
+    char *base = stream->executor->queue.base;
+    cfi_chunk_header *header =
+        slot != NULL ? cfi_slot_arg(slot, base) : cfi_piece_header_in(stream, piece->block);
+    size_t size = stream->task.arg_size;
+    return size > 0 ? cfi_chunk_args(header) + cfi_chunk_step(size) * (piece->origin_first + i)
+                    : NULL;
+}

@@ -1,0 +1,182 @@
+#include "cfutures/batch/send.h"
+
+#include "cfutures/batch/pace.h"
+#include "cfutures/core/reference.h"
+#include "cfutures/core/submission.h"
+
+#include "platform/clock.h"
+
+#include <string.h>
+
+uint64_t cfi_send_take_block(cf_stream *stream, size_t count) {
+    return cfi_executor_take_block(stream->executor, cfi_piece_arg_room(stream, count),
+                                   cfi_piece_result_room(stream, count));
+}
+
+static void watch_future(cf_stream *stream, cfi_piece *piece, cf_future *future) {
+    if (cfi_watch_begin(&stream->set, &piece->watch, future, 0) == CFI_WATCH_BEGUN) {
+        piece->state = CFI_PIECE_SENT;
+        stream->under_way++;
+    } else { /* no memory to know its executor, at the first chunk: not to be left running */
+        cf_future_exception(future, CF_FOREVER, &(cf_exception){0});
+        cfi_piece_fail_with(stream, piece, CF_ENOMEM);
+    }
+    cf_future_release(future); /* the watch holds it */
+}
+
+/* The arrays of all items, from this one on. */
+static cfi_direct direct_from(const cf_stream *stream, uint64_t item) {
+    const cfi_direct *direct = stream->direct;
+    if (direct == NULL) {
+        return (cfi_direct){0};
+    }
+    return (cfi_direct){
+        .args = direct->args != NULL ? direct->args + stream->task.arg_size * item : NULL,
+        .results =
+            direct->results != NULL ? direct->results + stream->task.result_size * item : NULL,
+        .exceptions = direct->exceptions != NULL ? direct->exceptions + item : NULL,
+    };
+}
+
+void cfi_send_write_header(cf_stream *stream, const cfi_piece *piece) {
+    size_t result_at = cfi_result_offset(cfi_piece_arg_room(stream, piece->layout));
+    *cfi_piece_header_in(stream, piece->block) = (cfi_chunk_header){
+        .run = stream->task.run,
+        .arg_size = stream->task.arg_size,
+        .result_size = stream->task.result_size,
+        .timeout_ns = stream->options.timeout_ns,
+        .count = piece->count,
+        .attempt = piece->attempt,
+        .unzeroed = stream->task.unzeroed,
+        .is_direct = stream->direct != NULL,
+        .direct = direct_from(stream, piece->first),
+    };
+    cfi_chunk_progress *progress =
+        (void *)(stream->executor->queue.base + piece->block + result_at);
+    *progress = (cfi_chunk_progress){.end = piece->count};
+}
+
+cf_task cfi_send_task(const cf_stream *stream, const cfi_piece *piece) {
+    return (cf_task){
+        .name = stream->task.name,
+        .run = cfi_chunk_run,
+        .arg_size = cfi_piece_arg_room(stream, piece->layout),
+        .result_size = cfi_piece_result_room(stream, piece->layout),
+        .result_type = stream->task.result_type,
+        .unzeroed = true, /* each item's is, when its turn comes */
+    };
+}
+
+void cfi_send_note(cf_stream *stream, cfi_piece *piece, cf_future *future) {
+    piece->block = 0;
+    piece->layout = piece->count;
+    piece->sent_ns = cfi_pace_is_adaptive(stream) ? cfi_now_ns() : 0;
+    stream->submitted = true;
+    watch_future(stream, piece, future);
+}
+
+/* The piece's block is filled. When there is no memory it is tried again later; for any other
+ * reason the piece fails, and the stream submits no more. */
+static void submit_piece(cf_stream *stream, cfi_piece *piece) {
+    cfi_send_write_header(stream, piece);
+    const cf_task task = cfi_send_task(stream, piece);
+    const cfi_submission submission = {
+        .task = &task, .block = piece->block, .until_ns = stream->until_ns};
+    cf_future *future;
+    cf_status status = cfi_submission_submit(stream->executor, &submission, &future);
+    if (status == CF_OK) {
+        cfi_send_note(stream, piece, future);
+    } else if (status == CF_ENOMEM || status == CF_EFULL) {
+        stream->lacking = status;
+        cfi_piece_enqueue(&stream->unsent, piece);
+    } else {
+        stream->refused = status;
+        cfi_piece_fail_with(stream, piece, status);
+    }
+}
+
+/* The piece's arguments from where they lie in a slot. */
+void cfi_send_copy_args(cf_stream *stream, cfi_piece *piece, cfi_slot *slot, uint32_t from) {
+    size_t step = cfi_chunk_step(stream->task.arg_size);
+    if (stream->direct == NULL) {
+        cfi_chunk_header *lies_in = cfi_slot_arg(slot, stream->executor->queue.base);
+        memcpy(cfi_chunk_args(cfi_piece_header_in(stream, piece->block)),
+               cfi_chunk_args(lies_in) + step * from, step * piece->count);
+    }
+}
+
+/* False: no memory yet. */
+static bool fill_from_origin(cf_stream *stream, cfi_piece *piece) {
+    piece->block = cfi_send_take_block(stream, piece->count);
+    if (piece->block == 0) {
+        stream->lacking = CF_ENOMEM;
+        return false;
+    }
+    cfi_send_copy_args(stream, piece, piece->origin, piece->origin_first);
+    cfi_slot_release(piece->origin);
+    piece->origin = NULL;
+    piece->origin_first = 0;
+    return true;
+}
+
+void cfi_send_piece(cf_stream *stream, cfi_piece *piece) {
+    if (stream->refused != CF_OK) {
+        cfi_piece_fail_with(stream, piece, stream->refused);
+    } else if (piece->block == 0 && !fill_from_origin(stream, piece)) {
+        cfi_piece_enqueue(&stream->unsent, piece);
+    } else {
+        submit_piece(stream, piece);
+    }
+}
+
+/* Once each: what still finds no memory is queued again. */
+void cfi_send_unsent(cf_stream *stream) {
+    cfi_piece_queue waiting = stream->unsent;
+    cfi_piece *piece;
+    stream->unsent = (cfi_piece_queue){0};
+    while ((piece = cfi_piece_dequeue(&waiting)) != NULL) {
+        cfi_send_piece(stream, piece);
+    }
+}
+
+/* A block for the next items of the source, for half of them and so on if there is no memory for so
+ * many; *most is for how many. 0: none, or what is under way is to be awaited first. */
+static uint64_t take_next_block(cf_stream *stream, size_t *most) {
+    uint64_t block = cfi_send_take_block(stream, *most);
+    while (block == 0 && cfi_pace_is_adaptive(stream) && *most > 1) {
+        *most /= 2;
+        stream->chunk = stream->chunk_most = *most;
+        block = cfi_send_take_block(stream, *most);
+    }
+    return block;
+}
+
+/* The next items out of the source. False when there are no more of them now, or no memory. */
+bool cfi_send_next_chunk(cf_stream *stream, size_t most) {
+    uint64_t block = take_next_block(stream, &most);
+    cfi_piece *piece = block != 0 ? cfi_piece_add(stream, NULL, stream->taken, most) : NULL;
+    if (piece == NULL) {
+        if (block != 0) {
+            cfi_executor_give_block(stream->executor, block, cfi_piece_arg_room(stream, most),
+                                    cfi_piece_result_room(stream, most));
+        }
+        if (stream->first == NULL) { /* nothing that could be given back */
+            stream->refused = CF_ENOMEM;
+        }
+        return false;
+    }
+    piece->block = block;
+    size_t count = 0;
+    cf_source_answer answer = stream->fill(
+        stream->context, cfi_chunk_args(cfi_piece_header_in(stream, block)), most, &count);
+    stream->later = answer == CF_SOURCE_LATER;
+    stream->ended = answer != CF_SOURCE_ITEM && !stream->later;
+    if (count == 0) {
+        cfi_piece_drop(stream, piece);
+        return false;
+    }
+    piece->count = (uint32_t)count;
+    stream->taken += count;
+    submit_piece(stream, piece);
+    return answer == CF_SOURCE_ITEM;
+}

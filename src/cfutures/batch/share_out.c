@@ -1,0 +1,101 @@
+#include "cfutures/batch/share_out.h"
+
+#include "cfutures/batch/pace.h"
+#include "cfutures/batch/send.h"
+#include "cfutures/core/submission.h"
+#include "cfutures/queue/tuning.h"
+
+#include "platform/clock.h"
+
+/* More workers than pieces under way, and nothing that could be sent. */
+static bool lacks_pieces(const cf_stream *stream) {
+    return cfi_pace_is_adaptive(stream) && stream->refused == CF_OK && stream->under_way > 0 &&
+           stream->unsent.first == NULL &&
+           stream->under_way < cfi_load_relaxed(&stream->executor->started);
+}
+
+static bool some_worker_is_idle(const cf_stream *stream) {
+    const cf_executor *executor = stream->executor;
+    return !cfi_queue_has_work(&executor->queue) &&
+           cfi_queue_has_idle_worker(&executor->queue, cfi_load_relaxed(&executor->started));
+}
+
+/* How long the worker will be at what it has of the piece and has not begun, as far as one knows; 0
+ * if it has begun all of it. */
+static double left_ns(const cf_stream *stream, const cfi_piece *piece, int64_t now_ns) {
+    const cfi_chunk_progress *progress = cfi_piece_progress_of(stream, piece);
+    uint32_t begun = cfi_load_acquire(&progress->begun);
+    uint32_t end = cfi_load_relaxed(&progress->end);
+    if (begun >= end) {
+        return 0;
+    }
+    if (begun == 0) {
+        return 1; /* too little to be shared out, but worth another look */
+    }
+    double pace_ns = (double)(now_ns - piece->sent_ns) / begun;
+    return (end - begun) * (pace_ns > stream->pace_ns ? pace_ns : stream->pace_ns);
+}
+
+/* NULL: none is worth it. *most_ns: what is left of the longest one. */
+static cfi_piece *longest_left(const cf_stream *stream, double *most_ns) {
+    int64_t now_ns = cfi_now_ns();
+    cfi_piece *longest = NULL;
+    *most_ns = 0;
+    for (cfi_piece *piece = stream->first; piece != NULL; piece = piece->next) {
+        double ns = piece->state == CFI_PIECE_SENT ? left_ns(stream, piece, now_ns) : 0;
+        if (ns > *most_ns) {
+            *most_ns = ns;
+            longest = piece;
+        }
+    }
+    return *most_ns >= CFI_TAKE_BACK_NS ? longest : NULL;
+}
+
+/* Takes from a running chunk what its worker has not begun, for one that is idle. The new piece's place
+ * in the queue is reserved before anything is taken back, so that nothing taken can be lost. False:
+ * not now. */
+static bool send_half(cf_stream *stream, cfi_piece *piece) {
+    cf_executor *executor = stream->executor;
+    cfi_piece *rest = cfi_piece_add(stream, piece, 0, piece->count);
+    if (rest == NULL) {
+        return false;
+    }
+    rest->block = cfi_send_take_block(stream, rest->layout);
+    const cf_task task = cfi_send_task(stream, rest);
+    const cfi_submission submission = {.task = &task, .block = rest->block};
+    cfi_slot *slot;
+    if (rest->block == 0 || cfi_submission_reserve(executor, &submission, &slot) != CF_OK) {
+        cfi_piece_drop(stream, rest);
+        return false;
+    }
+    uint32_t kept =
+        cfi_chunk_take_back(cfi_piece_progress_of(stream, piece), executor->queue.shared);
+    if (kept == 0) {
+        cfi_submission_abandon(executor);
+        cfi_piece_drop(stream, rest);
+        return false;
+    }
+    rest->first = piece->first + kept;
+    rest->count = piece->count - kept;
+    piece->count = kept;
+    cfi_send_copy_args(stream, rest, piece->watch.slot, kept);
+    cfi_send_write_header(stream, rest);
+    cfi_submission_publish(executor, &submission, slot);
+    cfi_send_note(stream, rest, slot);
+    return true;
+}
+
+int64_t cfi_share_out(cf_stream *stream) {
+    double most_ns = 0;
+    bool sent = true;
+    while (sent && lacks_pieces(stream)) {
+        cfi_piece *piece = longest_left(stream, &most_ns);
+        sent = piece != NULL && some_worker_is_idle(stream) && send_half(stream, piece);
+    }
+    if (most_ns == 0 || !lacks_pieces(stream)) {
+        return -1;
+    }
+    int64_t look_ns = cfi_now_ns() + stream->look_ns;
+    stream->look_ns = stream->look_ns < CFI_LOOK_MOST_NS ? stream->look_ns * 2 : CFI_LOOK_MOST_NS;
+    return look_ns;
+}

@@ -1,0 +1,37 @@
+#include "cfutures/core/ending.h"
+
+#include "platform/wait_status.h"
+
+void cfi_ending_of(cfi_slot *slot, cf_exception *exception) {
+    cf_executor *executor = cfi_executor_of(slot);
+    uint64_t word = cfi_load_acquire(&slot->word);
+    *exception = (cf_exception){
+        .worker = cfi_word_attempts(word) > 0 ? (int)cfi_word_owner(word) : -1,
+    };
+    if (cfi_word_phase(word) == CFI_CANCELLED) {
+        exception->status = CF_ECANCELLED;
+        return;
+    }
+    if ((word & CFI_EXPIRED) != 0) { /* detail and outcome may still be written by its thread */
+        const int64_t *limit = cfi_slot_limit(slot, executor->queue.base);
+        exception->status = CF_EDEADLINE;
+        exception->timeout_ns = limit != NULL ? *limit : 0;
+        return;
+    }
+    exception->status = (word & CFI_BROKEN) != 0 ? CF_EBROKEN : (cf_status)slot->outcome;
+    if (exception->status == CF_ETASK) {
+        exception->task_error = slot->detail;
+    } else if (exception->status == CF_EWORKER) {
+        exception->signal = cfi_wait_status_signal(slot->detail);
+        exception->exit_code = cfi_wait_status_exit_code(slot->detail);
+    } else if (exception->status == CF_EBROKEN) {
+        *exception = executor->why_broken;
+    }
+}
+
+void cfi_ending_seen(cfi_slot *slot) {
+    if ((cfi_load_relaxed(&slot->refs) & CFI_SEEN) == 0 &&
+        (cfi_or_relaxed(&slot->refs, CFI_SEEN) & CFI_SEEN) == 0) {
+        cfi_add_relaxed(&cfi_executor_of(slot)->counts.seen, 1);
+    }
+}

@@ -1,0 +1,258 @@
+#include "cfutures/core/submission.h"
+
+#include "cfutures/core/counts.h"
+#include "cfutures/core/reference.h"
+#include "cfutures/queue/completion.h"
+#include "cfutures/queue/times.h"
+#include "cfutures/queue/tuning.h"
+
+#include "platform/copy.h"
+
+/* ---- workers --------------------------------------------------------------------------------- */
+
+/* One more, up to the maximum. If the system refuses it, the others do the work; if there are none,
+ * that is an error. Under the lock. */
+static cf_status start_worker(cf_executor *executor) {
+    unsigned started = cfi_load_relaxed(&executor->started);
+    if (started == executor->max_workers || cfi_executor_is_serial(executor)) {
+        return CF_OK;
+    }
+    if (cfi_load_relaxed(&executor->queue.control->workers) == started) {
+        cfi_store_release(&executor->queue.control->workers, started + 1);
+    }
+    cf_status status = executor->ops->start_worker(executor, started);
+    if (status == CF_OK) {
+        cfi_store_relaxed(&executor->started, started + 1);
+    }
+    return started > 0 ? CF_OK : status;
+}
+
+/* One more for each of `tasks`, which were published when `before` workers had been started. A worker
+ * that starts earlier finds nothing, falls asleep, and has to be woken. Not once the executor is shut
+ * down: join has counted the workers. Under the lock. */
+static inline void start_workers(cf_executor *executor, unsigned before, size_t tasks) {
+    while (executor->refuses == CF_OK &&
+           cfi_load_relaxed(&executor->started) < executor->max_workers &&
+           cfi_load_relaxed(&executor->started) - before < tasks) {
+        const unsigned started = cfi_load_relaxed(&executor->started);
+        start_worker(executor);
+        if (cfi_load_relaxed(&executor->started) == started) {
+            return; /* refused: the next submit tries again */
+        }
+    }
+}
+
+static void show_to_workers(cf_executor *executor, cfi_slot *slot) {
+    if (executor->ops->submitted != NULL) {
+        executor->ops->submitted(executor, slot);
+    } else {
+        cfi_queue_wake_one(&executor->queue);
+    }
+}
+
+/* ---- reserve: all that can fail --------------------------------------------------------------- */
+
+static bool has_room(const cf_executor *executor) {
+    return executor->max_pending == 0 || cfi_counts_pending(executor) < executor->max_pending;
+}
+
+/* Listens before it looks, so that it misses no room that is made meanwhile (queue.h). */
+static cf_status await_room(cf_executor *executor, int64_t until_ns) {
+    bool in_time = until_ns != 0 && !cfi_worker_is_of(&executor->queue);
+    for (;;) {
+        uint32_t room = cfi_queue_room_listen(&executor->queue);
+        if (executor->refuses != CF_OK || has_room(executor)) {
+            return executor->refuses;
+        }
+        if (!in_time) {
+            return CF_EFULL;
+        }
+        cfi_biased_lock_give(&executor->lock);
+        cfi_queue_wake_one(&executor->queue); /* for what the same batch has published before */
+        in_time = cfi_queue_room_sleep(&executor->queue, room, until_ns);
+        cfi_biased_lock_take(&executor->lock);
+    }
+}
+
+/* Slots that were released in a row are counted late: they are memory too. */
+static bool find_slot(cf_executor *executor) {
+    return cfi_slabs_have_slot(&executor->slabs) ||
+           (cfi_row_end(executor) && cfi_slabs_have_slot(&executor->slabs));
+}
+
+/* Under the lock. */
+static inline cf_status reserve(cf_executor *executor, const cfi_submission *submission,
+                                cfi_slot **slot) {
+    const cf_task *task = submission->task;
+    uint16_t index;
+    cf_status status = executor->refuses;
+    if (status == CF_OK && executor->max_pending != 0 && !has_room(executor)) {
+        status = await_room(executor, submission->until_ns);
+    }
+    if (status == CF_OK && cfi_load_relaxed(&executor->started) == 0) {
+        status = start_worker(executor);
+    }
+    if (status != CF_OK) {
+        return status;
+    }
+    if (!cfi_task_table_find(&executor->tasks, &executor->queue, task, &index) ||
+        !find_slot(executor)) {
+        return CF_ENOMEM;
+    }
+    unsigned kind = index | (submission->timeout_ns > 0 ? CFI_LIMITED : 0) |
+                    (task->unzeroed ? CFI_UNZEROED : 0);
+    *slot = cfi_slabs_reserve(&executor->slabs, task->arg_size, task->result_size, kind,
+                              submission->block);
+    return *slot != NULL ? CF_OK : CF_ENOMEM;
+}
+
+/* ---- publish: cannot fail --------------------------------------------------------------------- */
+
+static void fill_in(cf_executor *executor, cfi_slot *slot, const cfi_submission *submission) {
+    int64_t *limit = cfi_slot_limit(slot, executor->queue.base);
+    if (limit != NULL) {
+        *limit = submission->timeout_ns;
+    }
+    if (submission->block == 0 && slot->arg_size > 0) {
+        cfi_copy(cfi_slot_arg(slot, executor->queue.base), submission->arg, slot->arg_size);
+    }
+}
+
+/* Nobody holds the task: its slot counts as given up from the start. */
+static void give_up(cf_executor *executor, cfi_slot *slot) {
+    if (cfi_slot_has_block(slot)) {
+        cfi_slabs_forget(&executor->slabs, slot);
+    } else if (cfi_slab_give_up(slot)) {
+        cfi_slabs_retire(&executor->slabs, cfi_slab_of(slot));
+    }
+}
+
+/* Under the lock. */
+static inline void publish(cf_executor *executor, const cfi_submission *submission, cfi_slot *slot,
+                           bool wanted) {
+    cfi_store_relaxed(&slot->announcement, CFI_NOT_ASKED);
+    slot->watch = NULL;
+    cfi_store_relaxed(&slot->refs, wanted ? 1 : 0);
+    fill_in(executor, slot, submission);
+    cfi_times_stamp_submit(&executor->queue, slot);
+    executor->counts.submitted++;
+    cfi_slabs_use(&executor->slabs);
+    cfi_slot_open(slot, submission->retries);
+    cfi_queue_publish(&executor->queue);
+    if (!wanted) {
+        give_up(executor, slot);
+    }
+}
+
+/* The lock is taken; a worker more, the lock given, and a worker woken. */
+static inline void finish(cf_executor *executor, unsigned started, cfi_slot *slot) {
+    start_workers(executor, started, 1);
+    cfi_biased_lock_give(&executor->lock);
+    show_to_workers(executor, slot);
+}
+
+/* ---- the steps, from outside ------------------------------------------------------------------- */
+
+cf_status cfi_submission_reserve(cf_executor *executor, const cfi_submission *submission,
+                                 cfi_slot **slot) {
+    cfi_biased_lock_take(&executor->lock);
+    cf_status status = reserve(executor, submission, slot);
+    if (status != CF_OK) {
+        cfi_biased_lock_give(&executor->lock);
+    }
+    return status;
+}
+
+void cfi_submission_publish(cf_executor *executor, const cfi_submission *submission,
+                            cfi_slot *slot) {
+    publish(executor, submission, slot, true);
+    finish(executor, cfi_load_relaxed(&executor->started), slot);
+}
+
+void cfi_submission_abandon(cf_executor *executor) {
+    cfi_biased_lock_give(&executor->lock);
+}
+
+cf_status cfi_submission_submit(cf_executor *executor, const cfi_submission *submission,
+                                cf_future **future) {
+    cfi_slot *slot;
+    cfi_biased_lock_take(&executor->lock);
+    const unsigned started = cfi_load_relaxed(&executor->started);
+    cf_status status = reserve(executor, submission, &slot);
+    if (status != CF_OK) {
+        cfi_biased_lock_give(&executor->lock);
+        return status;
+    }
+    publish(executor, submission, slot, future != NULL);
+    if (future != NULL) {
+        *future = slot;
+    }
+    finish(executor, started, slot);
+    return CF_OK;
+}
+
+size_t cfi_submission_submit_batch(cf_executor *executor, cfi_submission submission, size_t count,
+                                   cf_future **futures, cf_status *status) {
+    cfi_slot *slot = NULL;
+    size_t limit = executor->ops->submitted != NULL ? 1 : CFI_SUBMIT_BATCH;
+    size_t done = 0;
+    *status = CF_OK;
+    cfi_biased_lock_take(&executor->lock);
+    const unsigned started = cfi_load_relaxed(&executor->started);
+    while (done < count && done < limit) {
+        *status = reserve(executor, &submission, &slot);
+        if (*status != CF_OK) {
+            break;
+        }
+        publish(executor, &submission, slot, futures != NULL);
+        if (futures != NULL) {
+            futures[done] = slot;
+        }
+        submission.arg = (const char *)submission.arg + submission.task->arg_size;
+        done++;
+        if (executor->max_pending > 0) { /* the next may have to wait for these */
+            start_workers(executor, started, done);
+        }
+    }
+    start_workers(executor, started, done);
+    cfi_biased_lock_give(&executor->lock);
+    if (done > 0) {
+        show_to_workers(executor, slot);
+    }
+    return done;
+}
+
+/* ---- blocks, and what else needs the lock ------------------------------------------------------- */
+
+uint64_t cfi_executor_take_block(cf_executor *executor, size_t arg_size, size_t result_size) {
+    cfi_biased_lock_take(&executor->lock);
+    uint64_t block =
+        cfi_slabs_take_block(&executor->slabs, cfi_payload_size(arg_size, result_size));
+    cfi_biased_lock_give(&executor->lock);
+    return block;
+}
+
+void cfi_executor_give_block(cf_executor *executor, uint64_t block, size_t arg_size,
+                             size_t result_size) {
+    cfi_biased_lock_take(&executor->lock);
+    cfi_arena_give(&executor->arena, block, cfi_payload_size(arg_size, result_size));
+    cfi_biased_lock_give(&executor->lock);
+}
+
+const cfi_task_entry *cfi_executor_task_of(cf_executor *executor, const cfi_slot *slot) {
+    cfi_biased_lock_take(&executor->lock);
+    const cfi_task_entry *entry = executor->tasks.entries[slot->kind & CFI_KIND_TASK];
+    cfi_biased_lock_give(&executor->lock);
+    return entry;
+}
+
+bool cfi_executor_cancel(cf_executor *executor, cfi_slot *slot) {
+    uint64_t word;
+    if (cfi_slot_withdraw(slot, false, &word)) {
+        cfi_add_relaxed(&executor->counts.cancelled, 1);
+        cfi_completion_announce(&executor->queue, slot, word);
+        cfi_queue_room_made(&executor->queue);
+        return true;
+    }
+    return cfi_word_phase(word) == CFI_CANCELLED;
+}

@@ -1,0 +1,126 @@
+#include "cfutures/waiting/await.h"
+
+#include "cfutures/queue/completion.h"
+#include "cfutures/queue/tuning.h"
+#include "cfutures/waiting/nested.h"
+
+#include "platform/clock.h"
+#include "platform/futex.h"
+#include "platform/spin.h"
+
+/* ---- one slot -------------------------------------------------------------------------------- */
+
+static cf_status sleep_on(cfi_slot *slot, uint64_t word, int64_t deadline_ns) {
+    cfi_blocked blocked = {.slot = slot};
+    bool shared = cfi_executor_of(slot)->queue.shared;
+    if (deadline_ns >= 0) { /* such a wait ends by itself */
+        return cfi_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared) ? CF_OK
+                                                                                 : CF_ETIMEDOUT;
+    }
+    if (!cfi_nested_block(&blocked)) {
+        return CF_EDEADLOCK;
+    }
+    cfi_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared);
+    cfi_nested_unblock(&blocked);
+    return CF_OK;
+}
+
+/* A small task is done before its waiter could fall asleep and be woken. */
+static bool settles_soon(const cfi_slot *slot, uint64_t *word) {
+    for (unsigned i = 0; i < CFI_WAIT_LOOKS; i++) {
+        *word = cfi_load_acquire(&slot->word);
+        if (cfi_word_settled(*word)) {
+            return true;
+        }
+        cfi_spin_pause();
+    }
+    return false;
+}
+
+cf_status cfi_await_longer(cfi_slot *slot, int64_t timeout_ns, uint64_t *word) {
+    int64_t deadline_ns = cfi_deadline_ns(timeout_ns);
+    bool ran;
+    cf_status status = cfi_nested_run(slot, &ran);
+    if (status == CF_OK && settles_soon(slot, word)) {
+        return CF_OK;
+    }
+    while (cfi_slot_flag(slot, CFI_WAITED, word)) {
+        if (status != CF_OK) {
+            return status;
+        }
+        status = sleep_on(slot, *word, deadline_ns);
+    }
+    return CF_OK;
+}
+
+/* ---- one of many ------------------------------------------------------------------------------- */
+
+/* Something is done soon: nearly so, in what it costs, as if it had been done already. */
+static bool completes_soon(const cfi_watch_set *set) {
+    for (unsigned i = 0; i < CFI_WAIT_LOOKS; i++) {
+        for (size_t k = 0; k < set->executor_count; k++) {
+            if (cfi_completion_any(&set->executors[k]->queue)) {
+                return true;
+            }
+        }
+        cfi_spin_pause();
+    }
+    return false;
+}
+
+static cfi_watch *reap_and_pop(cfi_watch_set *set) {
+    cfi_watch_set_reap(set);
+    return cfi_watch_set_pop(set);
+}
+
+/* The earlier of two points in time; negative is never. */
+static int64_t earlier(int64_t a_ns, int64_t b_ns) {
+    return a_ns < 0 || (b_ns >= 0 && b_ns < a_ns) ? b_ns : a_ns;
+}
+
+static cf_status sleep_for_bell(cfi_watch_set *set, uint32_t rung, int64_t deadline_ns,
+                                int64_t look_ns) {
+    cfi_blocked blocked = {.set = set};
+    int64_t until_ns = earlier(deadline_ns, look_ns);
+    bool forever = deadline_ns < 0; /* with looks in between, or none */
+    if (forever && !cfi_nested_block(&blocked)) {
+        return CF_EDEADLOCK;
+    }
+    bool rang = cfi_bell_sleep(set->bell, rung, until_ns);
+    if (forever) {
+        cfi_nested_unblock(&blocked);
+    }
+    return rang ? CF_OK : CF_ETIMEDOUT;
+}
+
+static bool is_over(int64_t deadline_ns) {
+    return deadline_ns >= 0 && cfi_now_ns() >= deadline_ns;
+}
+
+cf_status cfi_await_set(cfi_watch_set *set, int64_t deadline_ns, int64_t look_ns,
+                        cfi_watch **watch) {
+    cf_status status = CF_OK;
+    *watch = cfi_watch_set_pop(set);
+    if (*watch == NULL && !is_over(deadline_ns) && completes_soon(set)) {
+        *watch = reap_and_pop(set);
+    }
+    while (*watch == NULL && status == CF_OK) {
+        uint32_t rung = cfi_bell_listen(set->bell);
+        *watch = reap_and_pop(set);
+        if (*watch != NULL) {
+            break;
+        }
+        bool ran = false;
+        if (!is_over(deadline_ns)) {
+            status = cfi_nested_run_one_of(set, &ran);
+        }
+        if (!ran && status == CF_OK) {
+            status = sleep_for_bell(set, rung, deadline_ns, look_ns);
+        }
+        if (status == CF_ETIMEDOUT) {
+            *watch = reap_and_pop(set);
+        }
+    }
+    bool looks = status == CF_ETIMEDOUT && look_ns >= 0 && !is_over(deadline_ns);
+    return *watch != NULL || looks ? CF_OK : status;
+}

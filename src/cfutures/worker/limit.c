@@ -1,0 +1,69 @@
+#include "cfutures/worker/limit.h"
+
+#include "platform/clock.h"
+#include "platform/futex.h"
+
+/* The deadline thread reads run_until, limited, the slot's word, and run_until again. So `limited`
+ * changes only while run_until is 0. */
+static void publish(cfi_queue *queue, cfi_record *record, uint32_t limited, int64_t until_ns) {
+    cfi_store_release(&record->run_until_ns, 0);
+    cfi_store_release(&record->limited, limited);
+    cfi_store_seq_cst(&record->run_until_ns, until_ns);
+    if (until_ns != 0 && until_ns < cfi_load_seq_cst(&queue->control->deadline_at_ns)) {
+        cfi_add_seq_cst(&queue->control->deadline_rung, 1);
+        cfi_futex_wake_all(&queue->control->deadline_rung, queue->shared);
+    }
+}
+
+static cfi_limits *shared_limits(const cf_task_context *ctx) {
+    return ctx->outer.until_ns != 0 ? ctx->runner->limits : NULL;
+}
+
+/* The run around this one waits: its limit is put aside. */
+static void push_outer(cf_task_context *ctx, const cfi_record *record) {
+    ctx->outer = (cfi_outer_limit){
+        .until_ns = cfi_load_relaxed(&record->run_until_ns),
+        .limited = cfi_load_relaxed(&record->limited),
+    };
+    cfi_limits *limits = shared_limits(ctx);
+    if (limits == NULL) {
+        return;
+    }
+    cfi_worker_limit *own = &limits->of[ctx->worker];
+    cfi_lock_take(&limits->lock);
+    ctx->outer.ended = ctx->outer.until_ns == own->ended_ns;
+    ctx->outer.next = own->outer;
+    own->outer = &ctx->outer;
+    cfi_lock_give(&limits->lock);
+}
+
+/* And it comes back, if it was not ended meanwhile. */
+static void pop_outer(cf_task_context *ctx) {
+    cfi_limits *limits = shared_limits(ctx);
+    if (limits == NULL) {
+        return;
+    }
+    cfi_lock_take(&limits->lock);
+    limits->of[ctx->worker].outer = ctx->outer.next;
+    if (ctx->outer.ended) {
+        ctx->outer.until_ns = 0;
+    }
+    cfi_lock_give(&limits->lock);
+}
+
+bool cfi_limit_begin(cf_task_context *ctx, int64_t timeout_ns) {
+    cfi_record *record = &ctx->queue->records[ctx->worker];
+    if (!cfi_slot_tick(ctx->slot, ctx->worker)) {
+        return false;
+    }
+    ctx->until_ns = cfi_deadline_ns(timeout_ns);
+    push_outer(ctx, record);
+    publish(ctx->queue, record, cfi_queue_index(ctx->queue, ctx->slot) + 1, ctx->until_ns);
+    return true;
+}
+
+bool cfi_limit_end(cf_task_context *ctx) {
+    pop_outer(ctx);
+    publish(ctx->queue, &ctx->queue->records[ctx->worker], ctx->outer.limited, ctx->outer.until_ns);
+    return cfi_now_ns() < ctx->until_ns && cfi_task_is_ours(ctx);
+}

@@ -1,0 +1,83 @@
+#include "platform/own_memory.h"
+
+#include "platform/atomic.h"
+#include "platform/fork_mark.h"
+#include "platform/lock.h"
+#include "platform/thread.h"
+
+#include <stdlib.h>
+
+/* Entries are kept for the life of the process, and used again. */
+typedef struct range {
+    uint64_t mark; /* of the process that reserved it; 0 = free. An ancestor's counts as free */
+    uintptr_t base;
+    size_t size;
+    struct range *next;
+} range;
+
+static cfi_lock list_lock = CFI_LOCK_INITIALIZER;
+static range *list; /* under list_lock */
+
+/* A thread of the parent may have held the lock. */
+static void free_lock(void) {
+    cfi_lock_init(&list_lock);
+}
+
+static bool prepare_for_fork(void) {
+    static bool prepared; /* under list_lock */
+    prepared = prepared || cfi_at_fork_in_child(free_lock);
+    return prepared;
+}
+
+static range *free_entry(uint64_t mark) {
+    range *entry = list;
+    while (entry != NULL && entry->mark == mark) {
+        entry = entry->next;
+    }
+    if (entry == NULL && (entry = malloc(sizeof *entry)) != NULL) {
+        entry->next = list;
+        list = entry;
+    }
+    return entry;
+}
+
+bool cfi_own_memory_add(const void *base, size_t size) {
+    const uint64_t mark = cfi_fork_mark();
+    bool added = false;
+    cfi_lock_take(&list_lock);
+    range *entry = mark != 0 && prepare_for_fork() ? free_entry(mark) : NULL;
+    if (entry != NULL) {
+        entry->mark = mark;
+        entry->base = (uintptr_t)base;
+        entry->size = size;
+        added = true;
+    }
+    cfi_lock_give(&list_lock);
+    return added;
+}
+
+/* Under the lock. NULL: not ours. */
+static range *find(const void *address) {
+    for (range *entry = list; entry != NULL; entry = entry->next) {
+        if (cfi_fork_mark_is_ours(entry->mark) && (uintptr_t)address - entry->base < entry->size) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+void cfi_own_memory_remove(const void *base) {
+    cfi_lock_take(&list_lock);
+    range *entry = find(base);
+    if (entry != NULL) {
+        entry->mark = 0;
+    }
+    cfi_lock_give(&list_lock);
+}
+
+bool cfi_own_memory_has(const void *address) {
+    cfi_lock_take(&list_lock);
+    bool has = find(address) != NULL;
+    cfi_lock_give(&list_lock);
+    return has;
+}
