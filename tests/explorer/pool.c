@@ -2,6 +2,9 @@
 
 #include "include/hooks.h"
 
+#include "cfutures/executor.h"
+#include "cfutures/worker/worker.h"
+
 #include "platform/atomic.h"
 #include "platform/futex.h"
 
@@ -88,16 +91,20 @@ typedef struct pool {
     bool supervised;
 } pool;
 
-static void leave_slot(cfi_slot *slot) {
-    cfi_sub_relaxed(&cfi_executor_of(slot)->occupied, 1);
-    cfi_slot_vacate(slot);
-}
-
-static const cfi_worker_hooks hooks = {.overrun = leave_slot};
+static const cfi_worker_hooks hooks = {.overrun = cfi_slot_vacate};
 
 static void worker_main(void *number) {
-    while (cfi_worker_run(&executor->queue, (unsigned)(uintptr_t)number, &executor->life, &hooks) ==
-           CFI_WORKER_RETIRED) {}
+    cfi_worker_end end;
+    do {
+        cfi_worker worker = {
+            .queue = &executor->queue,
+            .number = (unsigned)(uintptr_t)number,
+            .life = &executor->life,
+            .hooks = &hooks,
+            .limits = executor->queue.shared ? NULL : &executor->limits,
+        };
+        end = cfi_worker_run(&worker);
+    } while (end == CFI_WORKER_RETIRED);
 }
 
 static cf_status start_worker(cf_executor *base, unsigned number) {

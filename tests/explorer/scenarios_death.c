@@ -1,6 +1,8 @@
 /* A worker dies at any of its steps; what it leaves is judged, and a successor goes on. */
 #include "scenarios.h"
 
+#include "cfutures/executor.h"
+
 static cf_future *futures[2];
 
 static void submit(unsigned retries) {

@@ -15,4 +15,8 @@ static inline bool cfi_fork_mark_is_ours(uint64_t mark) {
     return mark == 1;
 }
 
+static inline bool cfi_fork_mark_is_first(void) {
+    return true;
+}
+
 #endif
