@@ -11,6 +11,13 @@ foreach(subject team regions)
                  ${subject}/*)
 endforeach()
 
+# The executor's call of cf_core_functions comes to the test instead.
+criterion_program(test_openmp_other_build openmp/test_other_build.c)
+target_include_directories(test_openmp_other_build PRIVATE "${PROJECT_SOURCE_DIR}/src")
+target_link_libraries(test_openmp_other_build PRIVATE cfutures::openmp)
+target_link_options(test_openmp_other_build PRIVATE -Wl,--wrap=cf_core_functions)
+primepool_test(openmp.other_build openmp 120 test_openmp_other_build ${one_by_one})
+
 # libgomp reads its variables when a program begins: each set of them is a test.
 function(environment_test subject name)
   primepool_test(openmp.${name} openmp 120 test_openmp_${subject} ${one_by_one} --filter

@@ -16,14 +16,16 @@ add_library(cfutures_openmp executors/openmp.c)
 add_library(cfutures::openmp ALIAS cfutures_openmp)
 target_compile_definitions(cfutures_openmp INTERFACE $<BUILD_INTERFACE:PRIMEPOOL_HAVE_OPENMP>)
 target_include_directories(cfutures_openmp PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
-# What it needs of the core (cfi_*) libcfutures exports: the two are of one build.
+# It calls the core through the table of executors/core_functions.h: libcfutures exports names that begin
+# with cf_ only. The table has a version, since the two must be of one build.
 target_link_libraries(
   cfutures_openmp
   PUBLIC cfutures
   PRIVATE OpenMP::OpenMP_C $<BUILD_INTERFACE:primepool_warnings>)
 set_target_properties(
   cfutures_openmp
-  PROPERTIES EXPORT_NAME openmp
+  PROPERTIES C_VISIBILITY_PRESET hidden
+             EXPORT_NAME openmp
              INSTALL_RPATH "$ORIGIN"
              VERSION ${PROJECT_VERSION}
              SOVERSION ${PROJECT_VERSION_MAJOR})

@@ -19,11 +19,15 @@
  * start_worker is CF_EAGAIN, and the others do the work. Member 0 works last of all for the gates:
  * when its own work is over no worker is started any more (the executor refuses since before), so
  * it lets those go that still stand there. join waits for the host, and the host for its members at
- * the region's end. */
+ * the region's end.
+ *
+ * The core is another library, which exports no internal function: this file calls those through the
+ * table that cf_openmp_create gets (core_functions.h). Of platform/ it uses inline functions alone that
+ * need neither data nor functions of the core's library. */
 #define _GNU_SOURCE
 #include <cfutures_openmp.h>
 
-#include "executors/thread_worker.h"
+#include "executors/core_functions.h"
 
 #include "platform/clock.h"
 #include "platform/futex.h"
@@ -36,6 +40,7 @@
 
 typedef struct openmp_team {
     cf_executor base;
+    const cfi_core_functions *core;
     pthread_t host;
     _Atomic uint32_t members; /* futex; 0 = not yet known, then as many as libgomp has given */
     _Atomic uint32_t *gates;  /* futexes, max_workers of them */
@@ -130,7 +135,7 @@ static void be_member(openmp_team *self) {
         cfi_futex_wake_all(&self->members, false);
     }
     if (pass(&self->gates[number])) {
-        cfi_thread_worker_run(&self->base, number);
+        self->core->thread_worker_run(&self->base, number);
     }
     if (number == 0) {
         let_go(self, members);
@@ -178,8 +183,9 @@ static void openmp_join(cf_executor *executor) {
 }
 
 static void openmp_free(cf_executor *executor) {
-    free(((openmp_team *)executor)->gates);
-    cfi_executor_free(executor);
+    openmp_team *self = (openmp_team *)executor;
+    free(self->gates);
+    self->core->executor_free(executor);
 }
 
 static const cfi_executor_ops openmp_ops = {
@@ -206,9 +212,9 @@ static unsigned processors_in_places(void) {
 }
 
 /* 0: as for every executor. */
-static unsigned default_workers(void) {
+static unsigned default_workers(const cfi_core_functions *core) {
     cf_cpu_explanation limits;
-    unsigned count = cfi_worker_innermost() == NULL ? processors_in_places() : 0;
+    unsigned count = core->worker_innermost() == NULL ? processors_in_places() : 0;
     if (count > 0) {
         cf_cpu_count(&limits);
         count = least(least(least(count, limits.cpuset), limits.quota), CF_WORKERS_MAX);
@@ -219,16 +225,25 @@ static unsigned default_workers(void) {
 static const cf_pool_options no_options;
 
 cf_status cf_openmp_create(const cf_pool_options *options, cf_executor **executor) {
+    const cfi_core_functions *core = cf_core_functions(CFI_CORE_VERSION);
+    if (executor == NULL) {
+        return CF_EINVAL;
+    }
+    *executor = NULL;
+    if (core == NULL) {
+        return CF_EUNSUPPORTED;
+    }
     cf_pool_options chosen = options != NULL ? *options : no_options;
     if (chosen.max_workers == 0) {
-        chosen.max_workers = default_workers();
+        chosen.max_workers = default_workers(core);
     }
     cf_status status =
-        cfi_executor_create(sizeof(openmp_team), &openmp_ops, &chosen, false, executor);
+        core->executor_create(sizeof(openmp_team), &openmp_ops, &chosen, false, executor);
     if (status != CF_OK) {
         return status;
     }
     openmp_team *self = (openmp_team *)*executor;
+    self->core = core;
     self->base.max_workers = least(self->base.max_workers, (unsigned)omp_get_thread_limit());
     self->base.life.workers = self->base.max_workers;
     self->gates = calloc(self->base.max_workers, sizeof *self->gates);

@@ -73,6 +73,11 @@
 extern "C" {
 #endif
 
+/* What a shared libcfutures exports: all of this header and no other name of the library, which is
+ * compiled with -fvisibility=hidden. Once for the whole header and not a word at each function,
+ * because every function here is public; other compilers ignore the line. */
+#pragma GCC visibility push(default)
+
 #define CF_FOREVER     ((int64_t)-1)      /* a timeout that never runs out */
 #define CF_WORKERS_MAX 1024               /* most workers of one executor */
 #define CF_RETRIES_MAX 65534              /* most retries of one task */
@@ -567,6 +572,7 @@ typedef struct cf_cpu_explanation {
 /* How many processors this process may use. Read anew at each call; `explanation` may be NULL. */
 unsigned cf_cpu_count(cf_cpu_explanation *explanation);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

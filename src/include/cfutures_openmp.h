@@ -16,14 +16,17 @@
 extern "C" {
 #endif
 
+#pragma GCC visibility push(default) /* exported, as all of cfutures.h */
+
 /* Workers are the members of a parallel region that one thread of the library's own (member 0, and
  * worker 0) holds open from the first submit until the executor is shut down and its work is done.
  * Submitted tasks, maps and streams are all shared out inside that one team.
  *
  * `options` are those of cf_thread_pool_create, NULL the defaults: max_workers 0 = cf_cpu_count
  * (or, inside a task, the worker's share), at most CF_WORKERS_MAX. On CF_OK the caller owns
- * *executor, else it is NULL. CF_EINVAL, CF_ENOMEM. May be called from any thread, inside parallel
- * regions too.
+ * *executor, else it is NULL. CF_EINVAL, CF_ENOMEM; CF_EUNSUPPORTED if the libcfutures that the
+ * program runs with is not of the same build as this library. May be called from any thread, inside
+ * parallel regions too.
  *
  *   In cfutures.h's table the column thread_pool holds for it: a task runs on a thread of this
  *   process, a crash ends the program, a run over its time is CF_EDEADLINE at once, a task may use
@@ -67,6 +70,7 @@ extern "C" {
  *               after it. */
 cf_status cf_openmp_create(const cf_pool_options *options, cf_executor **executor);
 
+#pragma GCC visibility pop
 #ifdef __cplusplus
 }
 #endif

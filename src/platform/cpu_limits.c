@@ -433,3 +433,10 @@ unsigned cfi_cpu_limits_least(const struct cfi_cpu_limits *limits, unsigned most
     }
     return least;
 }
+
+unsigned cfi_cpu_limits_count(unsigned most) {
+    struct cfi_cpu_limits limits;
+    const char *decided_by;
+    cfi_cpu_limits_read("", &limits);
+    return cfi_cpu_limits_least(&limits, most, &decided_by);
+}

@@ -23,4 +23,7 @@ void cfi_cpu_limits_read(const char *root, struct cfi_cpu_limits *out);
 unsigned cfi_cpu_limits_least(const struct cfi_cpu_limits *limits, unsigned most,
                               const char **decided_by);
 
+/* The least of all limits on the real machine and of `most`. */
+unsigned cfi_cpu_limits_count(unsigned most);
+
 #endif

@@ -1,23 +1,39 @@
-# Includes go one way, and the top level holds what it should.
+# Includes go one way, the files of the core are short, and the top level holds what it should.
 #
 #   cmake -DROOT=<checkout> -P check_layout.cmake
 #
 # Each folder of src may include what its row names: folders of src, the public header, and of the
 # system's headers those of the C standard ("c"), these and the number libraries ("numbers"), or all
-# ("os"). A bare name is a file beside the
-# includer. Every violation is listed; one is enough to fail.
+# ("os"). A row holds for the folders below it too, unless they have rows of their own. A bare name is
+# a file beside the includer. Every violation is listed; one is enough to fail.
 cmake_minimum_required(VERSION 3.25)
 
-#        folder    | folders of src              | public | system
+# The core's floors, the lowest first: each may include itself and those below it.
+set(queue "cfutures/queue platform")
+set(worker "cfutures/worker ${queue}")
+set(core "cfutures/core ${worker}")
+set(waiting "cfutures/waiting ${core}")
+set(batch "cfutures/batch ${waiting}")
+set(top "cfutures ${batch}")
+
+#        folder           | folders of src            | public | system
 set(rules
-  "include   |                            | yes    | c "
-  "platform  | platform                   | yes    | os"
-  "cfutures  | cfutures platform          | yes    | c "
-  "executors | executors cfutures platform| yes    | os"
-  "primes    | primes platform            | no     | numbers"
-  "download  | download platform          | yes    | os"
-  "programs  | programs primes download   | yes    | os"
-  "examples  |                            | yes    | os")
+  "include          |                           | yes    | c "
+  "platform         | platform                  | yes    | os"
+  "cfutures/queue   | ${queue}                  | yes    | c "
+  "cfutures/worker  | ${worker}                 | yes    | c "
+  "cfutures/core    | ${core}                   | yes    | c "
+  "cfutures/waiting | ${waiting}                | yes    | c "
+  "cfutures/batch   | ${batch}                  | yes    | c "
+  "cfutures         | ${top}                    | yes    | c "
+  "executors        | executors ${top}          | yes    | os"
+  "primes           | primes platform           | no     | numbers"
+  "download         | download platform         | yes    | os"
+  "programs         | programs primes download  | yes    | os"
+  "examples         |                           | yes    | os")
+
+# Most lines of a file of the core: a longer one holds two subjects.
+set(lines_max 450)
 
 set(c_headers assert complex ctype errno fenv float inttypes iso646 limits locale math setjmp signal
   stdalign stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time
@@ -37,6 +53,15 @@ endfunction()
 
 # ---- includes ------------------------------------------------------------------------------------
 
+# The longest folder with a row that holds `path` (from src); empty if there is none.
+function(find_folder path result)
+  cmake_path(GET path PARENT_PATH folder)
+  while(folder AND NOT folder IN_LIST known)
+    cmake_path(GET folder PARENT_PATH folder)
+  endwhile()
+  set(${result} "${folder}" PARENT_SCOPE)
+endfunction()
+
 function(check_include file folder allowed public system header)
   set(fault "${file}: ${folder}/ must not include ${header}")
   string(REGEX REPLACE "^.(.*).$" "\\1" name "${header}")
@@ -52,8 +77,9 @@ function(check_include file folder allowed public system header)
     endif()
   elseif(name MATCHES "\\.\\.")
     complain("${fault}")
-  elseif(name MATCHES "^([^/]+)/")
-    if(NOT CMAKE_MATCH_1 IN_LIST allowed)
+  elseif(name MATCHES "/")
+    find_folder("${name}" included)
+    if(NOT included IN_LIST allowed)
       complain("${fault}")
     endif()
   else()
@@ -75,7 +101,12 @@ function(check_file file folder allowed public system)
   set(faults "${faults}" PARENT_SCOPE)
 endfunction()
 
-set(known "cmake")
+set(known "")
+foreach(rule IN LISTS rules)
+  string(REGEX REPLACE " .*" "" folder "${rule}")
+  list(APPEND known "${folder}")
+endforeach()
+
 foreach(rule IN LISTS rules)
   string(REGEX REPLACE " *\\| *" "|" rule "${rule}")
   string(REGEX MATCH "^([^ |]+)\\|([^|]*)\\|([a-z]+)\\|([a-z]+)" matched "${rule}")
@@ -83,18 +114,33 @@ foreach(rule IN LISTS rules)
   set(public "${CMAKE_MATCH_3}")
   set(system "${CMAKE_MATCH_4}")
   string(REPLACE " " ";" allowed "${CMAKE_MATCH_2}")
-  list(APPEND known "${folder}")
-  file(GLOB_RECURSE files RELATIVE "${ROOT}" "${ROOT}/src/${folder}/*.[ch]")
+  file(GLOB_RECURSE files RELATIVE "${ROOT}/src" "${ROOT}/src/${folder}/*.[ch]")
   foreach(file IN LISTS files)
-    check_file("${file}" "${folder}" "${allowed}" "${public}" "${system}")
+    find_folder("${file}" owner)
+    if(owner STREQUAL folder)
+      check_file("src/${file}" "${folder}" "${allowed}" "${public}" "${system}")
+    endif()
   endforeach()
 endforeach()
 
-# A folder without a row would be a folder without a rule.
+# A folder without a row would be a folder without a rule. In the core this is so at any depth.
 file(GLOB folders RELATIVE "${ROOT}/src" LIST_DIRECTORIES true "${ROOT}/src/*")
-foreach(folder IN LISTS folders)
-  if(IS_DIRECTORY "${ROOT}/src/${folder}" AND NOT folder IN_LIST known)
+file(GLOB_RECURSE floors RELATIVE "${ROOT}/src" LIST_DIRECTORIES true "${ROOT}/src/cfutures/*")
+foreach(folder IN LISTS folders floors)
+  if(IS_DIRECTORY "${ROOT}/src/${folder}" AND NOT folder IN_LIST known AND NOT folder STREQUAL "cmake")
     complain("src/${folder}: no rule says what it may include")
+  endif()
+endforeach()
+
+# ---- the length of the core's files --------------------------------------------------------------
+
+file(GLOB_RECURSE files RELATIVE "${ROOT}" "${ROOT}/src/cfutures/*.[ch]")
+foreach(file IN LISTS files)
+  file(READ "${ROOT}/${file}" text)
+  string(REGEX MATCHALL "\n" ends "${text}")
+  list(LENGTH ends lines)
+  if(lines GREATER lines_max)
+    complain("${file}: has ${lines} lines, more than ${lines_max}")
   endif()
 endforeach()
 

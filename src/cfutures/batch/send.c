@@ -3,6 +3,7 @@
 #include "cfutures/batch/pace.h"
 #include "cfutures/core/reference.h"
 #include "cfutures/core/submission.h"
+#include "cfutures/waiting/await.h"
 
 #include "platform/clock.h"
 
@@ -18,10 +19,11 @@ static void watch_future(cf_stream *stream, cfi_piece *piece, cf_future *future)
         piece->state = CFI_PIECE_SENT;
         stream->under_way++;
     } else { /* no memory to know its executor, at the first chunk: not to be left running */
-        cf_future_exception(future, CF_FOREVER, &(cf_exception){0});
+        uint64_t word;
+        cfi_await_slot(future, CF_FOREVER, &word);
         cfi_piece_fail_with(stream, piece, CF_ENOMEM);
     }
-    cf_future_release(future); /* the watch holds it */
+    cfi_slot_release(future); /* the watch holds it */
 }
 
 /* The arrays of all items, from this one on. */

@@ -1,12 +1,15 @@
 #include "cfutures/worker/share.h"
 
+#include "platform/cpu_limits.h"
+
 unsigned cfi_share_of(const cfi_worker_life *life) {
-    unsigned processors = life->processors != 0 ? life->processors : cf_cpu_count(NULL);
+    unsigned processors =
+        life->processors != 0 ? life->processors : cfi_cpu_limits_count(CF_WORKERS_MAX);
     return processors > life->workers ? processors / life->workers : 1;
 }
 
 unsigned cfi_share_of_caller(void) {
-    unsigned share = cf_cpu_count(NULL);
+    unsigned share = cfi_cpu_limits_count(CF_WORKERS_MAX);
     for (const cfi_worker_scope *s = cfi_worker_innermost(); s != NULL; s = s->outer) {
         unsigned around = cfi_share_of(s->worker->life);
         share = around < share ? around : share;
