@@ -13,7 +13,7 @@
  *
  *      submitter                          thread that has the turn
  *      left = true                        gives run_lock
- *      full barrier                       full barrier
+ *      heavy barrier                      light barrier
  *      tries run_lock: if it gets it,     reads left: if it is set, tries run_lock, and runs
  *      it has the turn itself             what is pending if it gets it
  *
@@ -133,7 +133,7 @@ static bool take_turn(serial *self, cfi_slot *slot) {
         return true;
     }
     cfi_store_relaxed(&self->left, true);
-    cfi_barrier_full(); /* left is written before the lock is tried */
+    cfi_barrier_heavy(false); /* left is written before the lock is tried */
     return cfi_lock_try(&self->run_lock);
 }
 
@@ -146,11 +146,12 @@ static void give_turn(serial *const *turn) {
     serial *self = *turn;
     bool outermost;
     do {
-        while ((outermost = is_outermost(self)) && cfi_swap_seq_cst(&self->left, false)) {
+        while ((outermost = is_outermost(self)) && cfi_load_relaxed(&self->left) &&
+               cfi_swap_seq_cst(&self->left, false)) { /* acquires what a submitter has published */
             run_pending(self);
         }
         cfi_lock_give(&self->run_lock);
-        cfi_barrier_full(); /* the lock is given before left is read */
+        cfi_barrier_light(); /* the lock is given before left is read */
     } while (outermost && cfi_load_relaxed(&self->left) && cfi_lock_try(&self->run_lock));
     cfi_callbacks_attend(&self->base);
 }
