@@ -175,7 +175,7 @@ static void play_all(size_t max_pending, size_t count, bool may_die, uint64_t *s
     for (size_t i = 0; i <= count; i++) {
         clients[i].ex = ex;
         clients[i].seed = random_next(seed);
-        clients[i].rounds = scaled(may_die ? 10 : 40);
+        clients[i].rounds = scaled(may_die ? 5 : 20);
         clients[i].may_die = may_die;
         clients[i].over = &over;
         if (i < count) {

@@ -9,7 +9,7 @@ TestSuite(pending_count, .timeout = TEST_SECONDS);
 enum {
     SUBMITTERS = 3,
     OBSERVERS = 2,
-    EACH = 4000, /* tasks of a submitter */
+    EACH = 1500, /* tasks of a submitter */
     BATCH = 50,
     WORKERS = 3
 };
@@ -110,7 +110,7 @@ static void watch(size_t max_pending, manner how) {
 }
 
 static void watch_each(manner how) {
-    static const size_t bounds[] = {1, 2, 7};
+    static const size_t bounds[] = {1, 4};
     for (size_t i = 0; i < COUNT_OF(bounds); i++) {
         watch(bounds[i], how);
     }
