@@ -1,4 +1,7 @@
-/* What is to be downloaded, how, and what became of it: the words that all of this folder share. */
+/* What is to be downloaded, how, and the result: the types that all files of this folder share.
+ *
+ * The folder prints nothing: reports and the progress bar are in programs/flags. So it serves
+ * any program, as primes/ does. */
 #ifndef DOWNLOAD_DOWNLOAD_H
 #define DOWNLOAD_DOWNLOAD_H
 

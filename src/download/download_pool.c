@@ -28,8 +28,9 @@ cf_status download_pool_create(cf_create_fn *create, const download_settings *se
                                unsigned workers, cf_executor **executor) {
     const cf_pool_options options = {
         .max_workers = workers,
-        .max_tasks_per_worker =
-            UINT_MAX, /* no bound, but workers take one task at a time: in order */
+        /* A limit that is never reached. With a limit a worker claims one task at a time, so the
+         * codes are asked for in their order, also when hundreds are pending. */
+        .max_tasks_per_worker = UINT_MAX,
         .initializer = make_worker,
         .finalizer = unmake_worker,
         .context = (void *)settings,

@@ -1,8 +1,9 @@
 /* The folder that images go to. A file appears in it whole or not at all: it is written under a
  * temporary name, ".BR.gif.NUMBER", and then renamed. The number is drawn for each run.
  *
- * Whoever has the folder open holds a shared lock on it. Who can have the lock alone knows that
- * temporary files found there were left by runs that were killed, and removes them.
+ * A run holds a shared lock on the folder while it has it open. If a run gets the exclusive
+ * lock, no other run uses the folder: temporary files in it were left by killed runs, and are
+ * removed.
  *
  * Any number of threads and processes may save to one download_folder, each code one at a time. */
 #ifndef DOWNLOAD_FOLDER_H
@@ -23,7 +24,8 @@ typedef struct download_folder {
 /* Makes the folder, and those that it lies in, if missing. 0 or an error number. */
 int download_folder_open(download_folder *folder, const char *path);
 
-/* When all workers are gone. Removes what those have left that were killed, if nobody else uses the folder. */
+/* Call it when all workers are gone. If no other run uses the folder, it removes the temporary
+ * files that killed workers have left. */
 void download_folder_close(download_folder *folder);
 
 /* True if BR.gif is there, a file that begins as a GIF does. */

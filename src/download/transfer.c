@@ -41,7 +41,9 @@ static bool trust_only(CURL *easy, const char *ca_file) {
            curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
 }
 
-/* Which a TLS handshake settles; without one it would take a whole answer to know that it is not. */
+/* True if the TLS handshake will show whether the connection can be shared (HTTP/2). On plain HTTP
+ * libcurl knows that only after the first answer: with CURLOPT_PIPEWAIT all other requests would
+ * wait for it. */
 static bool may_be_http2(const char *site) {
     return strncasecmp(site, "https:", 6) == 0;
 }
@@ -173,6 +175,8 @@ static void judge_status(transfer *t) {
     }
 }
 
+/* A body is written only when it is whole and checked. So a body that is not a GIF never
+ * touches the folder, and a temporary file exists for microseconds. */
 static void judge_body(transfer *t) {
     const answer *a = &t->answer;
     const char *fault = gif_fault(a->body, a->size);

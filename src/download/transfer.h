@@ -9,10 +9,9 @@
 typedef struct transfer {
     const download_settings *settings;
     CURL *easy;
-    bool
-        waits_to_share; /* for another's connection, until it is known whether that can be shared */
-    bool fresh;         /* on a connection of its own, since one that was kept had been closed */
-    answer answer;      /* of the last attempt */
+    bool waits_to_share; /* until it is known whether another's connection can be shared */
+    bool fresh;          /* on a new connection, as the server had closed one that was kept */
+    answer answer;       /* of the last attempt */
     download_result result;
     int64_t begun_ns;
     int64_t retry_ns; /* the next attempt's time, while it pauses */

@@ -1,6 +1,10 @@
-/* A transfer is idle, running (its easy handle is in the multi handle), pausing before another attempt, or
- * done and not yet handed out. Time limits that libcurl does not have, and the word to stop, are looked at
- * whenever it has nothing to do. */
+/* A transfer is idle, running (its easy handle is in the multi handle), pausing before another
+ * attempt, or done and not yet handed out. Whenever libcurl has nothing to do, the stop event
+ * is checked, and the time limits that libcurl does not have.
+ *
+ * A single transfer, too, is driven by a multi handle, where curl_easy_perform would do: that
+ * looks at the clock only once a second. Here silence is noticed to the millisecond, and a stop
+ * at once. */
 #include "download/transfers.h"
 
 #include "download/transfer.h"
@@ -151,7 +155,10 @@ static void look_at_libcurl(transfers *t) {
     }
 }
 
-/* When to look at it again, if libcurl has not come to an end with it by then. */
+/* When to look at it again, if libcurl has not finished it by then.
+ *
+ * Silence is timed here, from the moment when it is connected. libcurl's own limit
+ * (CURLOPT_LOW_SPEED_TIME) has whole seconds and begins when the name is looked up. */
 static int64_t due_ns(const transfers *t, const member *one) {
     if (one->state == PAUSING) {
         return one->transfer.retry_ns;

@@ -1,6 +1,10 @@
-/* Some downloads at once on one thread: a libcurl multi handle, and an easy handle for each. The
- * connections stay open for those that come after. One thread at a time uses a `transfers`, and none
- * shares anything with another. */
+/* Some downloads at once on one thread: a libcurl multi handle, and an easy handle for each
+ * download. The connections stay open for later downloads. One thread at a time uses a
+ * `transfers`.
+ *
+ * No connection cache, DNS cache or TLS session is shared between threads. libcurl does not
+ * promise that a shared connection cache works between threads, and a worker keeps its own
+ * connections anyway. */
 #ifndef DOWNLOAD_TRANSFERS_H
 #define DOWNLOAD_TRANSFERS_H
 

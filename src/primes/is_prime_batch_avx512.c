@@ -100,8 +100,9 @@ static const divisor_group FINE[FINE_GROUPS] = {
      {DIVISOR(127), DIVISOR(131), DIVISOR(137), DIVISOR(139), DIVISOR(149)}},
 };
 
-/* The compiler would put the constants together anew for each vector, by three instructions each, if it
- * knew them; like this it reads them. */
+/* Hides from the compiler which group it is, so that the constants are read from memory. If gcc
+ * 12 knows them, it builds each by three instructions, anew for every vector: a number below
+ * 2^52 took 6.3 ns, and takes 5.5 ns when they are read (AMD EPYC, `bench/run is_prime`). */
 INLINE const divisor_group *read_from(const divisor_group *group) {
     __asm__("" : "+r"(group));
     return group;

@@ -22,8 +22,8 @@ typedef struct prime_method {
      * prime_isqrt(n) + 1) says so. NULL for a method that does not look for divisors. */
     bool (*refute)(uint64_t n, uint64_t from, uint64_t to);
 
-    /* How many divisors, tried or skipped, it gets through while `trial` does with one: for parts that
-     * take about as long. 0 without refute. */
+    /* How many divisors the method tries or skips in the time that `trial` needs for one. Parts
+     * that are longer by this factor take about as long as those of `trial`. 0 without refute. */
     unsigned pace;
 } prime_method;
 

@@ -2,18 +2,18 @@
  *
  *      issue ──▶ [ part | part | part | ... a ring in the order of issue ... | part ] ──▶ collect
  *
- * As many parts are out as the ring holds, and they are collected in the order of issue. A number
- * is decided by a part that refutes it or fails, else by its last one; what is left of it in the
- * ring is then cancelled, and no more of it is issued.
- *
- * Most numbers that are not prime have a small divisor. A number's first part is therefore short
- * and alone: the others are issued when it has come back without a divisor, and grow from there, so
- * that little is begun in vain. Workers would idle in the meantime, so the first part of the next
- * number is issued a few parts before the end of the one at hand. Not earlier: a number's time runs
- * from its first part.
- *
- * The main thread alone changes the state below, and only with stop_signals locked; report_done()
- * goes on with it when the main thread never will again.
+ * - As many parts are out as the ring holds. They are collected in the order of issue.
+ * - A number is decided by the first part that refutes it or fails, else by its last part. Its
+ *   parts that are still in the ring are then cancelled, and no more are issued.
+ * - A number's first part is short and issued alone, since most numbers that are not prime have a
+ *   small divisor. The other parts are issued when it has come back without a divisor. They grow
+ *   from there, so that little is begun in vain.
+ * - Workers would idle while a first part is out. The first part of the next number is therefore
+ *   issued a few parts before the end of the current number. It is not issued earlier, as a
+ *   number's time runs from its first part.
+ * - Only the main thread changes the state below, and only with stop_signals locked. If a signal
+ *   ends the program, report_done() changes it with the lock held, and the main thread does not get
+ *   the lock again.
  */
 #include "programs/prime/prime_job.h"
 
@@ -26,8 +26,14 @@
 #include <error.h>
 #include <stdlib.h>
 
-/* The longest parts cost 2 to 4 ms by trial: little of a run, and much against handing a part over.
- * The ring and the look-ahead outlast a main thread that is scheduled late by some of these. */
+/* The longest parts take 2 to 4 ms by trial: short against a run, long against handing a part
+ * over. If the main thread is scheduled late by some of them, the ring and the look-ahead still
+ * keep the workers busy.
+ *
+ * Spans are multiplied by the method's pace. Without that, the longest parts of `vector` took
+ * 80 us, and handing them over was a good share of it: --split took 1.28 times an even share of
+ * the work, and takes 1.09 times with it (AMD EPYC, 2 workers, `bench/run scaling
+ * --only=split`). */
 #define SPAN_FIRST       ((uint64_t)PRIME_PART_STEP << 4) /* divisors of trial's first part */
 #define SPAN_GROWTH      2
 #define SPAN_MAX         (SPAN_FIRST << 9)

@@ -15,11 +15,11 @@
 
 /* ---- where a block ends ---------------------------------------------------------------------- */
 
-#define WINDOW      64   /* a token at least as long covers a window */
-#define LONG_TOKENS 4096 /* bytes of them in one block; a single one may be longer */
+#define WINDOW      64 /* a token of 2 * WINDOW - 1 characters covers a window wherever it begins */
+#define LONG_TOKENS 4096 /* bytes of a block with long tokens; a single token may be longer */
 
-/* How much of the text comes before the first window without a blank. Without jumps inside a window, so
- * that the compiler makes vectors of it. */
+/* How much of the text comes before the first window without a blank. There is no jump inside a
+ * window, so that the compiler vectorises it. */
 static size_t short_tokens(const char *text, size_t length) {
     size_t at = 0;
     for (; length - at >= WINDOW; at += WINDOW) {

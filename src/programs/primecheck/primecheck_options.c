@@ -280,8 +280,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state) {
     }
 }
 
-/* A block is as long as the batch test likes it (some 6000 numbers of 20 digits); JSON is longer, and
- * slow methods get a number at a time. */
+/* 128 KiB are some 6000 numbers of 20 digits: the batch test is fastest with thousands. Blocks
+ * are shorter for JSON, whose lines are longer than their numbers. Slow methods get one number
+ * at a time and proofs 512 bytes, so that a few numbers are spread over all workers. */
 static size_t block_soft_limit(const primecheck_options *options) {
     return options->check.method != CHECK_BY_BATCH ? 1
            : options->check.prove                  ? 512
