@@ -1,9 +1,10 @@
 /* Futures in the order in which they are done.
  *
- * Those that are done already need no watch, only to be there until the iteration ends: for that
- * their slab is pinned, once for a row of futures from the same one, so that most futures cost no
- * more than a look. One whose payload lies in a block is held by a reference, since a block goes with
- * its slot. The others are watched (watch.h). */
+ *   - Only futures that are not done yet are watched (waiting/watch.h).
+ *   - All must stay valid until the iteration ends. So their slab is pinned, once for each row of
+ *     futures in it. There is no reference for each, so most futures cost no more than one look.
+ *   - A future whose payload lies in a block is held by a reference besides, because its block is
+ *     freed after the last reference is released. */
 #include "cfutures/core/reference.h"
 #include "cfutures/waiting/await.h"
 
@@ -12,13 +13,13 @@
 
 #include <stdlib.h>
 
-/* A slot's address, and in its low bits what it is here. */
+/* A slot's address, with the tags below in its low bits. */
 typedef uintptr_t entry;
 
 enum {
-    DONE = 1,      /* when the iteration began */
-    HELD = 2,      /* by a reference */
-    DUPLICATE = 4, /* of an entry before it */
+    DONE = 1,      /* settled when the iteration began */
+    HELD = 2,      /* the iteration has a reference */
+    DUPLICATE = 4, /* of an earlier entry */
     TAGS = DONE | HELD | DUPLICATE
 };
 
@@ -26,16 +27,16 @@ struct cf_as_completed {
     uint64_t fork_mark;
     cfi_watch_set set;
     size_t count;       /* entries */
-    size_t done_next;   /* those before it that were done have been handed out, */
-    size_t done_left;   /* so many have not */
-    cfi_watch *watches; /* of those that were not done */
+    size_t done_next;   /* entry: the DONE ones before it have been handed out */
+    size_t done_left;   /* DONE entries that have not been handed out */
+    cfi_watch *watches; /* one for each entry that was not done */
     size_t watch_count;
-    size_t watches_left; /* not handed out */
+    size_t watches_left; /* watches that have not been handed out */
     entry entries[];
 };
 
 static cfi_slot *slot_of(entry e) {
-    return (cfi_slot *)(e & ~(entry)TAGS); // NOLINT(performance-no-int-to-ptr): it was one
+    return (cfi_slot *)(e & ~(entry)TAGS); // NOLINT(performance-no-int-to-ptr): was a pointer
 }
 
 static cfi_slab *slab_at(const cf_as_completed *iteration, size_t i) {
@@ -48,8 +49,8 @@ static bool begins_row(const cf_as_completed *iteration, size_t i) {
 
 /* ---- duplicates ------------------------------------------------------------------------------ */
 
-/* Futures of one executor in the order in which they were submitted, or the other way round, as they
- * mostly come: then each is there once. */
+/* True if all futures belong to one executor and are in the order of submission, or in the reverse
+ * order, as is usual. Then no future appears twice. */
 static bool are_in_order(const cf_as_completed *iteration) {
     int direction = 0;
     for (size_t i = 1; i < iteration->count; i++) {
@@ -71,7 +72,8 @@ static size_t hash(const cfi_slot *slot) {
     return (size_t)(((uint64_t)(uintptr_t)slot >> 6) * UINT64_C(0x9e3779b97f4a7c15) >> 20);
 }
 
-/* A table of the slots seen, twice as large as need be, open addressing. False: no memory. */
+/* Finds them by a hash table of the slots seen, open addressing, at most half full. False: no
+ * memory. */
 static bool tag_duplicates(cf_as_completed *iteration) {
     size_t size = 4;
     while (size < iteration->count * 2) {
@@ -116,7 +118,7 @@ static cf_status check_all(cf_future *const *futures, size_t count) {
     return CF_OK;
 }
 
-/* Keeps them all, and finds out which are done. */
+/* Keeps all futures valid, and tags those that are done. */
 static void enter_all(cf_as_completed *iteration, cf_future *const *futures, size_t count) {
     for (size_t i = 0; i < count; i++) {
         cfi_slot *slot = futures[i];

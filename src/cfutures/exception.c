@@ -1,5 +1,5 @@
-/* What became of a task, in words. */
-#define _GNU_SOURCE /* sigabbrev_np, strerrordesc_np: both without locale, state or allocation */
+/* How a task ended, in words. */
+#define _GNU_SOURCE /* sigabbrev_np, strerrordesc_np: neither uses locale, state or allocation */
 #include <cfutures.h>
 
 #include <stdio.h>

@@ -39,7 +39,7 @@ static cfi_worker_life life_of(const cf_pool_options *options) {
     return life;
 }
 
-/* How many workers, and what they share. */
+/* Sets the number of workers, and of the processors that they share. */
 static void choose_workers(cf_executor *executor, const cf_pool_options *options) {
     cfi_worker_life *life = &executor->life;
     bool alone = executor->ops->start_worker == NULL;
@@ -153,7 +153,7 @@ static void cancel_pending_tasks(cf_executor *executor) {
     cfi_queue_visit(&executor->queue, cancel_slot, executor);
 }
 
-/* Who waits for room is told. */
+/* Submitters that wait for room are woken and refused. */
 static void close_submission(cf_executor *executor, bool cancel_pending) {
     cfi_biased_lock_take(&executor->lock);
     if (executor->refuses == CF_OK) {
@@ -187,7 +187,7 @@ static void join(cf_executor *executor) {
     cfi_lock_give(&executor->join_lock);
 }
 
-/* Its own tasks and callbacks cannot wait for themselves. */
+/* The executor's own tasks and callbacks cannot wait for themselves. */
 static bool may_wait(const cf_executor *executor) {
     return !cfi_worker_is_of(&executor->queue) && !cfi_callback_is_of(executor);
 }
@@ -211,7 +211,7 @@ void cf_executor_destroy(cf_executor *executor) {
         !may_wait(executor)) {
         return;
     }
-    cfi_watch_reap(executor); /* the stack's references */
+    cfi_watch_reap(executor); /* releases the completion stack's references */
     cfi_biased_lock_take(&executor->lock);
     cfi_slabs_reclaim(&executor->slabs, executor->slabs.forgotten_count); /* all are settled */
     cfi_row_end(executor);

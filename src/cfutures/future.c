@@ -1,4 +1,4 @@
-/* What a caller can ask of one task. */
+/* The calls on one future. */
 #include "cfutures/core/ending.h"
 #include "cfutures/core/reference.h"
 #include "cfutures/core/submission.h"
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Of a settled word: in the usual way, and there is nothing to tell but the result. */
+/* `word` is settled. True if there is nothing to report but the result. */
 static bool has_succeeded(const cfi_slot *slot, uint64_t word) {
     return (word & (CFI_PHASE_MASK | CFI_EXPIRED | CFI_BROKEN)) == CFI_FINISHED &&
            slot->outcome == CF_OK;
@@ -97,9 +97,9 @@ bool cf_future_done(const cf_future *future) {
     return !cfi_slot_is_foreign(future) && cfi_word_settled(cfi_load_acquire(&future->word));
 }
 
-/* The word is read once: it may change meanwhile. */
+/* The state is read once, because the word may change meanwhile. */
 char *cf_future_describe(const cf_future *future, char *text, size_t size) {
-    cfi_slot *slot = (cfi_slot *)future; /* only read */
+    cfi_slot *slot = (cfi_slot *)future; /* only read from here */
     if (cfi_slot_is_foreign(slot)) {
         snprintf(text, size, "<Future at %p of another process>", (const void *)future);
         return text;

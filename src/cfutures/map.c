@@ -1,5 +1,5 @@
-/* Arrays in, arrays out: a stream over the arguments whose pieces are copied out as they are done. Or
- * the workers read and write the arrays themselves, where they share the caller's memory. */
+/* Arrays in, arrays out: a stream over the arguments, whose pieces are copied out as they are done.
+ * Workers that share the caller's memory can read and write the arrays in place (may_be_direct). */
 #include "cfutures/batch/window.h"
 
 #include <stdlib.h>
@@ -12,10 +12,10 @@ typedef struct map_call {
     unsigned char *results;
     size_t count;
     cf_exception *exceptions; /* NULL = not wanted */
-    cfi_direct direct;        /* in use if the stream has it */
+    cfi_direct direct;        /* the arrays; used if stream->direct is set */
     size_t *order;            /* in which the items are sent; NULL = as they lie */
     size_t sent;              /* items */
-    size_t first_failed;      /* item; count = none */
+    size_t first_failed;      /* the item; count = none */
     cf_status failure;        /* of that item */
 } map_call;
 
@@ -26,7 +26,8 @@ static size_t item_at(const map_call *map, size_t sent) {
 
 /* ---- arguments ------------------------------------------------------------------------------- */
 
-/* Where an argument is a multiple of 8 bytes, a chunk's lie as the array's do. */
+/* If an argument's size is a multiple of 8 bytes, a chunk has the array's layout, and one copy is
+ * enough. */
 static void copy_args(const map_call *map, unsigned char *args, size_t count) {
     size_t size = map->task->arg_size;
     size_t together = size % 8 == 0 && map->order == NULL ? count : 1;
@@ -83,7 +84,7 @@ static void copy_one_by_one(map_call *map, const cfi_piece *piece) {
     }
 }
 
-/* All returned 0 and a whole result, and lie as the array's do. */
+/* Every item returned 0 and a full result, and the results have the array's layout. */
 static bool is_copied_at_once(const map_call *map, const cfi_chunk_progress *progress) {
     return cfi_load_acquire(&progress->varied) == 0 && map->task->result_size % 8 == 0 &&
            map->order == NULL && map->exceptions == NULL;
@@ -95,7 +96,7 @@ static void copy_piece(map_call *map, const cfi_piece *piece) {
     size_t room = map->task->result_size;
     if (progress == NULL) {
         copy_one_by_one(map, piece);
-    } else if (map->stream->direct != NULL) { /* it is all there */
+    } else if (map->stream->direct != NULL) { /* the results are in the array already */
         if (progress->failed > 0 && first + progress->failed - 1 < map->first_failed) {
             map->first_failed = first + progress->failed - 1;
             map->failure = CF_ETASK;
@@ -107,7 +108,7 @@ static void copy_piece(map_call *map, const cfi_piece *piece) {
     }
 }
 
-/* Items that were never sent fail with the status. Returns the map's. */
+/* Items that were never sent fail with `status`. Returns the map's status. */
 static cf_status finish(map_call *map, cf_status status) {
     const cf_exception exception = {.status = status, .worker = -1};
     for (size_t sent = map->sent; sent < map->count; sent++) {
@@ -125,7 +126,7 @@ typedef struct priced {
     size_t item;
 } priced;
 
-/* The dearest first; of equal ones as they lie. */
+/* The most expensive item first; equal ones in the array's order. */
 static int compare_costs(const void *left, const void *right) {
     const priced *a = left, *b = right;
     if (a->cost != b->cost) {
@@ -141,7 +142,7 @@ static size_t *dearest_first(const map_call *map, const cf_map_options *options)
     for (size_t i = 0; i < map->count && order != NULL && items != NULL; i++) {
         double cost = options->cost(options->cost_context,
                                     map->args != NULL ? map->args + i * map->task->arg_size : NULL);
-        items[i] = (priced){cost == cost ? cost : 0, i}; /* not a number is no order */
+        items[i] = (priced){cost == cost ? cost : 0, i}; /* NaN has no order */
     }
     if (order == NULL || items == NULL) {
         free(order);
@@ -167,13 +168,13 @@ static cf_status run_map(map_call *map) {
             copy_piece(map, piece);
             cfi_stream_hand_out(map->stream, piece);
             break;
-        case CF_EDEADLOCK:                              /* inside a task */
-            if (map->stream->refused == CF_EDEADLOCK) { /* and all of it is handed out */
+        case CF_EDEADLOCK:                              /* inside a task: a wait would never end */
+            if (map->stream->refused == CF_EDEADLOCK) { /* all pieces are handed out */
                 return finish(map, status);
             }
             cfi_stream_abandon(map->stream, status);
             break;
-        default: /* CF_EEXHAUSTED, or why no more could be submitted */
+        default: /* CF_EEXHAUSTED, or the reason why submit refused */
             return finish(map, status);
         }
     }
@@ -189,9 +190,13 @@ static bool overlap(const map_call *map) {
            results < args + map->count * map->task->arg_size;
 }
 
-/* The workers see the arrays, items lie in them as a task expects it, and none is still being run
- * when the map returns: so it would be if a run's time were over, or if the map gave up inside a
- * task. */
+/* Whether workers may use the user's arrays in place. Copying 8 bytes in and out costs as much as a
+ * small task.
+ *
+ *   - The workers must see the arrays, with items aligned as a task expects.
+ *   - No item may still be running when the map returns. It could be with a time limit, because the
+ *     thread goes on after a run is declared over its time; and inside a task, where the map may
+ *     give up waiting. */
 static bool may_be_direct(const cf_executor *executor, const map_call *map,
                           const cf_map_options *options) {
     return executor != NULL && !executor->queue.shared && map->order == NULL &&

@@ -1,4 +1,4 @@
-/* What an executor has done so far. */
+/* The statistics of an executor and of its workers. */
 #include "cfutures/core/counts.h"
 
 #include "platform/clock.h"

@@ -1,4 +1,4 @@
-/* The public stream: a source that gives item by item, and results that are handed out likewise. */
+/* The public stream: takes items one by one from a source, and hands results out one by one. */
 #include "cfutures/batch/window.h"
 
 #include "platform/clock.h"
@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A source may have no item yet (CF_SOURCE_LATER). If it waited for its input instead, it would
+ * hold back results that are done. If it ended the stream, the stream could not go on.
+ * cf_stream_next waits for the chunks under way then, and returns CF_ELATER if there are none. */
 static cf_source_answer fill_from_source(void *context, unsigned char *args, size_t most,
                                          size_t *count) {
     cf_stream *stream = context;
@@ -57,8 +60,7 @@ cf_status cf_stream_open(cf_executor *executor, const cf_task *task, cf_source_f
     return CF_OK;
 }
 
-/* The piece that the next item belongs to: the one at hand, unless all of it has been handed out.
- * */
+/* Sets stream->held to the piece of the next item: the same one until all of it is handed out. */
 static cf_status find_piece(cf_stream *stream, int64_t deadline_ns) {
     if (stream->held != NULL && stream->held->handed_out < stream->held->count) {
         cfi_stream_top_up(stream);

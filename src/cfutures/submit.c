@@ -1,4 +1,4 @@
-/* Submission, as a caller sees it: checks, staging of large arguments, one task or many. */
+/* The public calls that submit: checks, staging of large arguments, one task or many. */
 #include "cfutures/core/deadline.h"
 #include "cfutures/core/submission.h"
 
@@ -15,14 +15,14 @@ static cf_status check_submission(const cf_executor *executor, const cf_task *ta
 }
 
 static const cf_submit_options default_submit_options;
-static const char no_arguments[1]; /* of no task */
+static const char no_arguments[1]; /* in place of a NULL array for 0 tasks */
 
 enum {
-    LARGE = 32 << 10 /* bytes of an argument */
+    LARGE = 32 << 10 /* bytes: such an argument is staged */
 };
 
-/* Copies a large argument before the lock is taken for it, so that no other submitter waits for
- * that. */
+/* Copies a large argument into a block without the lock, so that no other submitter waits for the
+ * copy. */
 static cf_status stage_and_submit(cf_executor *executor, cfi_submission *submission,
                                   cf_future **future) {
     const cf_task *task = submission->task;

@@ -1,4 +1,4 @@
-/* Waiting for several futures: an iteration in completion order that ends early. */
+/* Waiting for several futures: an iteration in completion order that may end early. */
 #include "cfutures/core/ending.h"
 
 #include "platform/clock.h"
@@ -8,7 +8,7 @@ static bool ends_wait(cf_wait_for condition, cf_future *done) {
     switch (condition) {
     case CF_FIRST_COMPLETED:
         return true;
-    case CF_FIRST_EXCEPTION: /* a cancelled task is no exception, as in Python */
+    case CF_FIRST_EXCEPTION: /* a cancelled task does not count, as in Python */
         cfi_ending_of(done, &exception);
         return exception.status != CF_OK && exception.status != CF_ECANCELLED;
     case CF_ALL_COMPLETED:
@@ -17,8 +17,8 @@ static bool ends_wait(cf_wait_for condition, cf_future *done) {
     return false;
 }
 
-/* What is done already is counted without waiting, also when the condition is met before all of
- * that. */
+/* Counts every future that is done. When the condition is met, it no longer waits, but still counts
+ * the others that are done by then. */
 static cf_status count_until(cf_as_completed *iteration, cf_wait_for condition, int64_t timeout_ns,
                              size_t *done) {
     int64_t deadline_ns = cfi_deadline_ns(timeout_ns);

@@ -1,10 +1,11 @@
-/* What a dead worker leaves behind, and what becomes of it.
+/* What a dead worker leaves behind, and what becomes of its tasks.
  *
- * Called in the caller's process, by whoever reaped the worker, once for each death and before the
- * worker's number is used again. The worker no longer changes anything, so its `current` names the
- * one slot that it can have left between two steps (src/README.md has the table), and its `claimed`
- * those that it had not begun. The executor's
- * lock and its reap_lock are taken one after the other, never both. */
+ *   - The supervisor calls cfi_executor_worker_died, in the caller's process: once for each death,
+ *     before the worker's number is used again; and for every worker when the pool breaks.
+ *   - A dead worker changes nothing any more. Its `current` names the one slot that it can have
+ *     left between two steps. The table of cases is in src/README.md, "When a worker dies".
+ *   - Its `claimed` names the tasks that it had claimed and not begun.
+ *   - `lock` is given back before reap_lock is taken. */
 #include "cfutures/executor.h"
 
 #include "cfutures/core/submission.h"
@@ -16,7 +17,7 @@
 #include "platform/futex.h"
 #include "platform/wait_status.h"
 
-/* The caller stands in for the worker. Does nothing when the task is no longer that worker's. */
+/* In place of the worker. Does nothing if the task is no longer that worker's. */
 static void settle_as_lost(cf_executor *executor, cfi_slot *slot, unsigned worker,
                            cf_status outcome, int wait_status) {
     uint64_t word;
@@ -25,13 +26,13 @@ static void settle_as_lost(cf_executor *executor, cfi_slot *slot, unsigned worke
     cfi_times_stamp_finish(&executor->queue, slot);
     if (cfi_slot_leave(slot, worker, CFI_FINISHED, &word)) {
         executor->counts
-            .lost++; /* stats wait for the lock: a caller with the result finds it there */
+            .lost++; /* in time for a caller that has the result: stats wait for the lock */
         cfi_completion_announce(&executor->queue, slot, word);
     }
 }
 
-/* Not when all pending tasks were cancelled, and not (after some 10^9 other tasks) when the
- * directory has come round to the task's own place and would not lead to it any more. */
+/* A task is not run again if the pool is broken or all pending tasks were cancelled. Nor is it run
+ * again after some 10^9 later tasks, when another slab has its slab's entry in the directory. */
 static bool may_run_again(const cf_executor *executor, const cfi_slot *slot, uint64_t word) {
     const uint64_t most = (uint64_t)(CFI_SLABS_QUEUED_MAX - 1) * CFI_SLAB_SLOTS;
     uint64_t tail = cfi_load_relaxed(&executor->queue.control->tail);
@@ -47,10 +48,9 @@ static void run_again(cf_executor *executor, cfi_slot *slot, unsigned worker) {
     }
 }
 
-/* The worker's counts as they must be: it may have died between a change of the slot's word and the
- * count of it. */
+/* Corrects the worker's counts: it may have died between changing a word and counting that. */
 static void set_counts(cfi_record *record, bool was_running) {
-    if (was_running) { /* not to its end, whatever it has counted */
+    if (was_running) { /* the run did not end, even if it was counted already */
         cfi_store_relaxed(&record->tasks, cfi_load_relaxed(&record->tasks_settled));
         cfi_store_relaxed(&record->task_errors, cfi_load_relaxed(&record->task_errors_settled));
         cfi_store_relaxed(&record->timed_out, cfi_load_relaxed(&record->timed_out_settled));
@@ -79,7 +79,7 @@ static void judge(cf_executor *executor, cfi_slot *slot, unsigned worker, int wa
     }
 }
 
-/* It may be pending, and only the dead worker knew of it. */
+/* The task may be pending, and only the dead worker knew of it. */
 static void give_back(cfi_slot *slot, void *context) {
     cf_executor *executor = context;
     if (executor->cancels) {
@@ -97,7 +97,7 @@ void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_s
     cfi_store_relaxed(&record->run_until_ns, 0);
     if (current != 0) {
         cfi_slot *slot = cfi_queue_slot(queue, current - 1);
-        cfi_biased_lock_take(&executor->lock); /* cancelling sees it before or after, not between */
+        cfi_biased_lock_take(&executor->lock); /* cancel sees it before or after, not between */
         judge(executor, slot, worker, wait_status);
         give_back(slot, executor);
         cfi_biased_lock_give(&executor->lock);
@@ -109,9 +109,9 @@ void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_s
     cfi_biased_lock_give(&executor->lock);
     cfi_store_relaxed(&record->claimed, 0);
     cfi_queue_forget_searcher(queue, worker);
-    cfi_bell_ring_always(queue->bell); /* it may have died with a ring, */
-    cfi_queue_wake_all(queue);         /* or with a wake-up in its hands */
-    cfi_queue_room_ring(queue);        /* or of one that waits for room */
+    cfi_bell_ring_always(queue->bell); /* the worker may have died before it rang, */
+    cfi_queue_wake_all(queue);         /* with a wake-up that it had to pass on, */
+    cfi_queue_room_ring(queue);        /* or before it told a submitter of room */
 
     int64_t awake_since_ns = cfi_load_relaxed(&record->awake_since_ns);
     if (awake_since_ns != 0) {
@@ -136,7 +136,7 @@ static void settle_as_broken(cfi_slot *slot, void *context) {
     }
 }
 
-/* Under the lock, after `refuses` says so: no task becomes pending any more. */
+/* Under the lock, after `refuses` is set, so that no task becomes pending any more. */
 static void break_pending(cf_executor *executor) {
     cfi_slabs_visit_pending(&executor->slabs, settle_as_broken, executor);
 }

@@ -1,19 +1,18 @@
-/* What an executor in a library of its own (openmp.c) calls in the core.
+/* The functions of the core for an executor in a library of its own (openmp.c).
  *
- * libcfutures exports the public functions, whose names begin with cf_, and one more: this, which
- * gives such a library the functions of the core. It is in no installed header: the two libraries
- * must come from one build, and the version says whether they do. */
+ * libcfutures exports the public functions, whose names begin with cf_, and cf_core_functions. That
+ * gives such a library a table of core functions. No installed header declares it, because both
+ * libraries must come from one build. The version says whether they do. */
 #ifndef EXECUTORS_CORE_FUNCTIONS_H
 #define EXECUTORS_CORE_FUNCTIONS_H
 
 #include "executors/thread_worker.h"
 
-/* Counts the changes of what such a library is compiled with: the table below, cf_executor,
- * cfi_executor_ops, and the meaning of the functions. Add 1 with each; the size of cf_executor finds
- * most of those that were forgotten. */
+/* Add 1 with each change of the table below, of cf_executor, of cfi_executor_ops, or of what the
+ * functions mean. If that is forgotten, the size of cf_executor shows most changes. */
 #define CFI_CORE_VERSION ((1U << 16) + (unsigned)sizeof(cf_executor))
 
-/* Each as it is declared by the name that begins with cfi_. */
+/* Each function is the one whose name begins with cfi_. */
 typedef struct cfi_core_functions {
     cf_status (*executor_create)(size_t size, const cfi_executor_ops *ops,
                                  const cf_pool_options *options, bool shared,
@@ -23,7 +22,7 @@ typedef struct cfi_core_functions {
     const cfi_worker_scope *(*worker_innermost)(void);
 } cfi_core_functions;
 
-/* NULL unless `version`, the caller's CFI_CORE_VERSION, is that of this libcfutures. */
+/* version: the caller's CFI_CORE_VERSION. NULL if this libcfutures has another. */
 #pragma GCC visibility push(default)
 const cfi_core_functions *cf_core_functions(unsigned version);
 #pragma GCC visibility pop

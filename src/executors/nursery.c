@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 
 enum {
-    LOOK_MS = 50 /* after a fork that failed, or while the caller may be stopped */
+    LOOK_MS = 50 /* from look to look after a failed fork, or while the caller may be stopped */
 };
 
 #define STOPPED_LOOK_NS (LOOK_MS * INT64_C(1000000))
@@ -28,8 +28,8 @@ typedef struct nursery_state {
     const cfi_nursery *links;
     pid_t self;
     unsigned alive;
-    unsigned known;     /* workers that were ever wanted */
-    int64_t stopped_ns; /* when the workers were stopped with the caller; 0 = they are not */
+    unsigned known;     /* most workers that were ever wanted */
+    int64_t stopped_ns; /* when Ctrl-Z stopped the workers; 0 = they are not stopped */
     pid_t pids[CF_WORKERS_MAX];
 } nursery_state;
 
@@ -40,7 +40,7 @@ void cfi_nursery_notify(int event_file) {
     ssize_t r;
     do {
         r = write(event_file, &one, sizeof one);
-    } while (r < 0 && errno == EINTR); /* EAGAIN: it is set to the brim already */
+    } while (r < 0 && errno == EINTR); /* EAGAIN: the counter is full, so its reader will look */
 }
 
 void cfi_nursery_clear(int event_file) {
@@ -65,13 +65,13 @@ static void let_signals_through(void) {
     signal(SIGPIPE, SIG_DFL);
     signal(SIGCHLD, SIG_DFL);
     signal(SIGTSTP, SIG_DFL);
-    signal(SIGTTIN, SIG_IGN); /* as a background group it would be stopped */
+    signal(SIGTTIN, SIG_IGN); /* would stop a background process group */
     signal(SIGTTOU, SIG_IGN);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* The run is over its time, and the nursery has been told: nothing is to be begun any more. */
+/* The run was declared over its time, so the worker will be killed. It must begin nothing more. */
 static void await_kill(cfi_slot *slot) {
     (void)slot;
     for (;;) {
@@ -81,8 +81,8 @@ static void await_kill(cfi_slot *slot) {
 
 static const cfi_worker_hooks hooks = {.after_task = flush_output, .overrun = await_kill};
 
-/* Until the nursery has noted it as alive: before that it touches nothing, so that a nursery which
- * dies in between leaves no worker that the supervisor does not know. */
+/* Waits until the nursery has noted the worker as alive. Before that the worker touches nothing, so
+ * that a nursery that dies in between leaves no active worker that the supervisor does not know. */
 static void await_birth(cfi_record *record) {
     while (cfi_load_acquire(&record->life) == CFI_FORKING) {
         cfi_futex_wait(&record->life, CFI_FORKING, -1, true);
@@ -92,7 +92,7 @@ static void await_birth(cfi_record *record) {
 static _Noreturn void worker_main(const nursery_state *state, unsigned worker) {
     const cfi_nursery *links = state->links;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != state->self) { /* it died before that took effect */
+    if (getppid() != state->self) { /* the nursery died before that took effect */
         _exit(EXIT_FAILURE);
     }
     cfi_record *record = &links->queue->records[worker];
@@ -109,7 +109,7 @@ static _Noreturn void worker_main(const nursery_state *state, unsigned worker) {
     if (end == CFI_WORKER_RETIRED) {
         cfi_store_release(&record->ready, CFI_RETIRED);
     }
-    /* the caller's atexit functions and stdio buffers are not ours */
+    /* not exit: the atexit functions and stdio buffers are the caller's */
     _exit(end == CFI_WORKER_UNFIT ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
@@ -119,7 +119,7 @@ static bool fork_worker(nursery_state *state, unsigned worker) {
     cfi_record *record = &state->links->queue->records[worker];
     uint32_t vacant = CFI_VACANT;
     if (!cfi_cas(&record->life, &vacant, CFI_FORKING)) {
-        return true; /* it is not needed any more */
+        return true; /* the worker is no longer needed */
     }
     pid_t pid = fork();
     if (pid == 0) {
@@ -129,7 +129,7 @@ static bool fork_worker(nursery_state *state, unsigned worker) {
         cfi_store_release(&record->life, CFI_VACANT);
         return false;
     }
-    setpgid(pid, pid); /* here too: it may be killed before it came to that */
+    setpgid(pid, pid); /* here too: it may be killed before it does so itself */
     state->pids[worker] = pid;
     state->alive++;
     cfi_store_relaxed(&record->id, pid);
@@ -138,8 +138,7 @@ static bool fork_worker(nursery_state *state, unsigned worker) {
     return true;
 }
 
-/* 0, or the error with which the system refused a process; the workers that there are go on
- * meanwhile. */
+/* 0, or errno of a fork that failed; the existing workers go on meanwhile. */
 static int fill_vacancies(nursery_state *state) {
     const cfi_queue *queue = state->links->queue;
     unsigned wanted = cfi_load_acquire(&queue->control->workers_wanted);
@@ -180,10 +179,7 @@ static void kill_group(pid_t pid) {
     kill(pid, SIGKILL);
 }
 
-/* A worker is looked at before it is reaped: until then its number, and so its group's, is its own.
- * */
-/* A worker that is stopped keeps the task that it runs; what it was about to do for all is done by
- * others. */
+/* A stopped worker keeps the task that it runs. Others do what it was about to do for all. */
 static void note_stops(nursery_state *state) {
     siginfo_t info = {0};
     while (waitid(P_ALL, 0, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid != 0) {
@@ -196,6 +192,7 @@ static void note_stops(nursery_state *state) {
     }
 }
 
+/* A group is killed before its worker is reaped: until then no other group has that number. */
 static void reap(nursery_state *state) {
     siginfo_t info = {0};
     bool any = false;
@@ -215,7 +212,7 @@ static void reap(nursery_state *state) {
     note_stops(state);
 }
 
-/* What the caller has asked for. */
+/* Sends the signals that the caller has asked for. */
 static void send_signals(const nursery_state *state) {
     for (unsigned i = 0; i < state->known; i++) {
         _Atomic uint32_t *request = &state->links->queue->records[i].kill;
@@ -257,9 +254,10 @@ static void on_signal(int number) { /* SIGCHLD only ends ppoll */
     stop_asked = stop_asked || number == SIGTSTP;
 }
 
-/* Ctrl-Z stops the workers too, which are not in the terminal's foreground; they go on when the
- * caller does, or if it was not stopped at all. The nursery only looks: stopped itself, it would have
- * to rely on somebody to continue it, and would not see the caller end. */
+/* Ctrl-Z shall stop the workers too, but they are not in the terminal's foreground process group.
+ * They go on when the caller does, or if it was not stopped at all. The nursery never stops itself:
+ * perhaps nothing would continue it (an orphaned process group, a quick SIGCONT), and it must see
+ * the caller end. */
 static void follow_host(nursery_state *state) {
     if (stop_asked) {
         stop_asked = false;
@@ -272,7 +270,7 @@ static void follow_host(nursery_state *state) {
     }
 }
 
-/* Both stay blocked but while the nursery sleeps, so none is missed and no call is interrupted. */
+/* SIGCHLD and SIGTSTP stay blocked except in ppoll: none is missed, and no call is interrupted. */
 static void set_signals(void) {
     static const int ignored[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGPIPE};
     sigset_t handled;
@@ -296,14 +294,19 @@ static void leave_caller_behind(void) {
         dup2(null, STDIN_FILENO);
         close(null);
     }
-    __fpurge(stdout); /* what the caller has not flushed yet is the caller's to print */
+    __fpurge(stdout); /* the caller itself prints what it has not flushed yet */
     __fpurge(stderr);
 }
 
+/* Without a pidfd (valgrind, Linux before 5.3) this is read ten times a second. A socket pair could
+ * not replace the pidfd: any later fork of the caller would hold the other end open. Nothing can
+ * hold the parent's number. */
 static bool host_is_gone(const cfi_nursery *links) {
     return getppid() != links->host;
 }
 
+/* ppoll lets SIGCHLD through, which needs no descriptor. A signalfd needs one, so at the limit of
+ * descriptors the nursery would reap no worker. */
 static void wait_for_events(const nursery_state *state, bool refused) {
     const cfi_nursery *links = state->links;
     struct pollfd files[] = {{.fd = links->host_pidfd, .events = POLLIN},

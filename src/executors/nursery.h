@@ -1,13 +1,11 @@
-/* The nursery: a process with one thread that forks the workers of a process pool, reaps and kills
- * them.
+/* The nursery: a process with one thread that forks, reaps and kills the workers of a process pool.
  *
- * It is forked from the caller when the pool is made and allocates nothing from then on, so that a
- * replacement for a dead worker never comes out of a fork of the caller's threads. As the workers'
- * parent it alone can reap them: nobody else's wait() gets in the way, and no pid is reused under
- * us.
- *
- * The caller's process and the nursery talk through shared words; an eventfd each way says "look".
- * Every word is level, not edge: who misses an event sees the word at the next look.
+ *   - It is forked from the caller when the pool is made, and allocates nothing from then on. So
+ *     the replacement of a dead worker is not a fork of the caller, whose threads may hold locks.
+ *   - As the workers' parent it alone can reap them. No other wait() interferes, and no pid is
+ *     reused while the nursery still uses it.
+ *   - The caller's process and the nursery share words. An eventfd in each direction says "look".
+ *   - Every word is level, not edge: a side that misses an event sees the word at its next look.
  *
  *      record.life   VACANT ──nursery: FORKING──▶ ALIVE ──nursery reaps──▶ DEAD (exit_state is set)
  *                     │ ▲                                                   │
@@ -15,26 +13,27 @@
  *                     │       supervisor: judged, not to be replaced ───────┴──▶ GONE
  *                     └────── supervisor: the pool is stopped and idle ────────▶ GONE
  *
- * (Nursery and supervisor leave VACANT by a CAS: a worker that is not needed any more is not forked,
- * and one that was forked lives its life to the end.)
+ * If fork fails, FORKING becomes VACANT again. Nursery and supervisor leave VACANT by a CAS. So a
+ * worker that is no longer needed is not forked, and a worker that was forked lives its whole life.
  *
  *      word             written by   says
- *      workers_wanted   caller       records below it are to be kept filled
- *      quit             supervisor   kill what is left, reap it, end
+ *      workers_wanted   caller       the records below it shall have a worker
+ *      quit             supervisor   kill and reap the workers, then end
  *      spawn_error      nursery      errno of fork while there is no worker at all, else 0
  *      spawn_rounds     nursery      futex: how often it has looked for vacancies
- *      record.kill      caller       a signal for the living worker: the nursery takes it, the
+ *      record.kill      caller       a signal for the living worker: the nursery takes it, or the
  *                                    supervisor drops it when the worker is dead
  *
- * (The caller clears spawn_error and workers_wanted again when the first worker cannot be had.)
+ * The caller clears spawn_error and workers_wanted again when the first worker cannot be forked.
  *
- * It ends by itself when the caller's process ends in whatever way, killing the workers first; they
- * in turn get a SIGKILL from the kernel when the nursery dies. (That signal is sent when the
- * forking *thread* ends: safe here, where there is one.)
+ * Death. When the caller's process ends in any way, the nursery kills the workers and ends. When
+ * the nursery dies, the kernel sends the workers a SIGKILL. (The kernel does so when the forking
+ * *thread* ends; the nursery has only one.)
  *
- * Each worker leads a process group of its own, so that what a task has started can be killed with
- * it: at SIGKILL, and when it has died of a signal itself. The terminal's signals reach the nursery
- * alone; at Ctrl-Z it stops the workers, and continues them when the caller goes on. */
+ * Process groups. Each worker leads one, so that processes that its task has started are killed
+ * with it: at SIGKILL, and when the worker has died of a signal. So the terminal's signals reach
+ * the nursery but no worker. At Ctrl-Z the nursery stops the workers. Then it looks 20 times a
+ * second whether the caller is still stopped. When it is not, the nursery continues the workers. */
 #ifndef EXECUTORS_NURSERY_H
 #define EXECUTORS_NURSERY_H
 
@@ -54,15 +53,15 @@ typedef struct cfi_nursery {
     cfi_queue *queue;
     const cfi_worker_life *life;
     pid_t host;       /* the caller's process */
-    int host_pidfd;   /* -1 where there are none */
+    int host_pidfd;   /* -1 where the system has none */
     int command_file; /* eventfd: caller -> nursery */
     int event_file;   /* eventfd: nursery -> caller */
 } cfi_nursery;
 
-/* In the forked child: never returns. */
+/* Runs in the forked child; never returns. */
 _Noreturn void cfi_nursery_run(const cfi_nursery *nursery);
 
-/* Makes the reader of an eventfd look. */
+/* Makes the reader of the eventfd look; clear undoes it. */
 void cfi_nursery_notify(int event_file);
 void cfi_nursery_clear(int event_file);
 

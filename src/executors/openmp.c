@@ -4,26 +4,33 @@
  *
  *      start_worker(0)   host thread ── region begins ─┬─ member 0, the host itself ─┬─ region ends
  *      start_worker(i)        opens member i's gate ──▶├─ member i ──────────────────┤
- *      nobody, until the executor stops:               └─ member n-1, at its gate ───┘
+ *      not started, released at the end:               └─ member n-1, at its gate ───┘
  *
- * The region is open from the first submit until the executor stops, on a thread of our own:
- * libgomp keeps a team for each thread that begins regions, so this one never mixes with those of
- * the caller's threads. Its members share out whatever the queue holds, maps and streams too; there
- * is no second way by which OpenMP would hand out work.
+ * One region is open from the first submit until the executor stops. A region for each map would
+ * put a barrier at the end of each map, and a submitted task would wait for the next region.
  *
- * OpenMP starts all members at once, the core counts workers one by one and reads the records of
- * those that it has started alone. So a member waits at its gate until its worker is started.
+ * OpenMP provides the threads, and the queue does all else, also for maps and streams. An
+ * `omp task` cannot be cancelled, waited for with a timeout, or waited for outside its region.
  *
- * Who calls what. start_worker runs under the executor's lock. The first call starts the host and
- * sleeps until the region has begun and says how many members it has: for more than those
- * start_worker is CF_EAGAIN, and the others do the work. Member 0 works last of all for the gates:
- * when its own work is over no worker is started any more (the executor refuses since before), so
- * it lets those go that still stand there. join waits for the host, and the host for its members at
- * the region's end.
+ * The host is a thread of our own, because libgomp keeps a team for each thread that begins
+ * regions. So this team never mixes with those of the caller's threads. Only libgomp will do: it
+ * ends a team's threads with the host (cmake/PrimepoolOpenmp.cmake).
  *
- * The core is another library, which exports no internal function: this file calls those through the
- * table that cf_openmp_create gets (core_functions.h). Of platform/ it uses inline functions alone that
- * need neither data nor functions of the core's library. */
+ * OpenMP starts all members at once, but the core counts workers one by one. It reads the records
+ * of started workers only, and must count exactly the workers that can take a task. So a member
+ * waits at its gate until its worker is started.
+ *
+ * Contract
+ *   - start_worker runs under the executor's lock.
+ *   - The first call starts the host, and sleeps until the region has begun and its members are
+ *     counted. For a worker beyond that number start_worker returns CF_EAGAIN; the others do the
+ *     work.
+ *   - When member 0's own work has ended, the executor already refuses tasks, and no worker is
+ *     started any more. So member 0 then releases the members that still wait at their gates.
+ *   - join waits for the host, and the host for its members at the region's end.
+ *   - The core is another library, which exports no internal function. This file calls those
+ *     through the table that cf_openmp_create gets (executors/core_functions.h). Of platform/ it
+ *     uses only inline functions that need no data or functions of the core's library. */
 #define _GNU_SOURCE
 #include <cfutures_openmp.h>
 
@@ -42,7 +49,7 @@ typedef struct openmp_team {
     cf_executor base;
     const cfi_core_functions *core;
     pthread_t host;
-    _Atomic uint32_t members; /* futex; 0 = not yet known, then as many as libgomp has given */
+    _Atomic uint32_t members; /* futex; 0 = not known yet, then the number that libgomp gave */
     _Atomic uint32_t *gates;  /* futexes, max_workers of them */
 } openmp_team;
 
@@ -51,7 +58,7 @@ typedef struct openmp_team {
 enum {
     CLOSED,
     OPEN,
-    OVER /* there will be nothing to do behind it */
+    OVER /* the member's worker is never started */
 };
 
 static void set_gate(_Atomic uint32_t *gate, uint32_t state) {
@@ -82,10 +89,10 @@ static void *stay(void *context) {
     return NULL;
 }
 
-/* Until the kernel does not count it any more, which is later than pthread_join returns. */
+/* Waits until the kernel no longer counts the thread, which is later than pthread_join returns. */
 static void see_off(const guest *left) {
     enum {
-        LONG_ENOUGH_NS = 100000000 /* its number has been given to another by then */
+        LONG_ENOUGH_NS = 100000000 /* an id that still exists then is another thread's */
     };
     const int64_t until_ns = cfi_now_ns() + LONG_ENOUGH_NS;
     pthread_join(left->thread, NULL);
@@ -95,8 +102,10 @@ static void see_off(const guest *left) {
     }
 }
 
-/* libgomp ends the program when it is refused a thread. So that many are made and ended before: it
- * is asked for no more than there were, the calling one among them. */
+/* libgomp ends the program when the system refuses it a thread. So the same number of threads is
+ * made and ended first, and libgomp is asked for no more than the system allowed, the calling
+ * thread included. Making a team thus takes two to three times as long as making the threads of a
+ * thread pool. */
 static unsigned threads_to_be_had(unsigned wanted) {
     guest *guests = calloc(wanted, sizeof *guests);
     _Atomic uint32_t gate = CLOSED;
@@ -118,7 +127,7 @@ static unsigned threads_to_be_had(unsigned wanted) {
 
 /* ---- the team --------------------------------------------------------------------------------- */
 
-/* Those that were never started. */
+/* Releases the members whose workers were never started. */
 static void let_go(openmp_team *self, unsigned members) {
     for (unsigned i = 0; i < members; i++) {
         if (cfi_load_relaxed(&self->gates[i]) == CLOSED) {
@@ -145,13 +154,13 @@ static void be_member(openmp_team *self) {
 static void *host_main(void *context) {
     openmp_team *self = context;
     const unsigned threads = threads_to_be_had(self->base.max_workers);
-    omp_set_dynamic(0); /* of this thread's regions alone */
+    omp_set_dynamic(0); /* for this thread's regions only */
 #pragma omp parallel num_threads(threads) default(none) shared(self)
     be_member(self);
     return NULL;
 }
 
-/* Under the lock. False: the system refuses a thread. */
+/* Under the executor's lock. False: the system refuses a thread. */
 static bool start_team(openmp_team *self) {
     if (!cfi_thread_start(&self->host, host_main, self)) {
         return false;
@@ -177,7 +186,7 @@ static cf_status openmp_start_worker(cf_executor *executor, unsigned number) {
 }
 
 static void openmp_join(cf_executor *executor) {
-    if (cfi_load_relaxed(&executor->started) > 0) { /* no more after stop */
+    if (cfi_load_relaxed(&executor->started) > 0) { /* fixed after stop */
         pthread_join(((openmp_team *)executor)->host, NULL);
     }
 }
@@ -201,8 +210,8 @@ static unsigned least(unsigned a, unsigned b) {
     return b != 0 && b < a ? b : a;
 }
 
-/* Where OpenMP binds threads to places it has bound the program's first thread to the first of them:
- * what that may use says nothing of the others. 0: they are not bound. */
+/* The processors of OpenMP's places; 0 = threads are not bound to places. When they are, OpenMP has
+ * bound the program's first thread to the first place, so its affinity does not show the others. */
 static unsigned processors_in_places(void) {
     unsigned count = 0;
     for (int place = 0; place < omp_get_num_places(); place++) {
@@ -211,7 +220,7 @@ static unsigned processors_in_places(void) {
     return least(count, (unsigned)omp_get_num_procs()); /* places may overlap */
 }
 
-/* 0: as for every executor. */
+/* 0: the default of every executor. */
 static unsigned default_workers(const cfi_core_functions *core) {
     cf_cpu_explanation limits;
     unsigned count = core->worker_innermost() == NULL ? processors_in_places() : 0;

@@ -4,21 +4,23 @@
  *        ▲                                                │
  *        └──── the waiting caller reads the same slots ◀──┘
  *
- *      nursery      forks, reaps and kills the workers (nursery.h)
- *      supervisor   a thread here, asleep but for deaths: judges what a dead worker left behind
- *                   (cfi_executor_worker_died), has it replaced, notices the nursery's own death;
- *                   and when the arena has grown, maps its pages ahead of submit
+ *      nursery      forks, reaps and kills the workers (executors/nursery.h)
+ *      supervisor   a thread of the caller's process, which sleeps until a worker dies. It judges
+ *                   what the worker left behind (cfi_executor_worker_died), has it replaced, and
+ *                   notices the nursery's own death. When the arena has grown, it maps the new
+ *                   pages ahead of submit
  *
- * Nobody stands between the caller and the workers while all live: this file is about their deaths.
+ * While all live, caller and workers need neither of them. This file is about deaths.
  *
- * Who calls what. start_worker runs under the executor's lock, once for each worker: it raises
- * workers_wanted and notifies. stop and join run without it. The supervisor takes the executor's
- * locks one after the other inside the core's calls and holds none while it sleeps. It cannot miss
- * a death: the nursery sets `life` before it notifies, and the supervisor looks at every record
- * after each event. It ends when the nursery has ended: after `quit`, which it sets itself when the
- * pool is stopped and every worker is gone, or when no worker can be had; or of a death of its own.
- * Without workers, or without the nursery, the pool breaks: then, when no worker is left that could
- * change a slot. */
+ *   - start_worker runs under the executor's lock, once for each worker (again if it failed). It
+ *     raises workers_wanted and notifies the nursery. stop and join run without the lock.
+ *   - The supervisor takes the executor's locks one after the other. It holds none while it sleeps.
+ *   - The supervisor misses no death: the nursery sets `life` before it notifies, and the
+ *     supervisor looks at every record after each event.
+ *   - The supervisor sets `quit` when the pool is stopped and every worker is gone, or when no
+ *     worker can be forked. It ends when the nursery has ended, by `quit` or because it died.
+ *   - A pool without workers or without the nursery breaks, but only when no worker is left that
+ *     could change a slot. */
 #define _GNU_SOURCE
 #include "cfutures/executor.h"
 #include "executors/nursery.h"
@@ -37,23 +39,20 @@
 #include <sys/eventfd.h>
 #include <sys/wait.h>
 
-/* How long tasks wait while not one worker can be had, until the pool is broken; how much time
- * workers get to die with their nursery; how often who waits for the nursery looks whether it
- * lives. */
-#define WITHOUT_WORKERS_NS INT64_C(2000000000)
-#define ORPHANS_NS         INT64_C(1000000000)
-#define NURSERY_LOOK_NS    INT64_C(10000000)
+#define WITHOUT_WORKERS_NS INT64_C(2000000000) /* tasks without workers: then the pool breaks */
+#define ORPHANS_NS         INT64_C(1000000000) /* wait for workers to die with their nursery */
+#define NURSERY_LOOK_NS    INT64_C(10000000)   /* from look to look whether the nursery lives */
 
 typedef struct process_pool {
     cf_executor base;
     pid_t nursery;
-    int nursery_pidfd; /* -1 where there are none */
+    int nursery_pidfd; /* -1 where the system has none */
     int command_file;  /* see cfi_nursery */
     int event_file;
     pthread_t supervisor;
-    uint64_t mapped;          /* of the arena: up to here pages are in place; the supervisor's */
-    int64_t without_since_ns; /* no worker can be had since; 0 = not so; the supervisor's */
-    bool gives_up;            /* for want of workers; the supervisor's */
+    uint64_t mapped;          /* bytes of the arena whose pages are in place; the supervisor's */
+    int64_t without_since_ns; /* since when no worker can be forked; 0 = one can; likewise */
+    bool gives_up;            /* no worker can be forked; the supervisor's */
 } process_pool;
 
 /* ---- the supervisor -------------------------------------------------------------------------- */
@@ -66,8 +65,8 @@ static unsigned workers_wanted(const process_pool *self) {
     return cfi_load_acquire(&self->base.queue.control->workers_wanted);
 }
 
-/* A stopped pool still needs workers while it has tasks: one may have come back from this very
- * death. */
+/* A stopped pool still needs workers while it has tasks. This death may have made one pending
+ * again. */
 static bool needs_successor(process_pool *self) {
     cf_executor *executor = &self->base;
     cfi_biased_lock_take(&executor->lock);
@@ -77,7 +76,7 @@ static bool needs_successor(process_pool *self) {
     return needs;
 }
 
-/* It died before its first task, and not because all were told to. */
+/* The worker died before its first task, and not because the user ended all workers. */
 static bool died_in_initializer(process_pool *self, const cfi_record *record) {
     cf_executor *executor = &self->base;
     cfi_biased_lock_take(&executor->lock);
@@ -87,7 +86,7 @@ static bool died_in_initializer(process_pool *self, const cfi_record *record) {
            cfi_load_acquire(&record->ready) == CFI_UNREADY;
 }
 
-/* A request that came too late must not hit the successor. */
+/* A request that came too late must not kill the successor. */
 static void drop_kill_request(process_pool *self, cfi_record *record) {
     cfi_biased_lock_take(&self->base.lock);
     cfi_store_relaxed(&record->kill, 0);
@@ -125,8 +124,8 @@ static void settle_deaths(process_pool *self) {
     }
 }
 
-/* Of a stopped pool. Without tasks nobody waits for a worker that is still to be forked, and perhaps
- * cannot be. */
+/* For a stopped pool. Without tasks, workers that are not forked yet become GONE: nothing needs
+ * them, and perhaps they cannot be forked. */
 static bool all_gone(process_pool *self) {
     bool idle = !cfi_queue_has_any_work(&self->base.queue);
     bool all = true;
@@ -145,7 +144,7 @@ static void quit(process_pool *self) {
     cfi_nursery_notify(self->command_file);
 }
 
-/* Looks for the nursery's end without reaping it; who else reaped it proves it too. */
+/* Looks for the nursery's end without reaping it. It has also ended if another wait() reaped it. */
 static bool nursery_ended(const process_pool *self) {
     siginfo_t info = {0};
     if (self->nursery_pidfd >= 0) {
@@ -156,8 +155,8 @@ static bool nursery_ended(const process_pool *self) {
            info.si_pid != 0;
 }
 
-/* By the descriptor where there is one: if another wait() of the caller's was first, the number may
- * be another child's by now. */
+/* Uses the pidfd where there is one: if another wait() of the caller has reaped the nursery, its
+ * number may belong to another child by now. */
 static void reap_nursery(const process_pool *self) {
     siginfo_t info;
     int r;
@@ -167,8 +166,8 @@ static void reap_nursery(const process_pool *self) {
     } while (r != 0 && errno == EINTR);
 }
 
-/* Tasks wait, no worker is left, and for some time none could be had. The nursery keeps trying, and
- * notifies after each time. */
+/* Tasks wait, no worker is left, and fork has failed for some time. The nursery keeps trying, and
+ * notifies after each failure. */
 static bool is_out_of_workers(process_pool *self) {
     const cfi_queue *queue = &self->base.queue;
     if (cfi_load_acquire(&queue->control->spawn_error) == 0 || !cfi_queue_has_work(queue)) {
@@ -189,8 +188,8 @@ static void wait_for_events(const process_pool *self) {
     cfi_nursery_clear(self->event_file);
 }
 
-/* The nursery is dead and the kernel has sent its workers a SIGKILL. What they leave behind can be
- * judged when that has taken effect. A worker that is not noted as alive has touched nothing. */
+/* The nursery is dead, and the kernel has sent its workers a SIGKILL. They can be judged when they
+ * are dead. A worker that is not noted as alive has touched nothing. */
 static void await_orphans(const process_pool *self) {
     int64_t deadline_ns = cfi_now_ns() + ORPHANS_NS;
     for (unsigned i = 0; i < workers_wanted(self); i++) {
@@ -202,9 +201,9 @@ static void await_orphans(const process_pool *self) {
     }
 }
 
-/* The pages that the arena has grown by, so that submit does not meet them one by one: a page's first
- * touch costs some microsecond, as much as the tasks in it. In pieces, since the address space is
- * locked meanwhile. */
+/* Maps the pages that the arena has grown by, so that submit does not touch them first. The first
+ * touch of a page costs about 1 us, as much as the tasks in it. It goes in pieces, because the
+ * address space is locked meanwhile. */
 static void map_growth(process_pool *self) {
     enum {
         PIECE = 256 << 10
@@ -242,7 +241,7 @@ static void *supervisor_main(void *context) {
 
 /* ---- the executor ---------------------------------------------------------------------------- */
 
-/* The first worker is waited for, so that submit can say when there is none to be had. */
+/* The first submit waits for the first worker, so that it can return CF_EAGAIN if fork fails. */
 static cf_status await_first_worker(process_pool *self) {
     cfi_control *control = self->base.queue.control;
     const cfi_record *record = &self->base.queue.records[0];
@@ -275,12 +274,12 @@ static void process_pool_grown(cf_executor *executor) {
 }
 
 static void process_pool_stop(cf_executor *executor) {
-    cfi_nursery_notify(((process_pool *)executor)->event_file); /* there may be no worker to end */
+    cfi_nursery_notify(((process_pool *)executor)->event_file); /* there may be no death to see */
 }
 
 static void process_pool_kill(cf_executor *executor, unsigned worker, int number) {
     _Atomic uint32_t *request = &executor->queue.records[worker].kill;
-    if (cfi_load_acquire(request) != SIGKILL) { /* not to be weakened before it is sent */
+    if (cfi_load_acquire(request) != SIGKILL) { /* another signal must not replace SIGKILL */
         cfi_store_release(request, (uint32_t)number);
     }
     cfi_nursery_notify(((process_pool *)executor)->command_file);
@@ -313,8 +312,8 @@ static const cfi_executor_ops process_pool_ops = {
 
 /* ---- creation -------------------------------------------------------------------------------- */
 
-/* With signals blocked, so that none reaches the caller's handlers in the child before it has put
- * them away. */
+/* Signals are blocked, so that none runs a handler of the caller in the child before the child has
+ * reset them. */
 static pid_t fork_nursery(process_pool *self) {
     pid_t host = getpid();
     int host_pidfd = cfi_pidfd_open(host);
@@ -351,7 +350,7 @@ static bool start_nursery(process_pool *self) {
     if (self->nursery < 0) {
         return false;
     }
-    self->base.queue.followed = UINT64_MAX; /* whoever commits has opened it */
+    self->base.queue.followed = UINT64_MAX; /* the caller's process opens what it commits */
     self->nursery_pidfd = cfi_pidfd_open(self->nursery);
     if (!cfi_thread_start(&self->supervisor, supervisor_main, self)) {
         quit(self);

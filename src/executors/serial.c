@@ -1,26 +1,31 @@
 /* The executor without workers: submit runs the task before it returns.
  *
- * Each caller runs its own task on its own thread, one task at a time; a task that submits another
- * runs it then and there. It is the oracle that the other executors must agree with: same slots,
- * same gate, same order. Nothing ever sleeps in the queue. Tasks that other threads have submitted
- * and not yet run when the executor is shut down are run by the thread that waits for its end.
+ *   - Each submitter runs its own task on its own thread, one task at a time.
+ *   - A task that submits another runs it inside that submit.
+ *   - It is the oracle that the other executors must agree with: same slots, same gate, same order.
+ *   - No thread sleeps in the queue.
+ *   - Tasks that are still pending at shutdown are run by the thread that waits for its end.
  *
- * A thread that runs tasks has the turn: run_lock. Three things keep a submitter from running its
- * task: tasks within tasks would be too deep; an initializer or a finalizer is running; or the task
- * that has the turn waits, directly or by way of others, for the submitter (nested.h finds out). Then
- * the submitter leaves the task: it sets `left`, and the thread that has the turn runs what is
- * pending when its outermost task has ended.
+ * The thread that runs tasks has the turn: it holds run_lock. A submitter cannot run its task when
+ *
+ *   - tasks within tasks would nest too deep,
+ *   - the initializer or the finalizer is the submitter, or
+ *   - the task that has the turn waits for the submitter, directly or through others
+ *     (waiting/nested.h finds out).
+ *
+ * In these cases the submitter leaves the task: it sets `left`. The thread that has the turn runs
+ * the pending tasks when its outermost task has ended.
  *
  *      submitter                          thread that has the turn
  *      left = true                        gives run_lock
  *      heavy barrier                      light barrier
  *      tries run_lock: if it gets it,     reads left: if it is set, tries run_lock, and runs
- *      it has the turn itself             what is pending if it gets it
+ *      it has the turn itself             the pending tasks if it gets it
  *
- * Each writes its word before it reads the other's, so one of them runs the task.
+ * Each thread writes its word before it reads the other's, so one of them runs the task.
  *
- * A C++ exception may leave a task, and submit with it. The task has then failed (worker.h), and all
- * that its thread held is given back on the way: this file is compiled so that its cleanups run. */
+ * A C++ exception may leave a task, and with it submit. Then the task has failed (worker/worker.h).
+ * The cleanups of this file (CFI_ON_LEAVING) give back all that the thread held. */
 #include "cfutures/executor.h"
 #include "cfutures/waiting/callback.h"
 #include "cfutures/waiting/nested.h"
@@ -34,10 +39,10 @@
 typedef struct serial {
     cf_executor base;
     cfi_lock run_lock; /* recursive; held while a task runs, before any other lock */
-    unsigned depth;    /* of tasks within tasks; under run_lock, as is all below but `left` */
-    cfi_worker worker; /* of the thread that has the turn; its life begins with the first task */
-    unsigned tasks;    /* of this life */
-    _Atomic bool left; /* tasks that their submitters could not run */
+    unsigned depth;    /* of tasks within tasks; all from here but `left` under run_lock */
+    cfi_worker worker; /* for the thread that has the turn; its life begins with a task */
+    unsigned tasks;    /* run in this life */
+    _Atomic bool left; /* a submitter could not run its task */
     enum {
         UNBORN,
         BEGINNING, /* in the initializer */
@@ -47,8 +52,7 @@ typedef struct serial {
     } state;
 } serial;
 
-static const cfi_worker_hooks hooks = {.overrun =
-                                           NULL}; /* no thread declares a run over its time */
+static const cfi_worker_hooks hooks = {.overrun = NULL}; /* no deadline thread ends a run */
 
 /* ---- the worker's life, under run_lock -------------------------------------------------------- */
 
@@ -66,7 +70,7 @@ static bool is_fit(serial *self) {
     return self->state == FIT;
 }
 
-/* The finalizer may submit: the task waits for the next life. */
+/* The finalizer may submit. That task waits for the next life. */
 static void end_life(serial *self) {
     if (self->state == FIT) {
         cfi_worker_scope scope;
@@ -87,7 +91,7 @@ typedef struct run_on {
     int64_t start_ns; /* of the outermost run */
 } run_on;
 
-/* The task has returned, or was left by an exception. */
+/* The task has returned, or an exception has left it. */
 static void after_run(run_on *on) {
     serial *self = on->self;
     cfi_record *record = &self->base.queue.records[0];
@@ -121,7 +125,7 @@ static void run_pending(serial *self) {
 
 /* ---- the turn --------------------------------------------------------------------------------- */
 
-/* False: another thread has it, and will run the task. */
+/* False: another thread has the turn, and will run the task. */
 static bool take_turn(serial *self, cfi_slot *slot) {
     cfi_blocked blocked = {.slot = slot};
     if (cfi_lock_try(&self->run_lock)) {
@@ -137,7 +141,7 @@ static bool take_turn(serial *self, cfi_slot *slot) {
     return cfi_lock_try(&self->run_lock);
 }
 
-/* The thread is in no task of this executor, nor in its initializer or finalizer. */
+/* The thread runs no task of this executor, nor its initializer or finalizer. */
 static bool is_outermost(const serial *self) {
     return self->depth == 0 && (self->state == FIT || self->state == UNBORN);
 }
@@ -147,7 +151,7 @@ static void give_turn(serial *const *turn) {
     bool outermost;
     do {
         while ((outermost = is_outermost(self)) && cfi_load_relaxed(&self->left) &&
-               cfi_swap_seq_cst(&self->left, false)) { /* acquires what a submitter has published */
+               cfi_swap_seq_cst(&self->left, false)) { /* acquires the submitter's task */
             run_pending(self);
         }
         cfi_lock_give(&self->run_lock);
@@ -165,7 +169,7 @@ static void serial_submitted(cf_executor *executor, cfi_slot *slot) {
     serial *turn CFI_ON_LEAVING(give_turn) = self;
     if (turn->depth >= CF_NESTING_MAX || turn->state == BEGINNING || turn->state == ENDING) {
         cfi_store_relaxed(&turn->left, true);
-    } else if (is_fit(turn) && cfi_slot_begin(slot, 0, &word)) { /* or it was cancelled */
+    } else if (is_fit(turn) && cfi_slot_begin(slot, 0, &word)) { /* else it was cancelled */
         run(turn, slot, word);
     }
 }

@@ -2,7 +2,7 @@
  *
  *      submit ──▶ slots ──▶ worker 0..n-1 (cfi_worker_run) ──▶ the same slots ──▶ result
  *
- * Everything is in the core and in thread_worker.c: this file makes the threads and joins them. */
+ * This file makes the threads and joins them. All else is in the core and in thread_worker.c. */
 #include "executors/thread_worker.h"
 
 #include "platform/thread.h"
@@ -17,7 +17,7 @@ typedef struct thread_worker {
 
 typedef struct thread_pool {
     cf_executor base;
-    thread_worker *workers; /* max_workers of them; started under the executor's lock */
+    thread_worker *workers; /* max_workers entries; threads start under the executor's lock */
 } thread_pool;
 
 static void *worker_main(void *context) {
@@ -35,7 +35,7 @@ static cf_status thread_pool_start_worker(cf_executor *executor, unsigned number
 
 static void thread_pool_join(cf_executor *executor) {
     thread_pool *self = (thread_pool *)executor;
-    for (unsigned i = 0; i < cfi_load_relaxed(&executor->started); i++) { /* no more after stop */
+    for (unsigned i = 0; i < cfi_load_relaxed(&executor->started); i++) { /* fixed after stop */
         pthread_join(self->workers[i].thread, NULL);
     }
 }

@@ -2,7 +2,7 @@
 
 #include "cfutures/queue/tuning.h"
 
-/* Items of the next chunk. Near the end it gets smaller, so that all workers end together. */
+/* Items of the next chunk. Chunks get shorter near the end, so that all workers end together. */
 static size_t next_count(const cf_stream *stream) {
     uint64_t left = stream->options.size_hint - stream->taken;
     if (!cfi_pace_is_adaptive(stream) || stream->options.size_hint <= stream->taken) {
@@ -55,7 +55,7 @@ size_t cfi_pace_most_in_chunk(const cf_executor *executor, const cf_task *task,
     size_t wish = options->chunk;
     if (wish == 0) {
         wish = direct ? CFI_CHUNK_ITEMS : CFI_CHUNK_SENT_BYTES / item;
-        window /= 2 * (size_t)executor->max_workers; /* one for every worker, and one that waits */
+        window /= 2 * (size_t)executor->max_workers; /* a worker runs one, and one waits for it */
     }
     most = window < most ? window : most;
     most = wish < most ? wish : most;

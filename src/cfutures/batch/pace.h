@@ -1,25 +1,26 @@
-/* How many items go together, and how many are under way. Numbers alone: pace sends nothing. */
+/* How many items a chunk has, and how many chunks are under way. pace sends nothing. */
 #ifndef CFUTURES_PACE_H
 #define CFUTURES_PACE_H
 
 #include "cfutures/batch/piece.h"
 
-/* The library chooses how long a chunk is. */
+/* True if the library chooses how many items a chunk has. */
 static inline bool cfi_pace_is_adaptive(const cf_stream *stream) {
     return stream->options.chunk == 0;
 }
 
-/* Items that the window has room for now: a whole chunk; less only to fill the first window up. */
+/* Items to send now: a whole chunk if the window has room, less only to fill the first window. */
 size_t cfi_pace_room(const cf_stream *stream);
 
-/* A window that was wished for is filled. Else few chunks are under way, so that few are of the wrong
- * length while the right one is being found out. */
+/* True if the user chose the chunk's length, or the window, which is then filled. Otherwise only
+ * few chunks are under way, so that few have the wrong length while the right one is found. */
 bool cfi_pace_may_send(const cf_stream *stream);
 
-/* From a chunk that was run: how many items the next one should have. */
+/* Learns from a chunk that was run how many items the next one should have. */
 void cfi_pace_learn(cf_stream *stream, const cfi_chunk_progress *progress);
 
-/* The most items of one chunk: as many as were wished for, or as are sent in CFI_CHUNK_SENT_BYTES. */
+/* The most items of one chunk: the user's choice, else as many as fit CFI_CHUNK_SENT_BYTES (direct:
+ * CFI_CHUNK_ITEMS). Never more than the window or a block holds. */
 size_t cfi_pace_most_in_chunk(const cf_executor *executor, const cf_task *task,
                               const cf_stream_options *options, bool direct);
 

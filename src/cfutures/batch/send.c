@@ -18,7 +18,7 @@ static void watch_future(cf_stream *stream, cfi_piece *piece, cf_future *future)
     if (cfi_watch_begin(&stream->set, &piece->watch, future, 0) == CFI_WATCH_BEGUN) {
         piece->state = CFI_PIECE_SENT;
         stream->under_way++;
-    } else { /* no memory to know its executor, at the first chunk: not to be left running */
+    } else { /* no memory, at the first chunk: it is not watched, so wait for it here */
         uint64_t word;
         cfi_await_slot(future, CF_FOREVER, &word);
         cfi_piece_fail_with(stream, piece, CF_ENOMEM);
@@ -26,7 +26,7 @@ static void watch_future(cf_stream *stream, cfi_piece *piece, cf_future *future)
     cfi_slot_release(future); /* the watch holds it */
 }
 
-/* The arrays of all items, from this one on. */
+/* The arrays of all items, from this item on. */
 static cfi_direct direct_from(const cf_stream *stream, uint64_t item) {
     const cfi_direct *direct = stream->direct;
     if (direct == NULL) {
@@ -65,7 +65,7 @@ cf_task cfi_send_task(const cf_stream *stream, const cfi_piece *piece) {
         .arg_size = cfi_piece_arg_room(stream, piece->layout),
         .result_size = cfi_piece_result_room(stream, piece->layout),
         .result_type = stream->task.result_type,
-        .unzeroed = true, /* each item's is, when its turn comes */
+        .unzeroed = true, /* cfi_chunk_run zeroes each item's result */
     };
 }
 
@@ -77,8 +77,7 @@ void cfi_send_note(cf_stream *stream, cfi_piece *piece, cf_future *future) {
     watch_future(stream, piece, future);
 }
 
-/* The piece's block is filled. When there is no memory it is tried again later; for any other
- * reason the piece fails, and the stream submits no more. */
+/* The piece's block holds its arguments. */
 static void submit_piece(cf_stream *stream, cfi_piece *piece) {
     cfi_send_write_header(stream, piece);
     const cf_task task = cfi_send_task(stream, piece);
@@ -97,7 +96,6 @@ static void submit_piece(cf_stream *stream, cfi_piece *piece) {
     }
 }
 
-/* The piece's arguments from where they lie in a slot. */
 void cfi_send_copy_args(cf_stream *stream, cfi_piece *piece, cfi_slot *slot, uint32_t from) {
     size_t step = cfi_chunk_step(stream->task.arg_size);
     if (stream->direct == NULL) {
@@ -131,7 +129,7 @@ void cfi_send_piece(cf_stream *stream, cfi_piece *piece) {
     }
 }
 
-/* Once each: what still finds no memory is queued again. */
+/* cfi_send_piece queues a piece again that still finds no memory or room. */
 void cfi_send_unsent(cf_stream *stream) {
     cfi_piece_queue waiting = stream->unsent;
     cfi_piece *piece;
@@ -141,8 +139,8 @@ void cfi_send_unsent(cf_stream *stream) {
     }
 }
 
-/* A block for the next items of the source, for half of them and so on if there is no memory for so
- * many; *most is for how many. 0: none, or what is under way is to be awaited first. */
+/* A block for the next *most items of the source. If there is no memory for so many, and the
+ * library chooses the chunk's length, *most is halved until there is. 0: no memory now. */
 static uint64_t take_next_block(cf_stream *stream, size_t *most) {
     uint64_t block = cfi_send_take_block(stream, *most);
     while (block == 0 && cfi_pace_is_adaptive(stream) && *most > 1) {
@@ -153,7 +151,6 @@ static uint64_t take_next_block(cf_stream *stream, size_t *most) {
     return block;
 }
 
-/* The next items out of the source. False when there are no more of them now, or no memory. */
 bool cfi_send_next_chunk(cf_stream *stream, size_t most) {
     uint64_t block = take_next_block(stream, &most);
     cfi_piece *piece = block != 0 ? cfi_piece_add(stream, NULL, stream->taken, most) : NULL;
@@ -162,7 +159,7 @@ bool cfi_send_next_chunk(cf_stream *stream, size_t most) {
             cfi_executor_give_block(stream->executor, block, cfi_piece_arg_room(stream, most),
                                     cfi_piece_result_room(stream, most));
         }
-        if (stream->first == NULL) { /* nothing that could be given back */
+        if (stream->first == NULL) { /* the stream has nothing that it could give back */
             stream->refused = CF_ENOMEM;
         }
         return false;

@@ -7,7 +7,7 @@
 
 #include "platform/clock.h"
 
-/* More workers than pieces under way, and nothing that could be sent. */
+/* There are more workers than pieces under way, and no piece waits to be sent. */
 static bool lacks_pieces(const cf_stream *stream) {
     return cfi_pace_is_adaptive(stream) && stream->refused == CF_OK && stream->under_way > 0 &&
            stream->unsent.first == NULL &&
@@ -20,8 +20,7 @@ static bool some_worker_is_idle(const cf_stream *stream) {
            cfi_queue_has_idle_worker(&executor->queue, cfi_load_relaxed(&executor->started));
 }
 
-/* How long the worker will be at what it has of the piece and has not begun, as far as one knows; 0
- * if it has begun all of it. */
+/* An estimate of the time for the items that the worker has not begun; 0 = it has begun all. */
 static double left_ns(const cf_stream *stream, const cfi_piece *piece, int64_t now_ns) {
     const cfi_chunk_progress *progress = cfi_piece_progress_of(stream, piece);
     uint32_t begun = cfi_load_acquire(&progress->begun);
@@ -30,13 +29,13 @@ static double left_ns(const cf_stream *stream, const cfi_piece *piece, int64_t n
         return 0;
     }
     if (begun == 0) {
-        return 1; /* too little to be shared out, but worth another look */
+        return 1; /* nothing is known yet: not shared out now, but worth another look */
     }
     double pace_ns = (double)(now_ns - piece->sent_ns) / begun;
     return (end - begun) * (pace_ns > stream->pace_ns ? pace_ns : stream->pace_ns);
 }
 
-/* NULL: none is worth it. *most_ns: what is left of the longest one. */
+/* NULL: no piece is worth sharing out. *most_ns: the time that the longest one has left. */
 static cfi_piece *longest_left(const cf_stream *stream, double *most_ns) {
     int64_t now_ns = cfi_now_ns();
     cfi_piece *longest = NULL;
@@ -51,9 +50,9 @@ static cfi_piece *longest_left(const cf_stream *stream, double *most_ns) {
     return *most_ns >= CFI_TAKE_BACK_NS ? longest : NULL;
 }
 
-/* Takes from a running chunk what its worker has not begun, for one that is idle. The new piece's place
- * in the queue is reserved before anything is taken back, so that nothing taken can be lost. False:
- * not now. */
+/* Takes back half of the items that a running chunk's worker has not begun, and submits them as a
+ * new piece. Its place in the queue is reserved before anything is taken back, so that no item can
+ * be lost. False: not now. */
 static bool send_half(cf_stream *stream, cfi_piece *piece) {
     cf_executor *executor = stream->executor;
     cfi_piece *rest = cfi_piece_add(stream, piece, 0, piece->count);

@@ -46,11 +46,11 @@ void cfi_stream_top_up(cf_stream *stream) {
 
 /* ---- collecting ------------------------------------------------------------------------------ */
 
-/* The item that was running when the run ended: it fails, or is tried again (then *attempt is which
- * that will be). True when it fails. */
+/* Whether the item fails that was running when the run was cut short. If it is tried again,
+ * *attempt becomes the number of that attempt. */
 static bool running_item_fails(cf_stream *stream, const cf_exception *exception, bool was_running,
                                uint32_t *attempt) {
-    if (exception->status == CF_OK) { /* the worker stopped before it */
+    if (exception->status == CF_OK) { /* the worker stopped before that item */
         return false;
     }
     if (exception->status == CF_EDEADLINE) {
@@ -64,7 +64,7 @@ static bool running_item_fails(cf_stream *stream, const cf_exception *exception,
     return false;
 }
 
-/* Of a chunk whose run was cut short, the first `done` items have their results. */
+/* The chunk's run was cut short: its first `done` items have their results. */
 static void break_up(cf_stream *stream, cfi_piece *piece, uint32_t done, bool was_running,
                      const cf_exception *exception) {
     cfi_slot *slot = piece->watch.slot;
@@ -112,7 +112,7 @@ static void collect(cf_stream *stream, cfi_piece *piece) {
     stream->look_ns = CFI_LOOK_NS;
     cfi_ending_of(slot, &exception);
     if (exception.status != CF_OK && exception.status != CF_ECANCELLED) {
-        cfi_ending_seen(slot); /* whoever reads the items is told */
+        cfi_ending_seen(slot); /* the user sees it in each item */
     }
     if (exception.status != CF_OK && exception.status != CF_EWORKER &&
         exception.status != CF_EDEADLINE) {
@@ -187,7 +187,7 @@ void cfi_stream_abandon(cf_stream *stream, cf_status status) {
 
 /* ---- opening and closing --------------------------------------------------------------------- */
 
-/* The caller's may go away. */
+/* The user may free its own after the call. */
 static bool copy_strings(cf_task *task) {
     bool named = task->name != NULL, typed = task->result_type != NULL;
     task->name = named ? strdup(task->name) : NULL;
