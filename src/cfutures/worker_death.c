@@ -3,7 +3,7 @@
  *   - The supervisor calls cfi_executor_worker_died, in the caller's process: once for each death,
  *     before the worker's number is used again; and for every worker when the pool breaks.
  *   - A dead worker changes nothing any more. Its `current` names the one slot that it can have
- *     left between two steps. The table of cases is in src/README.md, "When a worker dies".
+ *     left between two steps. The table of cases is in src/README.md, "The way of a death".
  *   - Its `claimed` names the tasks that it had claimed and not begun.
  *   - `lock` is given back before reap_lock is taken. */
 #include "cfutures/executor.h"
