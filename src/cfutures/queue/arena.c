@@ -6,8 +6,8 @@
 #include <string.h>
 
 #define CHUNK        ((size_t)CFI_CHUNK_BYTES)
-#define COMMIT_LEAST 4u   /* chunks committed at a time: a quarter of what there is, */
-#define COMMIT_MOST  256u /* within these bounds */
+#define COMMIT_LEAST 4u   /* chunks committed at a time: a quarter of those there are, */
+#define COMMIT_MOST  256u /* within these limits */
 #define HUGE         (CFI_HUGE_PAGE / CFI_CHUNK_BYTES)
 #define SMALL_MOST   (CHUNK / 2)
 
@@ -24,7 +24,8 @@ bool cfi_arena_create(cfi_arena *arena, size_t fixed, size_t limit, bool shared)
     }
     arena->limit = (uint32_t)(arena->region.size / CHUNK);
     arena->fixed = arena->used = arena->committed = arena->first_free = (uint32_t)(fixed / CHUNK);
-    arena->chunks = calloc(arena->limit, sizeof *arena->chunks); /* touched as chunks are used */
+    arena->chunks =
+        calloc(arena->limit, sizeof *arena->chunks); /* takes memory as chunks are used */
     if (arena->chunks == NULL || !cfi_region_open(arena->region.base, 0, fixed)) {
         cfi_arena_destroy(arena);
         return false;
@@ -58,7 +59,7 @@ static bool commit_to(cfi_arena *arena, uint32_t end) {
         growth = arena->limit - arena->committed;
     }
     if (!cfi_region_commit(&arena->region, arena->committed * CHUNK, growth * CHUNK)) {
-        growth = missing; /* perhaps just enough is left */
+        growth = missing; /* there may be memory for these alone */
         if (!cfi_region_commit(&arena->region, arena->committed * CHUNK, growth * CHUNK)) {
             return false;
         }
@@ -68,7 +69,7 @@ static bool commit_to(cfi_arena *arena, uint32_t end) {
     return true;
 }
 
-/* The first of `count` chunks in a row that are free, or would be if the arena grew. */
+/* The first of `count` chunks in a row that are free or were never used. */
 static uint32_t find_run(const cfi_arena *arena, size_t count) {
     uint32_t start = arena->first_free;
     for (uint32_t i = start; i < arena->used && i - start < count; i++) {
@@ -79,7 +80,7 @@ static uint32_t find_run(const cfi_arena *arena, size_t count) {
     return start;
 }
 
-/* Every chunk of the run is marked as used by one block. 0 when there is no memory. */
+/* Marks every chunk of the run as used by one block. 0: no memory. */
 static uint32_t take_run(cfi_arena *arena, size_t count) {
     uint32_t start = find_run(arena, count);
     if (count > arena->limit - start || !commit_to(arena, start + (uint32_t)count)) {
@@ -172,7 +173,8 @@ static uint32_t take_block(cfi_arena *arena, uint32_t number) {
         block = chunk->first_free - 1u;
         memcpy(&chunk->first_free, block_at(arena, number, block), sizeof chunk->first_free);
         if (chunk->first_free > CHUNK / block_bytes(chunk->size)) {
-            chunk->first_free = 0; /* a task wrote where it should not: rather lose the others */
+            chunk->first_free =
+                0; /* a task has overwritten the link: leave the other blocks unused */
         }
     } else {
         block = (uint32_t)(CHUNK / block_bytes(chunk->size)) - chunk->blocks_fresh--;
@@ -218,7 +220,7 @@ uint64_t cfi_arena_take(cfi_arena *arena, size_t size) {
     return number * CHUNK + take_block(arena, number) * block_bytes(class);
 }
 
-/* Chunks that were never used are as the system gave them. */
+/* The system has zeroed chunks that were never used. */
 uint64_t cfi_arena_take_zeroed(cfi_arena *arena, size_t size) {
     uint32_t used = arena->used;
     uint64_t block = cfi_arena_take(arena, size);

@@ -24,7 +24,7 @@ cfi_bell *cfi_bell_of_process(void) {
     cfi_bell *made = (cfi_bell *)(void *)page.base;
     made->fork_mark = mark;
     if (!cfi_cas(&process_bell, &known, made)) {
-        cfi_region_release(&page); /* another thread was first: `known` is its bell */
+        cfi_region_release(&page); /* another thread was first, with `known` */
         return known;
     }
     return made;

@@ -16,7 +16,7 @@ void cfi_completion_ring_callbacks(cfi_queue *queue) {
     cfi_futex_wake_all(&control->callbacks_rung, queue->shared);
 }
 
-/* If the callback thread waits for something. */
+/* The callback thread arms only while it waits for something. */
 static void ring_callbacks_if_armed(cfi_queue *queue) {
     cfi_control *control = queue->control;
     if (cfi_load_seq_cst(&control->callbacks_armed) != 0 &&
@@ -43,7 +43,7 @@ bool cfi_completion_any(const cfi_queue *queue) {
 uint32_t cfi_completion_take(cfi_queue *queue) {
     uint32_t newest = cfi_swap_seq_cst(&queue->control->done, 0);
     uint32_t oldest = 0;
-    while (newest != 0) { /* reverse */
+    while (newest != 0) { /* the stack is newest first */
         cfi_slot *slot = cfi_queue_slot(queue, newest - 1);
         uint32_t next = slot->next_done;
         slot->next_done = oldest;

@@ -1,35 +1,39 @@
-/* Telling the caller's side that a task is settled.
+/* How the caller's side learns that a task is settled.
  *
- * Whoever settles a slot (a worker, a canceller, the supervisor in place of a dead worker) reads
- * from the word that it replaced who wants to know: CFI_WAITED, threads asleep on that very word;
- * CFI_WATCHED, someone who waits for one of many. Watched slots are pushed on a stack that the
- * waiting callers take as a whole (watch.h), so to wait for n tasks costs n, whatever their order.
- *
- * A stack that is only pushed to and only taken whole has no ABA problem. A slot is pushed at most
- * once in its life, and its own reference (taken with the flag) keeps it from being recycled while
- * it is on the stack. A worker that dies before it pushed is covered by the supervisor. */
+ *   - A settler is a worker, a canceller, the deadline thread, or the supervisor in place of a dead
+ *     worker. The word that it replaced says which threads wait:
+ *        CFI_WAITED    on this slot alone: the settler wakes them
+ *        CFI_WATCHED   on one of many, or for callbacks: it pushes the slot on the completion
+ *                      stack, then rings the bell and the callback thread
+ *   - The waiting threads take the stack as a whole (waiting/watch.h). So to wait for n tasks takes
+ *     n steps, in whatever order they end. A stack that is only taken whole has no ABA problem.
+ *   - A slot is pushed at most once in its life.
+ *   - The stack has its own reference to a slot, taken before the flag is set. The settler pushes
+ *     after it has settled, when the caller may already have the result and have released the
+ *     future. The reference keeps the slot from being used again before it is off the stack.
+ *   - If a worker dies before it has pushed, the supervisor delivers the slot. */
 #ifndef CFUTURES_COMPLETION_H
 #define CFUTURES_COMPLETION_H
 
 #include "cfutures/queue/queue.h"
 
-/* What has become of a slot's announcement; cf_future.announcement. */
+/* State of a slot's announcement: cf_future.announcement. */
 typedef enum cfi_announcement {
     CFI_NOT_ASKED,
-    CFI_ASKED,    /* the settler will push it, or has; the stack holds a reference */
-    CFI_COLLECTED /* it has been taken off the stack */
+    CFI_ASKED,    /* the settler pushes the slot or has pushed it; the stack holds a reference */
+    CFI_COLLECTED /* taken off the stack */
 } cfi_announcement;
 
-/* replaced: the word that the settling CAS found */
+/* replaced: the word that the settling CAS replaced. */
 void cfi_completion_announce(cfi_queue *queue, cfi_slot *slot, uint64_t replaced);
 
-/* Wakes the callback thread (waiting/callback.h), or a thread that waits for the callbacks' end. */
+/* Wakes the callback thread (waiting/callback.h), and threads that wait for the callbacks' end. */
 void cfi_completion_ring_callbacks(cfi_queue *queue);
 
 bool cfi_completion_any(const cfi_queue *queue);
 
-/* Takes all announced slots: the first one's index + 1 (0 = none), oldest first, linked by
- * next_done. The caller holds the reap lock. */
+/* Takes all announced slots, oldest first, linked by next_done. Returns the first one's index + 1,
+ * 0 = none. Under the reap lock. */
 uint32_t cfi_completion_take(cfi_queue *queue);
 
 #endif

@@ -87,14 +87,14 @@ void cfi_queue_forget_searcher(cfi_queue *queue, unsigned worker) {
 void cfi_queue_worker_stopped(cfi_queue *queue, unsigned worker) {
     uint32_t searcher = worker + 1;
     cfi_cas(&queue->control->searcher, &searcher, 0);
-    arm(queue); /* also when it was woken, and on its way to arm for the others */
+    arm(queue); /* also if it was not the searcher: it may have had to arm after a wake-up */
     cfi_queue_wake_all(queue);
 }
 
 /* ---- what there is to do --------------------------------------------------------------------- */
 
-/* Without memory to do so it ends in a segmentation fault: the worker dies as it would of any
- * other. */
+/* If the system has no memory for this, the worker's next access is a segmentation fault. It is
+ * judged like any other death of a worker. */
 void cfi_queue_open_growth(cfi_queue *queue, uint64_t committed) {
     cfi_region_open(queue->base, queue->followed, committed - queue->followed);
     queue->followed = committed;
@@ -104,8 +104,7 @@ static bool is_pending(const cfi_slot *slot) {
     return cfi_word_phase(cfi_load_relaxed(&slot->word)) == CFI_PENDING;
 }
 
-/* The first pending slot from *ticket on, NULL when there is none; *ticket is left on it or at the
- * end. */
+/* The first pending slot from *ticket on. *ticket becomes its ticket, or `end` if there is none. */
 static cfi_slot *find_pending(const cfi_queue *queue, uint64_t *ticket, uint64_t end) {
     for (; *ticket < end; ++*ticket) {
         cfi_slot *slot = cfi_queue_at(queue, *ticket);
@@ -123,12 +122,13 @@ static void claimed_by(const cfi_queue *queue, unsigned worker, uint64_t *ticket
     *end = *ticket + (claimed & 0xff);
 }
 
-/* What others have claimed and not begun. NULL: nothing; else *ticket and *end are the rest of it. */
+/* A pending slot that a worker has claimed. NULL: none. *ticket and *end become the rest of the
+ * claim, with this slot. */
 static cfi_slot *find_claimed(cfi_queue *queue, uint64_t *ticket, uint64_t *end) {
     unsigned workers = cfi_load_acquire(&queue->control->workers);
     for (unsigned i = 0; i < workers; i++) {
         claimed_by(queue, i, ticket, end);
-        cfi_queue_follow_growth(queue); /* it may lie where nothing was when we last looked */
+        cfi_queue_follow_growth(queue); /* the claim may lie in memory committed since */
         cfi_slot *slot = find_pending(queue, ticket, *end);
         if (slot != NULL) {
             return slot;
@@ -161,8 +161,8 @@ void cfi_queue_visit_claimed(const cfi_queue *queue, unsigned worker,
     }
 }
 
-/* What a worker moves from behind the cursor to what it has claimed is seen in one of the two
- * places: it is claimed before the cursor moves, and the cursor is read first. */
+/* Sees a slot that a worker is just claiming in one of the two places: the worker writes `claimed`
+ * before it moves the cursor, and this reads the cursor first. */
 void cfi_queue_visit(const cfi_queue *queue, void (*visit)(cfi_slot *slot, void *context),
                      void *context) {
     uint64_t ticket = cfi_queue_cursor(queue);
@@ -178,9 +178,9 @@ void cfi_queue_visit(const cfi_queue *queue, void (*visit)(cfi_slot *slot, void 
 /* ---- claiming -------------------------------------------------------------------------------- */
 
 static void set_claimed(cfi_record *record, uint64_t ticket, uint64_t count) {
-    uint64_t claimed = count > 1 ? ticket << 8 | count : 0; /* one alone is in `current` */
+    uint64_t claimed = count > 1 ? ticket << 8 | count : 0; /* a single one is in `current` */
     if (cfi_load_relaxed(&record->claimed) != claimed) {
-        cfi_store_release(&record->claimed, claimed); /* others go where it leads */
+        cfi_store_release(&record->claimed, claimed); /* others read the slots that it names */
     }
 }
 
@@ -195,7 +195,7 @@ static uint64_t claim_count(const cfi_queue *queue, const cfi_seat *seat, uint64
     return share > 0 ? share : 1;
 }
 
-/* Claims the first pending task and some behind it. False when none is pending. */
+/* Claims the first pending task and some after it. False when none is pending. */
 static bool claim_more(cfi_queue *queue, cfi_seat *seat) {
     cfi_control *control = queue->control;
     cfi_record *record = &queue->records[seat->worker];
@@ -249,8 +249,8 @@ static cfi_slot *begin_claimed_by_others(cfi_queue *queue, cfi_seat *seat, uint6
     return NULL;
 }
 
-/* Now and then what others have claimed goes first: else it would wait as long as one of them is at a
- * long task and there is always something behind the cursor. */
+/* Now and then the others' claims come first. Else they would wait while a worker runs a long task
+ * and new tasks always follow after the cursor. */
 static bool others_have_turn(cfi_seat *seat) {
     return ++seat->claims % CFI_CLAIMS_A_TURN == 0;
 }
@@ -275,7 +275,7 @@ void cfi_queue_advance(cfi_queue *queue) {
 
 /* ---- waiting for work ------------------------------------------------------------------------ */
 
-/* The worker has begun a task: somebody else has to be ready for the next. */
+/* The worker has begun a task: another one must be ready for the next task. */
 static void hand_over(cfi_queue *queue, cfi_seat *seat) {
     cfi_control *control = queue->control;
     if (!seat->searching && !seat->woken) {
@@ -297,7 +297,7 @@ static void hand_over(cfi_queue *queue, cfi_seat *seat) {
     }
 }
 
-/* True when there may be work. The searcher stays it until it has begun a task. */
+/* True: there may be work, and the worker stays the searcher until it has begun a task. */
 static bool search(cfi_queue *queue, cfi_seat *seat) {
     cfi_control *control = queue->control;
     uint32_t nobody = 0;
@@ -330,13 +330,13 @@ void cfi_queue_account(cfi_queue *queue, unsigned worker) {
     cfi_store_relaxed(&record->awake_since_ns, 0);
 }
 
-/* False when there is no work and will be none. */
+/* False: there is no work and there will be none. */
 static bool fall_asleep(cfi_queue *queue, cfi_seat *seat) {
     cfi_control *control = queue->control;
     cfi_record *record = &queue->records[seat->worker];
     uint32_t woken = cfi_load_acquire(&control->wake_count);
     const bool stop = cfi_load_acquire(&control->stop) != 0;
-    if (stop) { /* what came before it is seen, and all are woken */
+    if (stop) { /* tasks published before `stop` are seen, and all workers are woken */
         bool work = cfi_queue_has_any_work(queue);
         if (!work) {
             cfi_queue_account(queue, seat->worker);
@@ -361,7 +361,7 @@ cfi_slot *cfi_queue_next(cfi_queue *queue, cfi_seat *seat, uint64_t *word) {
             hand_over(queue, seat);
             return slot;
         }
-        cfi_store_release(&queue->records[seat->worker].current, 0); /* others were first */
+        cfi_store_release(&queue->records[seat->worker].current, 0); /* others began them first */
         if (!search(queue, seat) && !fall_asleep(queue, seat)) {
             return NULL;
         }

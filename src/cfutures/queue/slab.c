@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define SLOTS_PER_SLAB (CFI_SLAB_SLOTS - 1u) /* the header takes one place */
+#define SLOTS_PER_SLAB (CFI_SLAB_SLOTS - 1u) /* one place is the header */
 
 /* ---- recycling ------------------------------------------------------------------------------- */
 
@@ -62,7 +62,7 @@ void cfi_slabs_retire(cfi_slabs *slabs, cfi_slab *slab) {
     sort_given(slabs, slab);
 }
 
-/* A few at a time, in turn: there can be many that wait. */
+/* A few at a time, in turn: many slabs may wait. */
 static void look_through_given(cfi_slabs *slabs) {
     enum {
         LOOKS = 8
@@ -164,7 +164,7 @@ static void keep_reserve(cfi_slabs *slabs) {
     }
 }
 
-/* The directory's page for this slab number, at the first slab of each page. */
+/* The first slab of each page of the directory commits that page. */
 static bool commit_directory(cfi_slabs *slabs, uint64_t number) {
     enum {
         PAGE = 4096,
@@ -194,7 +194,7 @@ bool cfi_slabs_open(cfi_slabs *slabs) {
     cfi_store_relaxed(&slab->given_up, 0);
     cfi_store_relaxed(&queue->directory[number % CFI_SLABS_QUEUED_MAX],
                       cfi_queue_index(queue, cfi_slab_slot(slab, 0)));
-    cfi_queue_publish(queue); /* the header's ticket, with which workers see the directory */
+    cfi_queue_publish(queue); /* the header's ticket; with it workers see the directory's entry */
     slabs->open = slab;
     slabs->next = 1;
     slabs->in_use++;
@@ -204,7 +204,7 @@ bool cfi_slabs_open(cfi_slabs *slabs) {
 
 bool cfi_slabs_give_room(cfi_slabs *slabs, cfi_slot *slot, size_t payload, uint64_t block) {
     if (block == 0 && (block = cfi_slabs_take_block(slabs, payload)) == 0) {
-        slot->arg_size = slot->result_size = slot->kind = 0; /* it has none to be given back */
+        slot->arg_size = slot->result_size = slot->kind = 0; /* it has no block to give back */
         return false;
     }
     slot->block = block;
@@ -228,7 +228,7 @@ bool cfi_slabs_close(cfi_slabs *slabs) {
     uint32_t left = slabs->open == NULL ? 0 : CFI_SLAB_SLOTS - slabs->next;
     slabs->next = CFI_SLAB_SLOTS;
     return left > 0 &&
-           cfi_slab_is_given_up(slabs->open, left); /* never used, so nothing to wait for */
+           cfi_slab_is_given_up(slabs->open, left); /* never used: no task to wait for */
 }
 
 void cfi_slabs_visit_pending(cfi_slabs *slabs, void (*visit)(cfi_slot *slot, void *context),

@@ -1,32 +1,32 @@
 /* One task and its future: 64 bytes that the caller and the workers share.
  *
- * The word is the truth about the task; every change of it is a compare-and-swap in this file.
+ * The word holds the task's state. All its transitions are in this file. In an open slot each is
+ * one compare-and-swap (cfi_slot_vacate: an atomic AND).
  *
  *      PENDING ──begin──▶ RUNNING ──settle──▶ FINISHED
  *         │  ▲               │
  *         │  └─────again─────┘ (its worker died)
  *         └──────cancel──────────────────────▶ CANCELLED
  *
- * Begin is the one gate: a worker and a canceller that race for a pending task meet there, and one
- * of them wins.
+ * Begin is the one gate: if a worker and a canceller race for a pending task, the CAS lets one win.
  *
- * Who writes what, and when
+ * Which side writes which field, and when
  *   caller   all fields before the word becomes PENDING, by the release store in cfi_slot_open
  *   worker   detail, outcome and the result, between begin and settle, while the word says RUNNING
- *            with its own index as the owner; the settling CAS publishes them
- *   caller   the same fields in place of a worker that is known to be dead
- *   caller   refs, watch and announcement at any time: no worker looks at them
- *   deadline thread   CFI_EXPIRED in the word of a run that is over its time. In a process its
- *            worker is then killed, and judged as all dead are. From a thread the task is taken in
- *            the same step, by FINISHED and CFI_OCCUPIED: the thread goes on in a slot that nobody
- *            reads any more, and that is not used again before it has left (deadline.h)
- *   settler  next_done, if the word asked to be announced (see watch.h)
+ *            with its own number as the owner; the settling CAS publishes them
+ *   caller   the same fields, in place of a worker that is known to be dead
+ *   caller   refs, watch and announcement at any time: no worker reads them
+ *   deadline thread   CFI_EXPIRED in the word of a run over its time. A process is then killed and
+ *            judged like any dead worker. From a thread the task is taken in the same step, by
+ *            FINISHED and CFI_OCCUPIED. The thread goes on in the slot, but nothing reads what it
+ *            writes, and the slot is not used again before it has left (core/deadline.h)
+ *   settler  next_done, if the replaced word has CFI_WATCHED (completion.h)
  *
- * A worker that lags behind may hold a slot that has meanwhile been recycled for another task. If
- * that one is PENDING it begins it, which is as good as any worker doing so; else its CAS fails.
+ * A slow worker may still look at a slot that is in use for another task by now. If that task is
+ * PENDING, the worker begins it, as any worker may; if not, its CAS fails.
  *
- * Futexes are 32 bits wide: threads that wait for one task sleep on the word's low half, which
- * holds the phase. (That half comes first in memory on the little-endian machines supported.) */
+ * Futexes have 32 bits: threads that wait for one task sleep on the word's low half, which holds
+ * the phase. (It comes first in memory: only little-endian machines are supported.) */
 #ifndef CFUTURES_SLOT_H
 #define CFUTURES_SLOT_H
 
@@ -43,23 +43,23 @@
 #error "the slot's word assumes a little-endian machine"
 #endif
 
-struct cfi_watch; /* watch.h */
+struct cfi_watch; /* waiting/watch.h */
 
 enum {
     CFI_SLOT_INLINE = 24,
     CFI_LIMIT_BYTES = 8
 };
 
-/* The rest of `kind`. One field that is written as a whole, so that submit need not wait for the
- * slot's line, which a worker had last. */
+/* The bits of `kind`. Submit writes the field as a whole: to change single bits it would have to
+ * wait for the slot's cache line, which a worker had last. */
 enum {
     CFI_KIND_TASK = 0x0fff,
-    CFI_LIMITED = 0x1000,  /* the payload begins with the time that a run may take */
+    CFI_LIMITED = 0x1000,  /* the payload begins with the time limit of a run */
     CFI_UNZEROED = 0x2000, /* the result is not cleared before a run */
-    CFI_TIMED = 0x4000,    /* its times are recorded: times.h */
+    CFI_TIMED = 0x4000,    /* its times are recorded (times.h) */
 };
 
-/* A cf_future is a slot as the caller holds it. */
+/* The caller holds a slot as a cf_future. */
 typedef struct cf_future {
     union {
         _Atomic uint64_t word;
@@ -67,20 +67,23 @@ typedef struct cf_future {
     };
     uint32_t arg_size;
     uint32_t result_size;
-    uint32_t next_done;           /* next in the completion stack: index + 1, 0 ends it */
-    int32_t detail;               /* CF_OK: length of the result; CF_ETASK: the task's error number;
-                           CF_EWORKER: the wait status of its dead worker */
-    uint16_t kind;                /* index into the task table, and the bits below */
+    uint32_t next_done; /* next in the completion stack: index + 1, 0 = none */
+    /* CF_OK: bytes of the result; CF_ETASK: the task's error number; CF_EWORKER: wait status of its
+     * dead worker */
+    int32_t detail;
+    uint16_t kind;                /* index into the task table, and the bits above */
     uint8_t outcome;              /* a cf_status, once FINISHED */
-    _Atomic uint8_t announcement; /* a cfi_announcement; under the reap lock once it is open */
-    _Atomic uint32_t refs;        /* the caller's handle, watches, the completion stack; CFI_SEEN */
+    _Atomic uint8_t announcement; /* a cfi_announcement; in an open slot, under the reap lock */
+    _Atomic uint32_t refs;        /* of the caller, watches, the completion stack; CFI_SEEN */
     union {
-        struct cfi_watch *watch;          /* who wants to hear of it; under the reap lock */
-        struct cf_future *next_forgotten; /* nobody does: see slab.h */
+        struct cfi_watch *watch;          /* list of its watches; under the reap lock */
+        struct cf_future *next_forgotten; /* if no future of it is held: slab.h */
     };
     union {
-        unsigned char data[CFI_SLOT_INLINE]; /* the payload, if it fits: time limit, argument, */
-        uint64_t block; /* (8-aligned) result; else the offset of the block that holds it */
+        /* The payload if it fits: time limit, argument, result (each 8-aligned). If not, the offset
+         * of the block that holds it. */
+        unsigned char data[CFI_SLOT_INLINE];
+        uint64_t block;
     };
 } cfi_slot;
 
@@ -88,13 +91,13 @@ _Static_assert(CF_WORKERS_MAX <= 1024, "an owner has 10 bits");
 _Static_assert(sizeof(cfi_slot) == 64, "a slot is one cache line");
 _Static_assert(offsetof(cfi_slot, data) % 8 == 0, "arguments are aligned to 8 bytes");
 
-/* In refs: somebody has asked how the task ended. */
+/* In refs: a caller has asked how the task ended. */
 #define CFI_SEEN UINT32_C(0x80000000)
 
 /* ---- the word -------------------------------------------------------------------------------- */
 
 typedef enum cfi_phase {
-    CFI_CLOSED, /* nothing here to run: never used yet, or a slab's header */
+    CFI_CLOSED, /* nothing to run: not used yet, or a slab's header */
     CFI_PENDING,
     CFI_RUNNING,
     CFI_FINISHED,
@@ -106,8 +109,8 @@ typedef enum cfi_phase {
 #define CFI_PHASE_MASK UINT64_C(7)
 #define CFI_WAITED     UINT64_C(8)   /* a thread sleeps on the futex: the settler wakes it */
 #define CFI_WATCHED    UINT64_C(16)  /* the settler announces it on the completion stack */
-#define CFI_EXPIRED    UINT64_C(32)  /* the run was over its time: how it ended does not count */
-#define CFI_OCCUPIED   UINT64_C(64)  /* and its thread is still in it */
+#define CFI_EXPIRED    UINT64_C(32)  /* the run was over its time: its result does not count */
+#define CFI_OCCUPIED   UINT64_C(64)  /* and its thread is still in the slot */
 #define CFI_BROKEN     UINT64_C(128) /* FINISHED without a run: the pool was broken */
 #define CFI_OWNER      (UINT64_C(1) << 24)
 #define CFI_OWNER_MASK (UINT64_C(0x3ff) << 24)
@@ -123,7 +126,7 @@ static inline bool cfi_word_settled(uint64_t word) {
     return cfi_word_phase(word) >= CFI_FINISHED;
 }
 
-/* Settled, and nobody writes there any more. */
+/* Settled, and its thread has left: nothing writes to the slot any more. */
 static inline bool cfi_word_left(uint64_t word) {
     return cfi_word_settled(word) && (word & CFI_OCCUPIED) == 0;
 }
@@ -150,7 +153,7 @@ static inline bool cfi_word_is_run_by(uint64_t word, unsigned worker) {
 
 /* ---- transitions ----------------------------------------------------------------------------- */
 
-/* Caller: the filled-in slot may now be begun. */
+/* Caller: a worker may begin the filled-in slot from now on. */
 static inline void cfi_slot_open(cfi_slot *slot, unsigned retries) {
     cfi_store_release(&slot->word, (uint64_t)(retries + 1) << 48 | CFI_PENDING);
 }
@@ -169,9 +172,9 @@ static inline bool cfi_slot_begin(cfi_slot *slot, unsigned worker, uint64_t *wor
     return false;
 }
 
-/* Worker: RUNNING by it -> FINISHED, with CFI_EXPIRED if it is late by itself. False when the run
- * was declared over its time. *word is the word that was replaced: its flags say who wants to know.
- * */
+/* Worker: its own RUNNING -> FINISHED. late: the worker found that the run was over its time, so
+ * CFI_EXPIRED is set. False if the deadline thread declared the run over its time before. *word:
+ * the replaced word, for cfi_completion_announce. */
 static inline bool cfi_slot_settle(cfi_slot *slot, unsigned worker, bool late, uint64_t *word) {
     *word = cfi_load_relaxed(&slot->word);
     while (cfi_word_is_run_by(*word, worker) && (*word & CFI_EXPIRED) == 0) {
@@ -183,9 +186,10 @@ static inline bool cfi_slot_settle(cfi_slot *slot, unsigned worker, bool late, u
     return false;
 }
 
-/* Worker: RUNNING by it, with another time limit from now on: the word changes, so that the
- * deadline thread cannot take this limit for the one before. False when the run was declared over
- * its time. */
+/* Worker: a time limit begins, for the run or for the next item of a chunk. The deadline thread
+ * reads the end of a limit and then declares the run by a CAS. In between the worker may have gone
+ * on to the next item in the same slot; the changed word makes that CAS fail. False if the run was
+ * declared over its time. */
 static inline bool cfi_slot_tick(cfi_slot *slot, unsigned worker) {
     uint64_t word = cfi_load_relaxed(&slot->word);
     while (cfi_word_is_run_by(word, worker) && (word & CFI_EXPIRED) == 0) {
@@ -197,8 +201,8 @@ static inline bool cfi_slot_tick(cfi_slot *slot, unsigned worker) {
     return false;
 }
 
-/* Deadline thread: the run that *word shows is over its time. Either it stays RUNNING, but cannot
- * be settled any more; or it is FINISHED and occupied. *word is the word that was replaced. */
+/* Deadline thread: the run that *word shows is over its time. It becomes FINISHED and occupied, or
+ * it stays RUNNING but can no longer be settled. *word: the replaced word. */
 static inline bool cfi_slot_expire(cfi_slot *slot, bool finished, uint64_t *word) {
     uint64_t seen = *word;
     while (cfi_word_phase(*word) == CFI_RUNNING && (*word & CFI_EXPIRED) == 0 &&
@@ -214,13 +218,13 @@ static inline bool cfi_slot_expire(cfi_slot *slot, bool finished, uint64_t *word
     return false;
 }
 
-/* Thread: out of the slot that was taken from it. */
+/* Thread: leaves the slot whose task was taken from it. */
 static inline void cfi_slot_vacate(cfi_slot *slot) {
     cfi_and_release(&slot->word, ~CFI_OCCUPIED);
 }
 
-/* In place of a dead worker: RUNNING by `worker` -> phase (FINISHED, or PENDING to be run again).
- * False when the task was no longer that worker's. */
+/* In place of a dead worker: RUNNING by `worker` -> FINISHED, or PENDING to be run again. False if
+ * the task was no longer that worker's. */
 static inline bool cfi_slot_leave(cfi_slot *slot, unsigned worker, cfi_phase phase,
                                   uint64_t *word) {
     *word = cfi_load_relaxed(&slot->word);
@@ -232,7 +236,7 @@ static inline bool cfi_slot_leave(cfi_slot *slot, unsigned worker, cfi_phase pha
     return false;
 }
 
-/* Caller: PENDING -> CANCELLED, or FINISHED when the pool is broken. */
+/* Caller: PENDING -> CANCELLED, or FINISHED if the pool is broken. */
 static inline bool cfi_slot_withdraw(cfi_slot *slot, bool broken, uint64_t *word) {
     *word = cfi_load_relaxed(&slot->word);
     while (cfi_word_phase(*word) == CFI_PENDING) {
@@ -245,8 +249,8 @@ static inline bool cfi_slot_withdraw(cfi_slot *slot, bool broken, uint64_t *word
     return false;
 }
 
-/* Caller: asks the settler to wake or announce. False when the slot is settled already, and with
- * acquire: its result may be read. *word is the word as it is now. */
+/* Caller: asks the settler to wake or announce. False if the slot is settled; *word was then read
+ * with acquire, so the result may be read. *word: the word as it is now. */
 static inline bool cfi_slot_flag(cfi_slot *slot, uint64_t flag, uint64_t *word) {
     *word = cfi_load_acquire(&slot->word);
     while (!cfi_word_settled(*word)) {
@@ -272,7 +276,7 @@ static inline size_t cfi_slot_limit_size(const cfi_slot *slot) {
     return (slot->kind & CFI_LIMITED) != 0 ? CFI_LIMIT_BYTES : 0;
 }
 
-/* Bytes of the slot's payload: in a block of its own if they do not fit. */
+/* Bytes of the slot's payload. */
 static inline size_t cfi_slot_payload_size(const cfi_slot *slot) {
     return cfi_slot_limit_size(slot) + cfi_payload_size(slot->arg_size, slot->result_size);
 }
@@ -281,12 +285,12 @@ static inline bool cfi_slot_has_block(const cfi_slot *slot) {
     return cfi_slot_payload_size(slot) > CFI_SLOT_INLINE;
 }
 
-/* The payload's first byte; base: of the region that holds the slot. */
+/* The payload's first byte. base: start of the region that holds the slot. */
 static inline unsigned char *cfi_slot_payload(cfi_slot *slot, char *base) {
     return cfi_slot_has_block(slot) ? (unsigned char *)base + slot->block : slot->data;
 }
 
-/* Where the time lies that one run may take; NULL = it may take any. */
+/* The time limit of one run; NULL = none. */
 static inline int64_t *cfi_slot_limit(cfi_slot *slot, char *base) {
     return (slot->kind & CFI_LIMITED) != 0 ? (int64_t *)(void *)cfi_slot_payload(slot, base) : NULL;
 }

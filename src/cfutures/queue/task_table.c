@@ -28,7 +28,7 @@ static cfi_task_entry *make_entry(const cf_task *task) {
 }
 
 static bool grow(cfi_task_table *table) {
-    if ((table->count & (table->count - 1)) != 0) { /* the room is the next power of two */
+    if ((table->count & (table->count - 1)) != 0) { /* there is room up to the next power of two */
         return true;
     }
     size_t room = table->count == 0 ? 1 : (size_t)table->count * 2;
@@ -49,7 +49,7 @@ static bool enter(cfi_task_table *table, cfi_queue *queue, const cf_task *task) 
         return false;
     }
     table->entries[table->count] = entry;
-    cfi_store_relaxed(&queue->tasks[table->count], task->run); /* seen with the slot's word */
+    cfi_store_relaxed(&queue->tasks[table->count], task->run); /* ordered by the slot's word */
     table->last = table->count++;
     return true;
 }

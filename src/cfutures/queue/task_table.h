@@ -1,8 +1,10 @@
-/* The different tasks that an executor was given: each is copied once, and slots name it by its
- * index.
+/* The different tasks that an executor was given. Each is copied once; slots name it by its index.
  *
- * So a slot needs two bytes for it, the caller's cf_task and its strings may go away, and workers
- * find the function without reading the caller's memory. */
+ *   - A slot needs two bytes for its task, and workers find the function without reading the
+ *     caller's memory. The caller's cf_task and its strings need not outlive the call.
+ *   - The sizes of argument and result are not part of an entry. Each submission has its own, so
+ *     data of varying length needs no task of its own. The room for a result must be known at
+ *     submission, because a worker takes no memory. */
 #ifndef CFUTURES_TASK_TABLE_H
 #define CFUTURES_TASK_TABLE_H
 
@@ -10,20 +12,20 @@
 
 typedef struct cfi_task_entry {
     cf_task_fn *run;
-    const char *name; /* in one allocation with the entry, unless it is the default */
+    const char *name; /* in the entry's allocation, unless it is the default */
     const char *result_type;
 } cfi_task_entry;
 
 typedef struct cfi_task_table {
     cfi_task_entry **entries;
     uint32_t count;
-    uint32_t last; /* found last: most programs have one task */
+    uint32_t last; /* index found last: most programs have one task */
 } cfi_task_table;
 
 extern const char cfi_task_default_name[];
 extern const char cfi_task_default_result_type[];
 
-/* As strcmp says, without a call for what is mostly short. */
+/* Without a call of strcmp: names are mostly short. */
 static inline bool cfi_strings_are_equal(const char *a, const char *b) {
     while (*a == *b && *a != '\0') {
         a++;
@@ -32,7 +34,7 @@ static inline bool cfi_strings_are_equal(const char *a, const char *b) {
     return *a == *b;
 }
 
-/* What was given is compared each time: its place may hold another string by now. */
+/* Compares the strings, not their addresses: the caller may have put another string there. */
 static inline bool cfi_task_string_is(const char *kept, const char *given, const char *fallback) {
     return (given == NULL && kept == fallback) ||
            cfi_strings_are_equal(kept, given != NULL ? given : fallback);
@@ -44,12 +46,12 @@ static inline bool cfi_task_entry_is(const cfi_task_entry *entry, const cf_task 
            cfi_task_string_is(entry->result_type, task->result_type, cfi_task_default_result_type);
 }
 
-/* Among all of them, and enters it if it is new. */
+/* Looks through the whole table, and enters the task if it is new. */
 bool cfi_task_table_search(cfi_task_table *table, cfi_queue *queue, const cf_task *task,
                            uint16_t *index);
 
-/* The task's index, entering it if it is new; false when there is no memory or the table is full.
- * Under the executor's lock. */
+/* The task's index; a new task is entered. False: no memory, or the table is full. Under the
+ * executor's lock. */
 static inline bool cfi_task_table_find(cfi_task_table *table, cfi_queue *queue, const cf_task *task,
                                        uint16_t *index) {
     if (table->count > 0 && cfi_task_entry_is(table->entries[table->last], task)) {

@@ -1,6 +1,6 @@
-/* When each task was submitted, begun and done: kept only for executors that were asked to
- * (cf_pool_options.record_times), beside the slab, since most callers do not look and three
- * readings of the clock cost more than the rest of a small task. */
+/* When each task was submitted, begun and done, if cf_pool_options.record_times asks for it. The
+ * times lie beside the slab, not in the slot: most callers do not read them, and three readings of
+ * the clock cost more than the rest of a small task. */
 #ifndef CFUTURES_TIMES_H
 #define CFUTURES_TIMES_H
 
@@ -8,7 +8,7 @@
 
 #include "platform/clock.h"
 
-/* NULL when the executor records none. */
+/* NULL: the executor records none. */
 static inline cfi_times *cfi_times_of(const cfi_queue *queue, const cfi_slot *slot) {
     if ((slot->kind & CFI_TIMED) == 0) {
         return NULL;
