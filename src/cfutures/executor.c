@@ -165,7 +165,7 @@ static void close_submission(cf_executor *executor, bool cancel_pending) {
     bool first = cfi_load_relaxed(&executor->queue.control->stop) == 0;
     cfi_store_release(&executor->queue.control->stop, 1);
     cfi_biased_lock_give(&executor->lock);
-    cfi_queue_room_ring(&executor->queue);
+    cfi_event_ring_always(&executor->queue.control->room, executor->queue.shared);
     if (first) {
         cfi_queue_wake_all(&executor->queue);
         if (executor->ops->stop != NULL) {

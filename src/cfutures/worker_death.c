@@ -109,9 +109,10 @@ void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_s
     cfi_biased_lock_give(&executor->lock);
     cfi_store_relaxed(&record->claimed, 0);
     cfi_queue_forget_searcher(queue, worker);
-    cfi_bell_ring_always(queue->bell); /* the worker may have died before it rang, */
-    cfi_queue_wake_all(queue);         /* with a wake-up that it had to pass on, */
-    cfi_queue_room_ring(queue);        /* or before it told a submitter of room */
+    cfi_event_ring_always(&queue->bell->event, true); /* the worker may have died before it rang, */
+    cfi_queue_wake_all(queue);                        /* with a wake-up that it had to pass on, */
+    cfi_event_ring_always(&queue->control->room,
+                          queue->shared); /* or before it told a submitter of room */
 
     int64_t awake_since_ns = cfi_load_relaxed(&record->awake_since_ns);
     if (awake_since_ns != 0) {
@@ -155,7 +156,7 @@ void cfi_executor_break(cf_executor *executor) {
     cfi_biased_lock_take(&executor->lock);
     break_pending(executor);
     cfi_biased_lock_give(&executor->lock);
-    cfi_queue_room_ring(&executor->queue);
+    cfi_event_ring_always(&executor->queue.control->room, executor->queue.shared);
 }
 
 void cfi_executor_unfit(cf_executor *executor, unsigned worker, int wait_status) {

@@ -154,8 +154,7 @@ static int fill_vacancies(nursery_state *state) {
 static void tell_result(const nursery_state *state, int error) {
     cfi_control *control = state->links->queue->control;
     cfi_store_release(&control->spawn_error, state->alive > 0 ? 0 : error);
-    cfi_add_acq_rel(&control->spawn_rounds, 1);
-    cfi_futex_wake_all(&control->spawn_rounds, true);
+    cfi_event_ring_always(&control->spawn_rounds, true);
     if (error != 0 && state->alive == 0) {
         cfi_nursery_notify(state->links->event_file);
     }

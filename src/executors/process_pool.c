@@ -246,7 +246,7 @@ static cf_status await_first_worker(process_pool *self) {
     cfi_control *control = self->base.queue.control;
     const cfi_record *record = &self->base.queue.records[0];
     for (;;) {
-        uint32_t rounds = cfi_load_acquire(&control->spawn_rounds);
+        uint32_t seen = cfi_event_seen(&control->spawn_rounds);
         if (cfi_load_acquire(&record->life) > CFI_FORKING) {
             return CF_OK;
         }
@@ -258,7 +258,7 @@ static cf_status await_first_worker(process_pool *self) {
         if (nursery_ended(self)) {
             return CF_EBROKEN;
         }
-        cfi_futex_wait(&control->spawn_rounds, rounds, cfi_now_ns() + NURSERY_LOOK_NS, true);
+        cfi_event_sleep(&control->spawn_rounds, seen, cfi_now_ns() + NURSERY_LOOK_NS, true);
     }
 }
 

@@ -106,41 +106,31 @@ explorer_mutant(settle_ignores_waited cfutures/queue/completion.c queue_hand_off
                 "if ((replaced & CFI_WAITED) != 0) {" "if ((replaced & CFI_EXPIRED) != 0) {")
 
 explorer_mutant(
-  bell_armed_after_the_look cfutures/queue/bell.c watch_as_completed [[
-    cfi_store_seq_cst(&bell->armed, 1);
-    return rung;
-}
+  event_seen_late platform/event_count.h watch_as_completed
+  "return cfi_futex_wait(&event->rung, seen, deadline_ns, shared);"
+  "return cfi_futex_wait(&event->rung, cfi_event_seen(event) + 0 * seen, deadline_ns, shared);")
 
-bool cfi_bell_sleep(cfi_bell *bell, uint32_t rung, int64_t deadline_ns) {]] [[
-    return rung;
-}
+explorer_mutant(event_armed_by_a_plain_store platform/event_count.h watch_as_completed
+                "cfi_store_seq_cst(&event->armed, 1);" "cfi_store_release(&event->armed, 1);")
 
-bool cfi_bell_sleep(cfi_bell *bell, uint32_t rung, int64_t deadline_ns) {
-    cfi_store_seq_cst(&bell->armed, 1);]])
-
-explorer_mutant(bell_armed_by_a_plain_store cfutures/queue/bell.c watch_as_completed
-                "cfi_store_seq_cst(&bell->armed, 1);" "cfi_store_release(&bell->armed, 1);")
-
-explorer_mutant(
-  callbacks_armed_by_a_plain_store cfutures/waiting/callback.c watch_callback
-  "cfi_store_seq_cst(&control->callbacks_armed, 1);"
-  "cfi_store_release(&control->callbacks_armed, 1);")
+explorer_mutant(callbacks_armed_by_a_plain_store platform/event_count.h watch_callback
+                "cfi_store_seq_cst(&event->armed, 1);" "cfi_store_release(&event->armed, 1);")
 
 explorer_mutant(
   reaper_does_not_ring cfutures/waiting/watch.c watch_two_sets [[
     cfi_biased_lock_give(&executor->reap_lock);
-    cfi_bell_ring(executor->queue.bell);]] [[
+    cfi_event_ring(&executor->queue.bell->event, true);]] [[
     cfi_biased_lock_give(&executor->reap_lock);]])
 
 # ---- room ----------------------------------------------------------------------------------------------
 
 explorer_mutant(
-  room_without_heavy_barrier cfutures/queue/queue.c queue_room
-  [[cfi_barrier_heavy(queue->shared); /* need_room is written before the counts are read */]] "")
+  room_without_heavy_barrier platform/event_count.h queue_room
+  [[cfi_barrier_heavy(shared); /* armed is written before the sleeper looks again */]] "(void)shared;")
 
 explorer_mutant(
-  room_without_light_barrier cfutures/queue/queue.h "--bound;2;queue_room_meeting"
-  [[cfi_barrier_light(); /* the count is written before need_room is read */]] "")
+  room_without_light_barrier platform/event_count.h "--bound;2;queue_room_meeting"
+  [[cfi_barrier_light(); /* the thing is written before armed is read */]] "")
 
 # ---- slots and slabs -----------------------------------------------------------------------------------
 

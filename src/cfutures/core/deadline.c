@@ -106,25 +106,23 @@ static void *deadlines_main(void *context) {
     cfi_control *control = executor->queue.control;
     cfi_thread_name("cf-deadlines");
     for (;;) {
-        uint32_t rung = cfi_load_seq_cst(&control->deadline_rung);
+        uint32_t seen = cfi_event_seen(&control->deadline);
         if (cfi_load_acquire(
-                &executor->deadlines.stopped)) { /* after `rung`: whoever stops it rings */
+                &executor->deadlines.stopped)) { /* after `seen`: whoever stops it rings */
             return NULL;
         }
         int64_t earliest_ns = look_through(executor, cfi_now_ns());
         cfi_store_seq_cst(&control->deadline_at_ns, earliest_ns);
         if (look_through(executor, cfi_now_ns()) == earliest_ns) {
-            cfi_futex_wait(&control->deadline_rung, rung,
-                           earliest_ns == INT64_MAX ? -1 : earliest_ns, executor->queue.shared);
+            cfi_event_sleep(&control->deadline, seen, earliest_ns == INT64_MAX ? -1 : earliest_ns,
+                            executor->queue.shared);
         }
     }
 }
 
 static void ring(void *context) {
     cf_executor *executor = context;
-    cfi_control *control = executor->queue.control;
-    cfi_add_seq_cst(&control->deadline_rung, 1);
-    cfi_futex_wake_all(&control->deadline_rung, executor->queue.shared);
+    cfi_event_ring_always(&executor->queue.control->deadline, executor->queue.shared);
 }
 
 cf_status cfi_deadlines_start(cf_executor *executor) {

@@ -58,9 +58,10 @@ static bool has_room(const cf_executor *executor) {
 
 /* Listens before it looks, so that it misses no room that is made meanwhile (queue.h). */
 static cf_status await_room(cf_executor *executor, int64_t until_ns) {
+    cfi_event_count *room = &executor->queue.control->room;
     bool in_time = until_ns != 0 && !cfi_worker_is_of(&executor->queue);
     for (;;) {
-        uint32_t room = cfi_queue_room_listen(&executor->queue);
+        uint32_t seen = cfi_event_listen_heavy(room, executor->queue.shared);
         if (executor->refuses != CF_OK || has_room(executor)) {
             return executor->refuses;
         }
@@ -69,7 +70,7 @@ static cf_status await_room(cf_executor *executor, int64_t until_ns) {
         }
         cfi_biased_lock_give(&executor->lock);
         cfi_queue_wake_one(&executor->queue); /* for what the same batch has published before */
-        in_time = cfi_queue_room_sleep(&executor->queue, room, until_ns);
+        in_time = cfi_event_sleep(room, seen, until_ns, executor->queue.shared);
         cfi_biased_lock_take(&executor->lock);
     }
 }

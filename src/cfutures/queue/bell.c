@@ -2,7 +2,6 @@
 
 #include "platform/atomic.h"
 #include "platform/fork_mark.h"
-#include "platform/futex.h"
 #include "platform/region.h"
 
 static _Atomic(cfi_bell *) process_bell;
@@ -28,25 +27,4 @@ cfi_bell *cfi_bell_of_process(void) {
         return known;
     }
     return made;
-}
-
-uint32_t cfi_bell_listen(cfi_bell *bell) {
-    uint32_t rung = cfi_load_seq_cst(&bell->rung);
-    cfi_store_seq_cst(&bell->armed, 1);
-    return rung;
-}
-
-bool cfi_bell_sleep(cfi_bell *bell, uint32_t rung, int64_t deadline_ns) {
-    return cfi_futex_wait(&bell->rung, rung, deadline_ns, true);
-}
-
-void cfi_bell_ring_always(cfi_bell *bell) {
-    cfi_add_seq_cst(&bell->rung, 1);
-    cfi_futex_wake_all(&bell->rung, true);
-}
-
-void cfi_bell_ring(cfi_bell *bell) {
-    if (cfi_load_seq_cst(&bell->armed) != 0 && cfi_swap_seq_cst(&bell->armed, 0) != 0) {
-        cfi_bell_ring_always(bell);
-    }
 }

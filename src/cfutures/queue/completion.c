@@ -10,29 +10,14 @@ static void push(cfi_queue *queue, cfi_slot *slot) {
     } while (!cfi_cas(done, &first, cfi_queue_index(queue, slot) + 1));
 }
 
-void cfi_completion_ring_callbacks(cfi_queue *queue) {
-    cfi_control *control = queue->control;
-    cfi_add_seq_cst(&control->callbacks_rung, 1);
-    cfi_futex_wake_all(&control->callbacks_rung, queue->shared);
-}
-
-/* The callback thread arms only while it waits for something. */
-static void ring_callbacks_if_armed(cfi_queue *queue) {
-    cfi_control *control = queue->control;
-    if (cfi_load_seq_cst(&control->callbacks_armed) != 0 &&
-        cfi_swap_seq_cst(&control->callbacks_armed, 0) != 0) {
-        cfi_completion_ring_callbacks(queue);
-    }
-}
-
 void cfi_completion_announce(cfi_queue *queue, cfi_slot *slot, uint64_t replaced) {
     if ((replaced & CFI_WAITED) != 0) {
         cfi_futex_wake_all(&slot->futex, queue->shared);
     }
     if ((replaced & CFI_WATCHED) != 0) {
         push(queue, slot);
-        cfi_bell_ring(queue->bell);
-        ring_callbacks_if_armed(queue);
+        cfi_event_ring(&queue->bell->event, true);
+        cfi_event_ring(&queue->control->callbacks, queue->shared);
     }
 }
 

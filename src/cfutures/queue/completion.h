@@ -27,9 +27,6 @@ typedef enum cfi_announcement {
 /* replaced: the word that the settling CAS replaced. */
 void cfi_completion_announce(cfi_queue *queue, cfi_slot *slot, uint64_t replaced);
 
-/* Wakes the callback thread (waiting/callback.h), and threads that wait for the callbacks' end. */
-void cfi_completion_ring_callbacks(cfi_queue *queue);
-
 bool cfi_completion_any(const cfi_queue *queue);
 
 /* Takes all announced slots, oldest first, linked by next_done. Returns the first one's index + 1,

@@ -367,21 +367,3 @@ cfi_slot *cfi_queue_next(cfi_queue *queue, cfi_seat *seat, uint64_t *word) {
         }
     }
 }
-
-/* ---- room ------------------------------------------------------------------------------------ */
-
-uint32_t cfi_queue_room_listen(cfi_queue *queue) {
-    uint32_t room = cfi_load_acquire(&queue->control->room);
-    cfi_store_relaxed(&queue->control->need_room, 1);
-    cfi_barrier_heavy(queue->shared); /* need_room is written before the counts are read */
-    return room;
-}
-
-bool cfi_queue_room_sleep(cfi_queue *queue, uint32_t room, int64_t deadline_ns) {
-    return cfi_futex_wait(&queue->control->room, room, deadline_ns, queue->shared);
-}
-
-void cfi_queue_room_ring(cfi_queue *queue) {
-    cfi_add_seq_cst(&queue->control->room, 1);
-    cfi_futex_wake_all(&queue->control->room, queue->shared);
-}

@@ -69,6 +69,7 @@
 #include "cfutures/queue/slot.h"
 
 #include "platform/barrier.h"
+#include "platform/event_count.h"
 
 enum {
     CFI_SLAB_SLOTS = 1024,
@@ -136,18 +137,16 @@ typedef struct cfi_control {
     _Atomic uint32_t workers;           /* started or about to start: their records are in use */
     _Atomic uint32_t stop;              /* workers end when no work is left */
     _Atomic uint32_t terminating;       /* tasks are asked to return: cf_task_cancelled */
-    _Atomic uint32_t need_room;         /* a submit waits until fewer tasks are pending */
-    _Atomic uint32_t room;              /* futex that it sleeps on */
+    cfi_event_count room;               /* a submit waits until fewer tasks are pending */
     _Alignas(64) _Atomic uint32_t done; /* completion stack: slot index + 1 (completion.h) */
     _Alignas(64) _Atomic uint32_t workers_wanted; /* process pool: executors/nursery.h */
     _Atomic uint32_t quit;
     _Atomic int32_t spawn_error;
-    _Atomic uint32_t spawn_rounds;
+    cfi_event_count spawn_rounds;
     _Alignas(64) _Atomic int64_t
-        deadline_at_ns;               /* when the deadline thread looks next (core/deadline.h) */
-    _Atomic uint32_t deadline_rung;   /* futex that it sleeps on */
-    _Atomic uint32_t callbacks_armed; /* settlers ring the callback thread */
-    _Atomic uint32_t callbacks_rung;  /* futex that it sleeps on (waiting/callback.h) */
+        deadline_at_ns;        /* when the deadline thread looks next (core/deadline.h) */
+    cfi_event_count deadline;  /* on which the deadline thread sleeps */
+    cfi_event_count callbacks; /* on which the callback thread sleeps (waiting/callback.h) */
 } cfi_control;
 
 /* The fixed part of the region. */
@@ -258,22 +257,10 @@ void cfi_queue_account(cfi_queue *queue, unsigned worker);
 
 /* ---- room: a limit on the number of pending tasks -------------------------------------------- */
 
-/* If submit finds too many pending, it listens, looks again, and sleeps. A worker that begins a
- * task, or a caller that cancels one, counts it first and then calls room_made. So one side sees
- * the other, by light and heavy barrier as for need_wake. */
-uint32_t cfi_queue_room_listen(cfi_queue *queue);
-/* False when the deadline has passed (negative = never). */
-bool cfi_queue_room_sleep(cfi_queue *queue, uint32_t room, int64_t deadline_ns);
-static inline void cfi_queue_room_made(cfi_queue *queue);
-/* Rings even if need_room is not set: the worker that cleared it may have died before it rang. */
-void cfi_queue_room_ring(cfi_queue *queue);
-
+/* If submit finds too many pending, it listens to control->room (heavy), looks again, and sleeps. A
+ * worker that begins a task, or a caller that cancels one, counts it first and then rings. */
 static inline void cfi_queue_room_made(cfi_queue *queue) {
-    cfi_barrier_light(); /* the count is written before need_room is read */
-    if (cfi_load_relaxed(&queue->control->need_room) != 0 &&
-        cfi_swap_seq_cst(&queue->control->need_room, 0) != 0) {
-        cfi_queue_room_ring(queue);
-    }
+    cfi_event_ring_light(&queue->control->room, queue->shared);
 }
 
 #endif

@@ -78,7 +78,7 @@ static int64_t earlier(int64_t a_ns, int64_t b_ns) {
     return a_ns < 0 || (b_ns >= 0 && b_ns < a_ns) ? b_ns : a_ns;
 }
 
-static cf_status sleep_for_bell(cfi_watch_set *set, uint32_t rung, int64_t deadline_ns,
+static cf_status sleep_for_bell(cfi_watch_set *set, uint32_t seen, int64_t deadline_ns,
                                 int64_t look_ns) {
     cfi_blocked blocked = {.set = set};
     int64_t until_ns = earlier(deadline_ns, look_ns);
@@ -86,7 +86,7 @@ static cf_status sleep_for_bell(cfi_watch_set *set, uint32_t rung, int64_t deadl
     if (forever && !cfi_nested_block(&blocked)) {
         return CF_EDEADLOCK;
     }
-    bool rang = cfi_bell_sleep(set->bell, rung, until_ns);
+    bool rang = cfi_event_sleep(&set->bell->event, seen, until_ns, true);
     if (forever) {
         cfi_nested_unblock(&blocked);
     }
@@ -105,7 +105,7 @@ cf_status cfi_await_set(cfi_watch_set *set, int64_t deadline_ns, int64_t look_ns
         *watch = reap_and_pop(set);
     }
     while (*watch == NULL && status == CF_OK) {
-        uint32_t rung = cfi_bell_listen(set->bell);
+        uint32_t seen = cfi_event_listen(&set->bell->event);
         *watch = reap_and_pop(set);
         if (*watch != NULL) {
             break;
@@ -115,7 +115,7 @@ cf_status cfi_await_set(cfi_watch_set *set, int64_t deadline_ns, int64_t look_ns
             status = cfi_nested_run_one_of(set, &ran);
         }
         if (!ran && status == CF_OK) {
-            status = sleep_for_bell(set, rung, deadline_ns, look_ns);
+            status = sleep_for_bell(set, seen, deadline_ns, look_ns);
         }
         if (status == CF_ETIMEDOUT) {
             *watch = reap_and_pop(set);

@@ -82,6 +82,12 @@ static bool call_all(cf_executor *executor) {
     }
 }
 
+/* As an attendant's ring. */
+static void ring(void *context) {
+    const cf_executor *executor = context;
+    cfi_event_ring_always(&executor->queue.control->callbacks, executor->queue.shared);
+}
+
 void cfi_callbacks_attend(cf_executor *executor) {
     if (cfi_load_relaxed(&executor->callbacks.outstanding) == 0 ||
         cfi_worker_is_of(&executor->queue)) {
@@ -90,7 +96,7 @@ void cfi_callbacks_attend(cf_executor *executor) {
     cfi_watch_reap(executor);
     if (take_turn(executor)) {
         call_all(executor);
-        cfi_completion_ring_callbacks(&executor->queue); /* a thread may wait for the end */
+        ring(executor); /* a thread may wait for the end */
     }
 }
 
@@ -98,20 +104,19 @@ void cfi_callbacks_attend(cf_executor *executor) {
 
 static void *callbacks_main(void *context) {
     cf_executor *executor = context;
-    cfi_control *control = executor->queue.control;
+    cfi_event_count *event = &executor->queue.control->callbacks;
     cfi_thread_name("cf-callbacks");
     for (;;) {
-        uint32_t rung = cfi_load_seq_cst(&control->callbacks_rung);
+        uint32_t seen = cfi_event_listen(event);
         bool stopped = cfi_load_acquire(&executor->callback_thread.stopped);
-        cfi_store_seq_cst(&control->callbacks_armed, 1);
         cfi_watch_reap(executor);
         if (take_turn(executor) && call_all(executor)) {
-            cfi_store_relaxed(&control->callbacks_armed, 0);
+            cfi_event_disarm(event);
             if (stopped) {
                 return NULL;
             }
         }
-        cfi_futex_wait(&control->callbacks_rung, rung, -1, executor->queue.shared);
+        cfi_event_sleep(event, seen, -1, executor->queue.shared);
     }
 }
 
@@ -120,21 +125,16 @@ static bool has_thread(const cf_executor *executor) {
            !cfi_load_acquire(&executor->callback_thread.stopped);
 }
 
-static void ring(void *context) {
-    cf_executor *executor = context;
-    cfi_completion_ring_callbacks(&executor->queue);
-}
-
 void cfi_callbacks_finish(cf_executor *executor) {
-    cfi_control *control = executor->queue.control;
+    cfi_event_count *event = &executor->queue.control->callbacks;
     cfi_attendant_stop(&executor->callback_thread, ring, executor);
     for (;;) { /* a serial one's may be called by another thread just now */
-        uint32_t rung = cfi_load_seq_cst(&control->callbacks_rung);
+        uint32_t seen = cfi_event_seen(event);
         cfi_callbacks_attend(executor);
         if (cfi_load_relaxed(&executor->callbacks.outstanding) == 0) {
             return;
         }
-        cfi_futex_wait(&control->callbacks_rung, rung, -1, executor->queue.shared);
+        cfi_event_sleep(event, seen, -1, executor->queue.shared);
     }
 }
 

@@ -69,9 +69,9 @@ void cfi_watch_reap(cf_executor *executor) {
     reap_locked(executor);
     bool calls = executor->callbacks.first != NULL;
     cfi_biased_lock_give(&executor->reap_lock);
-    cfi_bell_ring(executor->queue.bell);
+    cfi_event_ring(&executor->queue.bell->event, true);
     if (calls) {
-        cfi_completion_ring_callbacks(&executor->queue);
+        cfi_event_ring_always(&executor->queue.control->callbacks, executor->queue.shared);
     }
 }
 
@@ -84,8 +84,8 @@ void cfi_watch_reap_orphan(cf_executor *executor, cfi_slot *slot, unsigned worke
         collect(slot);
     }
     cfi_biased_lock_give(&executor->reap_lock);
-    cfi_bell_ring_always(executor->queue.bell);
-    cfi_completion_ring_callbacks(&executor->queue);
+    cfi_event_ring_always(&executor->queue.bell->event, true);
+    cfi_event_ring_always(&executor->queue.control->callbacks, executor->queue.shared);
 }
 
 /* ---- watching -------------------------------------------------------------------------------- */

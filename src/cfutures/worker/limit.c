@@ -1,7 +1,6 @@
 #include "cfutures/worker/limit.h"
 
 #include "platform/clock.h"
-#include "platform/futex.h"
 
 /* The deadline thread reads run_until, limited, the slot's word, and run_until again. So `limited`
  * changes only while run_until is 0. */
@@ -10,8 +9,7 @@ static void publish(cfi_queue *queue, cfi_record *record, uint32_t limited, int6
     cfi_store_release(&record->limited, limited);
     cfi_store_seq_cst(&record->run_until_ns, until_ns);
     if (until_ns != 0 && until_ns < cfi_load_seq_cst(&queue->control->deadline_at_ns)) {
-        cfi_add_seq_cst(&queue->control->deadline_rung, 1);
-        cfi_futex_wake_all(&queue->control->deadline_rung, queue->shared);
+        cfi_event_ring_always(&queue->control->deadline, queue->shared);
     }
 }
 
