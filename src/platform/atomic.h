@@ -1,7 +1,7 @@
 /* C11 atomics with the memory order in the name.
  *
- * Values that one thread (or process) alone writes and others only read are advanced with
- * cfi_bump_owned: a plain load and store, without the cost of a locked instruction. */
+ * A value that only one thread (or process) writes is advanced by cfi_bump_owned: a plain load and
+ * store, without the cost of a locked instruction. */
 #ifndef PLATFORM_ATOMIC_H
 #define PLATFORM_ATOMIC_H
 
@@ -24,8 +24,8 @@
 #define cfi_and_release(p, v)   atomic_fetch_and_explicit((p), (v), memory_order_release)
 #define cfi_bump_owned(p, v)    cfi_store_relaxed((p), cfi_load_relaxed(p) + (v))
 
-/* Compare and swap; on failure *expected holds what was found. Sequentially consistent on success.
- */
+/* Compare and swap. Sequentially consistent on success; on failure *expected becomes the value that
+ * was found, read with acquire. */
 #define cfi_cas(p, expected, desired)                                                              \
     atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_seq_cst,      \
                                             memory_order_acquire)

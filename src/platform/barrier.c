@@ -12,8 +12,8 @@ static bool membarrier_call(int command) {
     return syscall(SYS_membarrier, command, 0, 0) == 0;
 }
 
-/* GLOBAL_EXPEDITED reaches every process that registered for it, PRIVATE_EXPEDITED this one only.
- * (The plain GLOBAL command takes milliseconds.) Both exist since Linux 4.16. */
+/* GLOBAL_EXPEDITED reaches every process that registered for it, PRIVATE_EXPEDITED only this one.
+ * Both exist since Linux 4.16. (The plain GLOBAL command takes milliseconds.) */
 void cfi_barrier_register(void) {
     if (!cfi_barrier_expedited && membarrier_call(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) &&
         membarrier_call(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED)) {
@@ -21,8 +21,8 @@ void cfi_barrier_register(void) {
     }
 }
 
-/* The kernel may lack memory for it for a moment. One that has it taken away later, by a filter of
- * system calls, leaves nothing that could stand in its place. */
+/* ENOMEM: the kernel lacks memory for a moment. If a filter of system calls forbids membarrier
+ * after registration, the full fence here does not order the other side, and nothing else would. */
 void cfi_barrier_heavy(bool processes) {
     const int command =
         processes ? MEMBARRIER_CMD_GLOBAL_EXPEDITED : MEMBARRIER_CMD_PRIVATE_EXPEDITED;

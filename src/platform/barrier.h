@@ -1,19 +1,21 @@
 /* An asymmetric memory barrier: nearly free on the side that runs often, dear on the other.
  *
- * Two sides that each write a word and then read the other's must not both read the old value. The
- * frequent side (submit) calls cfi_barrier_light between its write and its read, the rare side (a
- * worker about to sleep) cfi_barrier_heavy between its own. Where the kernel has membarrier(2) the
- * light one is a compiler barrier and the heavy one interrupts the processors that run the other
- * side; elsewhere (valgrind, a seccomp filter, an old kernel) both are full fences.
- * Measured: a full fence in every submit costs some 100 ns a task, the heavy barrier 1 to 2 us. */
+ *   - Two sides each write a word and then read the other's. They must not both read the old value.
+ *   - The frequent side (submit) calls cfi_barrier_light between its write and its read. The rare
+ *     side (a worker about to sleep) calls cfi_barrier_heavy between its own.
+ *   - If the kernel has membarrier(2), the light one is a compiler barrier, and the heavy one
+ *     interrupts the processors that run the other side. If not (valgrind, a seccomp filter, an old
+ *     kernel), both are full fences.
+ *   - Measured: a full fence in every submit costs some 100 ns a task; the heavy barrier takes 1 to
+ *     2 us. */
 #ifndef PLATFORM_BARRIER_H
 #define PLATFORM_BARRIER_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
 
-/* Call once before either side exists, and before the processes that share memory are forked: they
- * inherit the registration with the kernel. May be called again. */
+/* Must be called before either side exists, and before the processes that share memory are forked:
+ * they inherit the registration with the kernel. May be called again. */
 void cfi_barrier_register(void);
 
 extern _Atomic bool cfi_barrier_expedited; /* written by cfi_barrier_register only */
@@ -27,7 +29,7 @@ extern _Atomic bool cfi_barrier_expedited; /* written by cfi_barrier_register on
 #endif
 
 static inline void cfi_barrier_full(void) {
-#ifdef CFI_THREAD_SANITIZER /* which does not know fences */
+#ifdef CFI_THREAD_SANITIZER /* it does not know fences */
     static _Atomic int word;
     atomic_fetch_add_explicit(&word, 0, memory_order_seq_cst);
 #else
@@ -43,7 +45,7 @@ static inline void cfi_barrier_light(void) {
     }
 }
 
-/* processes: whether the other side may be in another process */
+/* processes: the other side may be in another process. */
 void cfi_barrier_heavy(bool processes);
 
 #endif

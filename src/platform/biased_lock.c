@@ -5,9 +5,9 @@
 #include <time.h>
 
 enum {
-    NEEDED_FIRST = 64,     /* takings in a row that make an owner: some 64 * 20 ns for 2 us */
-    NEEDED_MOST = 1 << 20, /* after fourteen ends of ownerships */
-    LOOKS = 100            /* then naps: an owner is inside for less, unless it was interrupted */
+    NEEDED_FIRST = 64,     /* streak that makes an owner: 64 * 20 ns, against 2 us for its end */
+    NEEDED_MOST = 1 << 20, /* reached after fourteen ends */
+    LOOKS = 100            /* before naps: an owner is inside for less, unless interrupted */
 };
 
 _Thread_local uint64_t cfi_thread_number;
@@ -29,7 +29,7 @@ void cfi_biased_lock_destroy(cfi_biased_lock *lock) {
     cfi_lock_destroy(&lock->mutex);
 }
 
-/* Under the mutex. Afterwards the owner, which may be this very thread, is nobody and outside. */
+/* Under the mutex. On return there is no owner, and the former one is outside. */
 static void end_ownership(cfi_biased_lock *lock, uint64_t place) {
     static const struct timespec nap = {.tv_nsec = 20000};
     _Atomic uint32_t *inside = &lock->inside[place];
@@ -58,7 +58,7 @@ void cfi_biased_lock_take_mutex(cfi_biased_lock *lock) {
     lock->last = cfi_thread_number;
 }
 
-/* The holder becomes the owner, if it has a place or gets one. */
+/* The holder becomes the owner if it has a place or a place is free. */
 static void begin_ownership(cfi_biased_lock *lock) {
     for (unsigned place = 0; place < CFI_OWNERS; place++) {
         if (lock->owners[place] == 0) {

@@ -11,7 +11,7 @@ static inline int64_t cfi_now_ns(void) {
     return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-/* The point in time that lies timeout_ns from now; negative (for ever) stays negative. */
+/* The time timeout_ns from now. Negative, for forever, stays negative. */
 static inline int64_t cfi_deadline_ns(int64_t timeout_ns) {
     if (timeout_ns < 0) {
         return -1;
@@ -20,7 +20,7 @@ static inline int64_t cfi_deadline_ns(int64_t timeout_ns) {
     return timeout_ns > INT64_MAX - now ? INT64_MAX : now + timeout_ns;
 }
 
-/* What is left until then: 0 if it has passed, negative if it is never. */
+/* The time left until then: 0 if it has passed, negative if it is never. */
 static inline int64_t cfi_timeout_ns(int64_t deadline_ns) {
     if (deadline_ns < 0) {
         return -1;

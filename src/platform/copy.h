@@ -1,4 +1,4 @@
-/* Copying what is mostly a few words: a call of memcpy costs more than that. */
+/* Copies and clears that are mostly a few words long: a call of memcpy costs more than they do. */
 #ifndef PLATFORM_COPY_H
 #define PLATFORM_COPY_H
 

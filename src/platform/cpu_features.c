@@ -5,16 +5,16 @@
 #include <cpuid.h>
 #include <stdint.h>
 
-/* Bits of XCR0: what the operating system saves of the vector registers. */
+/* Bits of XCR0: which vector registers the operating system saves. */
 #define STATE_YMM 0x06u /* xmm, upper halves of ymm */
-#define STATE_ZMM 0xe6u /* and mask registers, upper halves of zmm, zmm16 to zmm31 */
+#define STATE_ZMM 0xe6u /* also mask registers, upper halves of zmm, zmm16 to zmm31 */
 
 static uint32_t saved_state(void) {
     unsigned a, b, c, d;
     if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE)) {
         return 0;
     }
-    /* The instruction and not its intrinsic, which wants a compiler option of its own. */
+    /* Not the intrinsic: that needs a compiler option of its own. */
     uint32_t low, high;
     __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     return low;

@@ -1,5 +1,5 @@
-/* Which vector instructions may be used here: the processor has them, and the operating system
- * saves their registers when it switches between threads. */
+/* Which vector instructions may be used: the processor has them, and the operating system saves
+ * their registers when it switches between threads. */
 #ifndef PLATFORM_CPU_FEATURES_H
 #define PLATFORM_CPU_FEATURES_H
 
@@ -10,7 +10,7 @@ struct cfi_cpu_features {
     bool avx512_ifma; /* with AVX-512 F, BW, DQ and VL */
 };
 
-/* Asks the processor each time; always all false where it is no x86. */
+/* Asks the processor at each call. All false if it is not an x86-64. */
 struct cfi_cpu_features cfi_cpu_features_read(void);
 
 #endif

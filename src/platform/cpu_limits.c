@@ -1,16 +1,16 @@
-/* Where the limits of a control group are found
+/* How the limits of a control group are found
  *
  *     /proc/self/cgroup      the process's group in each hierarchy     4:cpu,cpuacct:/box/7
  *     /proc/self/mountinfo   where the hierarchy is mounted            /box  /sys/fs/cgroup/cpu
  *                            and which of its groups the mount shows   (root) (mount point)
  *     the two together       directory of the group                    /sys/fs/cgroup/cpu/7
  *
- * From there up to the mount point every group's quota holds for the process: the least one counts.
+ * The quotas of all groups from there up to the mount point hold for the process: the least counts.
  * Groups above the mount's root cannot be seen from inside a container.
  *
- * There may be a hierarchy per controller (v1), one for all (v2), or both, where each controller
- * lives in only one of them. All are looked at in the same way: a file that is not there says
- * nothing. */
+ * There may be one hierarchy per controller (v1), one for all (v2), or both, with each controller
+ * in only one of them. All are looked at in the same way; a file that does not exist sets no
+ * limit. */
 #define _GNU_SOURCE /* sched_getaffinity, CPU_ALLOC */
 #include "platform/cpu_limits.h"
 
@@ -44,8 +44,8 @@ static bool count_affinity_bits(size_t bits, unsigned *count) {
     return fits;
 }
 
-/* The kernel does not say how long its mask is, so try longer and longer ones. None is built for a
- * million processors: where that fails too, the mask cannot be read at all. */
+/* The kernel does not say how long its mask is, so this tries longer and longer ones. No kernel is
+ * built for a million processors: if that fails too, the mask cannot be read. */
 static unsigned count_affinity(void) {
     unsigned count = 0;
     size_t bits = CPU_SETSIZE;
@@ -57,7 +57,7 @@ static unsigned count_affinity(void) {
 
 /* ---- paths and files ------------------------------------------------------------------------- */
 
-/* The kernel opens no longer path than this, so one that does not fit need not be tried. */
+/* The kernel opens no path longer than this, so a longer one need not be tried. */
 struct path {
     size_t length;
     char text[PATH_MAX];
@@ -88,8 +88,8 @@ static FILE *open_below(const char *root, const char *name) {
     return path_set(&path, root, name) ? fopen(path.text, "re") : NULL;
 }
 
-/* The first line of the directory's file, to be freed; NULL if there is none. Lists of processors
- * can be long, hence the heap. */
+/* The first line of the directory's file; NULL if there is none. The caller frees it. On the heap,
+ * because lists of processors can be long. */
 static char *read_line_in(struct path *directory, const char *name) {
     size_t length = directory->length;
     FILE *file = NULL;
@@ -112,14 +112,14 @@ static char *read_line_in(struct path *directory, const char *name) {
 
 /* ---- the limits of one group ----------------------------------------------------------------- */
 
-/* Microseconds of processor time per period, as text. No quota is "max" in v2 and -1 in v1. */
+/* Texts: microseconds of processor time, of the period. "max" (v2) and -1 (v1) mean no quota. */
 static unsigned quota_processors(const char *quota_text, const char *period_text) {
     long long quota = strtoll(quota_text, NULL, 10);
     long long period = strtoll(period_text, NULL, 10);
     if (quota <= 0 || period <= 0) {
         return 0;
     }
-    /* Up, since rounding down would leave a part of the quota unused. */
+    /* Rounded up: rounding down would leave part of the quota unused. */
     long long processors = quota / period + (quota % period != 0);
     return processors > UINT_MAX ? UINT_MAX : (unsigned)processors;
 }
@@ -152,7 +152,7 @@ static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/* Length of the range at *text, "7" or "9-10", and steps over it; 0 if there is none. */
+/* Length of the range at *text, "7" or "9-10", 0 if there is none. Steps over it. */
 static unsigned long long take_range(const char **text) {
     if (!is_digit(**text)) {
         return 0;
@@ -167,7 +167,7 @@ static unsigned long long take_range(const char **text) {
     return last >= first && last < UINT_MAX ? last - first + 1 : 0;
 }
 
-/* "0-3,7,9-10" -> 7. What is no such list, an empty one too, is 0. */
+/* "0-3,7,9-10" -> 7. 0 if the text is not such a list, or is empty. */
 static unsigned count_list(const char *text) {
     unsigned long long total = 0;
     for (;; text++) {
@@ -185,7 +185,7 @@ static unsigned count_list(const char *text) {
 }
 
 static unsigned read_cpuset(struct path *group) {
-    /* v2; v1; v1 before Linux 3.17, where what is set is also what holds */
+    /* v2; v1; v1 before Linux 3.17, where the set that is configured is also in effect */
     static const char *const names[] = {"cpuset.cpus.effective", "cpuset.effective_cpus",
                                         "cpuset.cpus"};
     unsigned processors = 0;
@@ -208,14 +208,14 @@ static void take_quota(struct cfi_cpu_limits *limits, unsigned quota) {
 static void read_group(struct path *group, struct cfi_cpu_limits *limits) {
     take_quota(limits, read_quota_v2(group));
     take_quota(limits, read_quota_v1(group));
-    /* Not the least but the nearest: a group's set lies within its parent's, or it is a partition
-     * and has been taken out of it. */
+    /* The nearest set counts, not the smallest: a group's set lies within its parent's, or the
+     * group is a partition whose processors were taken out of the parent's. */
     if (limits->cpuset == 0) {
         limits->cpuset = read_cpuset(group);
     }
 }
 
-/* The group, its parent, and so on up to the mount point, which is `top` characters long. */
+/* Reads the group, its parent, and so on up to the mount point, whose path has `top` characters. */
 static void read_groups(struct path *group, size_t top, struct cfi_cpu_limits *limits) {
     read_group(group, limits);
     while (group->length > top) {
@@ -227,10 +227,10 @@ static void read_groups(struct path *group, size_t top, struct cfi_cpu_limits *l
 
 /* ---- the process's group in a hierarchy ------------------------------------------------------ */
 
-/* A v1 hierarchy is known by a controller that is in it, the v2 hierarchy by none. */
+/* A v1 hierarchy is named by a controller in it, the v2 hierarchy by the empty name. */
 #define V2 ""
 
-/* Whether the comma-separated list has the name; an empty list has the empty name. */
+/* The comma-separated list has the name. An empty list has the empty name. */
 static bool list_has(const char *list, const char *name) {
     size_t length = strlen(name);
     for (;;) {
@@ -245,8 +245,8 @@ static bool list_has(const char *list, const char *name) {
     }
 }
 
-/* "4:cpu,cpuacct:/box/7" -> "/box/7"; NULL if the line is about another hierarchy. The path itself
- * may have colons in it. */
+/* "4:cpu,cpuacct:/box/7" -> "/box/7"; NULL if the line is about another hierarchy. The path may
+ * contain colons. */
 static const char *group_in_line(char *line, const char *controller) {
     line[strcspn(line, "\n")] = '\0';
     char *list = strchr(line, ':');
@@ -258,8 +258,8 @@ static const char *group_in_line(char *line, const char *controller) {
     return list_has(list + 1, controller) ? path + 1 : NULL;
 }
 
-/* Path of the process's group, from the root of the hierarchy (or of the control group namespace);
- * to be freed. NULL if there is none. */
+/* Path of the process's group, from the root of the hierarchy or of the control group namespace.
+ * NULL if there is none. The caller frees it. */
 static char *find_group(const char *root, const char *controller) {
     FILE *file = open_below(root, "/proc/self/cgroup");
     if (file == NULL) {
@@ -283,10 +283,10 @@ struct mount {
     char *root; /* the group that appears at the mount point */
     char *point;
     char *type;    /* "cgroup" (v1), "cgroup2" */
-    char *options; /* of the file system: in v1 they name the controllers */
+    char *options; /* of the file system; in v1 they name the controllers */
 };
 
-/* mountinfo writes blanks, newlines and backslashes as a backslash and three octal digits. */
+/* In mountinfo, blanks, newlines and backslashes are a backslash and three octal digits. */
 static void unescape(char *text) {
     char *to = text;
     for (const char *from = text; *from != '\0'; to++) {
@@ -300,9 +300,9 @@ static void unescape(char *text) {
     *to = '\0';
 }
 
-/* "36 35 98:0 ROOT POINT rw,noatime shared:1 - TYPE SOURCE OPTIONS", where there may be any number
- * of fields before the dash, and SOURCE may be empty: so OPTIONS are what follows the last blank.
- * The mount then points into the line. */
+/* "36 35 98:0 ROOT POINT rw,noatime shared:1 - TYPE SOURCE OPTIONS". There may be any number of
+ * fields before the dash. SOURCE may be empty, so OPTIONS begin after the last blank. The mount's
+ * pointers point into the line. */
 static bool mount_parse(char *line, struct mount *mount) {
     line[strcspn(line, "\n")] = '\0';
     char *dash = strstr(line, " - ");
@@ -344,7 +344,7 @@ static bool climbs(const char *path) {
 }
 
 /* The group's path below the mount point: "" for the mount point itself, NULL if it is not below.
- * Where the mount or the group lies outside the control group namespace, paths begin with "/..". */
+ * If the mount or the group is outside the control group namespace, its path begins with "/..". */
 static const char *path_below(const char *mount_root, const char *group) {
     size_t length = strcmp(mount_root, "/") == 0 ? 0 : strlen(mount_root);
     if (strncmp(group, mount_root, length) != 0) {
@@ -359,9 +359,9 @@ static const char *path_below(const char *mount_root, const char *group) {
 
 /* The directory that shows the group, in *directory, and the length of its mount point in *top.
  *
- * Of several mounts the last one counts, which hides those beneath it. When no mount shows the
- * group, what remains is the mount point itself: as a rule it is then a group above ours whose name
- * the namespace hides, or the container's own, shown under another name. */
+ * Of several mounts the last one counts: it hides those beneath it. If no mount shows the group,
+ * the mount point itself is taken. It is then, as a rule, a group above ours whose name the
+ * namespace hides, or the container's own group under another name. */
 static bool find_directory(const char *root, const char *controller, const char *group,
                            struct path *directory, size_t *top) {
     FILE *file = open_below(root, "/proc/self/mountinfo");
@@ -412,8 +412,8 @@ void cfi_cpu_limits_read(const char *root, struct cfi_cpu_limits *out) {
 
 unsigned cfi_cpu_limits_least(const struct cfi_cpu_limits *limits, unsigned most,
                               const char **decided_by) {
-    /* Of equal limits the first one decides. A cpuset shortens the affinity mask and would be
-     * hidden by it, so it comes before. */
+    /* Of equal limits the first one decides. A cpuset also shortens the affinity mask, so it comes
+     * before affinity, which would hide it. */
     const struct {
         const char *name;
         unsigned count;

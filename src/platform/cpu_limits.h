@@ -1,7 +1,7 @@
 /* How many processors the calling thread may use, by each of the limits that Linux knows.
  *
- * Nothing is cached, and nothing fails: what cannot be read (no /proc, no control groups, a file in
- * a form never seen) is unknown, and an unknown limit does not count. */
+ * Nothing is cached and nothing fails. A limit that cannot be read (no /proc, no control groups, a
+ * file in an unknown form) is unknown, and an unknown limit does not count. */
 #ifndef PLATFORM_CPU_LIMITS_H
 #define PLATFORM_CPU_LIMITS_H
 
@@ -10,16 +10,16 @@ struct cfi_cpu_limits {
     unsigned online;   /* at least 1 */
     unsigned affinity; /* in the calling thread's mask */
     unsigned cpuset;   /* in the cpuset of the process's control group */
-    unsigned quota;    /* least CPU quota of that group and the groups above it, rounded up */
+    unsigned quota;    /* least CPU quota of that group and those above it, rounded up */
 };
 
-/* root: prefix of the paths below which the control groups are looked for, /proc/self/cgroup,
- * /proc/self/mountinfo and the mount points named there: "" is the real machine, tests give a tree
- * of their own. The processors online and the affinity are always the real ones. */
+/* root: prefix of /proc/self/cgroup, /proc/self/mountinfo and the mount points named there. "" is
+ * the real machine; tests give a tree of their own. The processors online and the affinity are
+ * always the real ones. */
 void cfi_cpu_limits_read(const char *root, struct cfi_cpu_limits *out);
 
-/* The least of the limits and of `most` (which must not be 0). *decided_by becomes the name of the
- * limit that it comes from: "online", "cpuset", "affinity", "cgroup quota" or "limit" (`most`). */
+/* The least of the limits and of `most`, which must not be 0. *decided_by becomes the name of the
+ * least one: "online", "cpuset", "affinity", "cgroup quota" or "limit" (`most`). */
 unsigned cfi_cpu_limits_least(const struct cfi_cpu_limits *limits, unsigned most,
                               const char **decided_by);
 

@@ -1,5 +1,5 @@
-/* Descriptors of the library's own never take the place of a closed standard stream: what the
- * program then printed would be written into them. */
+/* The library's own descriptors never take the number of a closed standard stream: else the
+ * program's output would be written into them. */
 #ifndef PLATFORM_DESCRIPTOR_H
 #define PLATFORM_DESCRIPTOR_H
 
@@ -7,8 +7,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-/* Takes what a call that makes a descriptor returned, closed on exec; gives the same or another one
- * above 2, or -1 with errno. */
+/* made: the result of a call that makes a descriptor, close-on-exec. Returns the same one, or one
+ * above 2 in its place, or -1 with errno. */
 static inline int cfi_descriptor_above_standard(int made) {
     if (made < 0 || made > STDERR_FILENO) {
         return made;

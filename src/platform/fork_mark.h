@@ -1,4 +1,4 @@
-/* Tells whether this process is still the one that made something.
+/* Says whether this process is still the one that made something.
  *
  * The mark lies on a page that fork wipes in the child, so asking costs one load. */
 #ifndef PLATFORM_FORK_MARK_H
@@ -15,16 +15,16 @@ typedef _Atomic uint64_t cfi_mark_word;
 
 extern _Atomic(cfi_mark_word *) cfi_mark_page; /* mapped once, kept for the life of the process */
 
-/* The mark of this process, never 0 but where the system refuses the page (0 is then valid nowhere
- * and the caller fails). A forked child gets another one. */
+/* The mark of this process; a forked child gets another one. 0 if the system refuses the page: the
+ * caller then fails, since 0 is valid in no process. */
 uint64_t cfi_fork_mark(void);
 
-/* Whoever has a mark has mapped the page. */
+/* mark: from cfi_fork_mark, here or in an ancestor, so the page is mapped. */
 static inline bool cfi_fork_mark_is_ours(uint64_t mark) {
     return cfi_load_relaxed(cfi_load_relaxed(&cfi_mark_page)) == mark;
 }
 
-/* No ancestor of this process had a mark: nothing that it holds was made before a fork. */
+/* True: no ancestor of this process had a mark, so nothing that it holds was made before a fork. */
 static inline bool cfi_fork_mark_is_first(void) {
     return cfi_fork_mark_is_ours(CFI_FIRST_MARK);
 }

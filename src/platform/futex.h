@@ -1,6 +1,6 @@
-/* Sleeping on a 32-bit word, and waking who sleeps there.
+/* Sleeping on a 32-bit word, and waking its sleepers.
  *
- * `shared` says whether the word may be waited on from another process too. */
+ * shared: threads of other processes may use the word too. */
 #ifndef PLATFORM_FUTEX_H
 #define PLATFORM_FUTEX_H
 
@@ -18,9 +18,9 @@ static inline int cfi_futex_op(int op, bool shared) {
     return shared ? op : op | FUTEX_PRIVATE_FLAG;
 }
 
-/* Sleeps while *word == expected, at most until deadline_ns (CLOCK_MONOTONIC; negative = for ever).
- * Returns false only when the deadline has passed; true for a wake-up, a changed word or a signal,
- * so the caller looks again at what it waits for. */
+/* Sleeps while *word == expected, at most until deadline_ns (CLOCK_MONOTONIC; negative = forever).
+ * False only when the deadline has passed. True for a wake-up, a changed word or a signal: the
+ * caller looks again at its condition. */
 static inline bool cfi_futex_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline_ns,
                                   bool shared) {
     struct timespec until = {.tv_sec = deadline_ns / 1000000000,

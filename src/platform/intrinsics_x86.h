@@ -1,5 +1,5 @@
-/* The compiler's names for x86 vector instructions. Only for files that are compiled for a processor
- * that has them; which one that is, is asked of platform/cpu_features.h at run time. */
+/* The compiler's names for x86 vector instructions. Only for files that are compiled for a
+ * processor that has them. platform/cpu_features.h says at run time whether this processor does. */
 #ifndef PLATFORM_INTRINSICS_X86_H
 #define PLATFORM_INTRINSICS_X86_H
 

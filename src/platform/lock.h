@@ -1,5 +1,5 @@
-/* A mutex of this process. Workers that are processes never take one: who holds a lock when it is
- * killed holds it for ever. */
+/* A mutex of this process. Worker processes never take one: if a worker is killed while it holds a
+ * lock, the lock stays taken forever. */
 #ifndef PLATFORM_LOCK_H
 #define PLATFORM_LOCK_H
 
@@ -14,7 +14,7 @@ static inline void cfi_lock_init(cfi_lock *lock) {
     pthread_mutex_init(lock, NULL);
 }
 
-/* May be taken again by the thread that holds it. */
+/* The thread that holds it may take it again. */
 static inline void cfi_lock_init_recursive(cfi_lock *lock) {
     pthread_mutexattr_t attributes;
     pthread_mutexattr_init(&attributes);

@@ -10,10 +10,10 @@ cfi_openmp_set_threads *cfi_openmp_find_set_threads(void) {
     const char *said = getenv("OMP_NUM_THREADS");
     cfi_openmp_set_threads *set_threads = NULL;
     if (said == NULL || *said == '\0') {
-        /* Not linked, not even weakly: a weak name is settled when the program is linked, and would
-         * miss a runtime that comes with another library. */
+        /* By name at run time, so that libcfutures needs no OpenMP. A weak reference is resolved
+         * when the program is linked, and misses a runtime that another library brings. */
         void *found = dlsym(RTLD_DEFAULT, "omp_set_num_threads");
-        memcpy(&set_threads, &found, sizeof found); /* ISO C has no such conversion */
+        memcpy(&set_threads, &found, sizeof found); /* ISO C has no conversion */
     }
     return set_threads;
 }

@@ -7,9 +7,9 @@
 
 #include <stdlib.h>
 
-/* Entries are kept for the life of the process, and used again. */
+/* Entries last as long as the process, and are used again. */
 typedef struct range {
-    uint64_t mark; /* of the process that reserved it; 0 = free. An ancestor's counts as free */
+    uint64_t mark; /* of the process that reserved it; 0 or an ancestor's = free */
     uintptr_t base;
     size_t size;
     struct range *next;
@@ -18,7 +18,7 @@ typedef struct range {
 static cfi_lock list_lock = CFI_LOCK_INITIALIZER;
 static range *list; /* under list_lock */
 
-/* A thread of the parent may have held the lock. */
+/* In a forked child: a thread of the parent may have held the lock. */
 static void free_lock(void) {
     cfi_lock_init(&list_lock);
 }
@@ -56,7 +56,7 @@ bool cfi_own_memory_add(const void *base, size_t size) {
     return added;
 }
 
-/* Under the lock. NULL: not ours. */
+/* Under the lock. NULL: not in memory of this process. */
 static range *find(const void *address) {
     for (range *entry = list; entry != NULL; entry = entry->next) {
         if (cfi_fork_mark_is_ours(entry->mark) && (uintptr_t)address - entry->base < entry->size) {

@@ -22,12 +22,12 @@ void cfi_process_await_end(pid_t pid, int64_t deadline_ns) {
         return;
     }
     while (kill(pid, 0) == 0 &&
-           milliseconds_until(deadline_ns) > 0) { /* a zombie's time runs out */
+           milliseconds_until(deadline_ns) > 0) { /* cannot see that a zombie has ended */
         poll(NULL, 0, 1);
     }
 }
 
-/* "PID (NAME) STATE ...", and the name may hold anything. */
+/* "PID (NAME) STATE ..."; the name may contain any character. */
 bool cfi_process_is_stopped(pid_t pid) {
     char path[32], text[256];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);

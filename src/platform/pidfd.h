@@ -1,6 +1,5 @@
-/* A descriptor that becomes readable when a process ends. Linux 5.3; where there is none (older, or
- * under valgrind) cfi_pidfd_open returns -1 and the callers look again every CFI_NO_PIDFD_POLL_MS.
- */
+/* A descriptor that becomes readable when a process ends. Before Linux 5.3 and under valgrind there
+ * is none: cfi_pidfd_open returns -1, and the callers look every CFI_NO_PIDFD_POLL_MS. */
 #ifndef PLATFORM_PIDFD_H
 #define PLATFORM_PIDFD_H
 
@@ -28,11 +27,12 @@ static inline int cfi_pidfd_poll_ms(int pidfd) {
     return pidfd >= 0 ? -1 : CFI_NO_PIDFD_POLL_MS;
 }
 
-/* Waits until a process that need not be a child of ours has ended, a zombie or not, but at most
- * until the deadline (CLOCK_MONOTONIC). */
+/* Waits until a process has ended (it may be a zombie then), at most until the deadline
+ * (CLOCK_MONOTONIC). The process need not be a child of this one. Without a pidfd, a zombie counts
+ * as running. */
 void cfi_process_await_end(pid_t pid, int64_t deadline_ns);
 
-/* By SIGSTOP, SIGTSTP and the like. False where /proc does not tell. */
+/* By SIGSTOP, SIGTSTP and the like. False if /proc does not say. */
 bool cfi_process_is_stopped(pid_t pid);
 
 #endif

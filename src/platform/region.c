@@ -11,14 +11,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* To grow a file beyond RLIMIT_FSIZE raises SIGXFSZ, which would end the program: ask before. */
+/* Asked first: growing a file beyond RLIMIT_FSIZE raises SIGXFSZ, which ends the program. */
 static bool file_size_allowed(size_t size) {
     struct rlimit limit;
     return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
            size <= limit.rlim_cur;
 }
 
-/* mmap knows page alignment only: reserve more and give the ends back. */
+/* mmap aligns to pages only, so this reserves more and gives the ends back. */
 static char *map_aligned(size_t size) {
     char *start = mmap(NULL, size + CFI_HUGE_PAGE, PROT_NONE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -91,8 +91,8 @@ static bool allocate_in_file(int file, size_t offset, size_t length) {
     return r == 0;
 }
 
-/* A wish, where the system has them and the range holds whole ones: the first touch of a small page
- * costs as much as ten small tasks. (A file's pages are allocated small, whatever one asks for.) */
+/* A hint, for the whole huge pages in the range: the first touch of a small page costs as much as
+ * ten small tasks. (A file's pages are allocated small in any case.) */
 static void ask_for_huge_pages(char *base, size_t start, size_t end) {
     start = (start + CFI_HUGE_PAGE - 1) / CFI_HUGE_PAGE * CFI_HUGE_PAGE;
     end = end / CFI_HUGE_PAGE * CFI_HUGE_PAGE;
@@ -140,7 +140,7 @@ bool cfi_region_share_page(cfi_region *region) {
 void cfi_region_release(cfi_region *region) {
     cfi_own_memory_remove(region->base);
     munmap(region->base, region->size);
-    if (region->file >= 0) { /* processes forked since may have it mapped: leave them no memory */
+    if (region->file >= 0) { /* forked processes may still map it: free its memory */
         fallocate(region->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)region->size);
         close(region->file);
     }

@@ -1,12 +1,14 @@
-/* A stretch of addresses, reserved at once and given memory piece by piece.
+/* A range of addresses, reserved at once and given memory piece by piece.
  *
- * A shared region is one anonymous file (memfd) that forked processes share at the same addresses;
- * its memory is allocated when a piece is committed, so that a system without memory says so there
- * and does not raise SIGBUS at the first touch. A private one is ordinary anonymous memory.
- *
- * What is not committed cannot be touched. That is for those who go through all that a process has:
- * mlockall, or valgrind's search for leaks, would else fill the whole reserve. Protection is a
- * process's own, so the others open for themselves what one of them has committed. */
+ *   - A shared region is an anonymous file (memfd) that forked processes share at the same
+ *     addresses. Memory is allocated when a piece is committed: if the system has none, commit
+ *     fails, and the first touch raises no SIGBUS.
+ *   - A private region is ordinary anonymous memory.
+ *   - Memory that is not committed cannot be touched. Else a program that reads or locks all memory
+ *     would fill the whole reserve: valgrind's search for leaks filled 17 GiB, and mlockall would
+ *     do the same.
+ *   - Protection is each process's own: a process opens for itself the pieces that another has
+ *     committed. */
 #ifndef PLATFORM_REGION_H
 #define PLATFORM_REGION_H
 
@@ -22,24 +24,24 @@ typedef struct cfi_region {
     int file; /* -1 if private */
 } cfi_region;
 
-/* size: a multiple of CFI_REGION_ALIGNMENT. Where addresses or the file-size limit (RLIMIT_FSIZE)
- * do not suffice for it, takes less, halving, but not less than `least`. False: none to be had. */
+/* size: a multiple of CFI_REGION_ALIGNMENT. If addresses or the file-size limit (RLIMIT_FSIZE) do
+ * not suffice, halves it until they do, but not below `least`. False: none available. */
 bool cfi_region_reserve(cfi_region *region, size_t size, size_t least, bool shared);
 
-/* Makes [offset, offset + length) usable, zeroed at first; in private memory with huge pages where it
- * holds whole ones; pieces committed before keep what they
- * hold. Widened to whole pages. False when the system has no memory for it. Thread-safe. */
+/* Makes [offset, offset + length) usable, widened to whole pages. New pages are zeroed; pages
+ * committed before keep their content. Private memory asks for huge pages where the piece
+ * holds whole ones. False: the system has no memory. Thread-safe. */
 bool cfi_region_commit(cfi_region *region, size_t offset, size_t length);
 
-/* One zeroed page that forked processes share, usable at once; too small for the care above. */
+/* One zeroed page that forked processes share, usable at once: it needs none of the care above. */
 bool cfi_region_share_page(cfi_region *region);
 
-/* Makes [offset, offset + length) of a region usable in this process, after it was committed in
- * another. */
+/* Makes [offset, offset + length) of a region usable in this process after another process has
+ * committed it. */
 bool cfi_region_open(char *base, size_t offset, size_t length);
 
-/* Puts the pages of a committed piece in place in this process, if the system can (Linux 5.14). It has
- * no other effect. */
+/* Puts the pages of a committed piece in place in this process, if the system can (Linux 5.14). It
+ * has no other effect. */
 void cfi_region_map(char *base, size_t offset, size_t length);
 
 void cfi_region_release(cfi_region *region);

@@ -2,7 +2,7 @@
 #ifndef PLATFORM_SPIN_H
 #define PLATFORM_SPIN_H
 
-/* Between two looks. */
+/* Called between two looks at the word. */
 static inline void cfi_spin_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();

@@ -1,4 +1,4 @@
-/* Threads of the library's own: they block all signals, so that the program's handlers run on the
+/* Threads of the library. They block all signals, so that the program's handlers run on the
  * program's threads. */
 #ifndef PLATFORM_THREAD_H
 #define PLATFORM_THREAD_H
@@ -22,7 +22,7 @@ static inline bool cfi_at_fork_in_child(void (*run)(void)) {
     return pthread_atfork(NULL, NULL, run) == 0;
 }
 
-/* False: the system refuses one. */
+/* False: the system refuses a thread. */
 static inline bool cfi_thread_start(pthread_t *thread, void *(*run)(void *), void *context) {
     sigset_t before;
     cfi_signals_block(&before); /* the thread inherits it */

@@ -1,4 +1,4 @@
-/* What wait(2) reports of a child that ended. */
+/* The parts of a status from wait(2); 0 if the child did not end in that way. */
 #ifndef PLATFORM_WAIT_STATUS_H
 #define PLATFORM_WAIT_STATUS_H
 
