@@ -70,7 +70,7 @@ static bool send_half(cf_stream *stream, cfi_piece *piece) {
     uint32_t kept =
         cfi_chunk_take_back(cfi_piece_progress_of(stream, piece), executor->queue.shared);
     if (kept == 0) {
-        cfi_submission_abandon(executor);
+        cfi_submission_abandon(executor, slot);
         cfi_piece_drop(stream, rest);
         return false;
     }

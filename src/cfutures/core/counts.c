@@ -11,11 +11,11 @@ uint64_t cfi_counts_pending(const cf_executor *executor) {
         ended += cfi_load_relaxed(&executor->queue.records[i].begun);
     }
     uint64_t total = counts->submitted + counts->again;
-    return total > ended ? total - ended : 0; /* a task may have written into its worker's record */
+    return total > ended ? total - ended : 0; /* a task may have overwritten its worker's record */
 }
 
-/* The runs of one worker that have not ended. Its words are read one after the other while it counts
- * on: never less than 0. */
+/* The runs of one worker that have not ended. The worker counts on between the reads, so `ended`
+ * may seem greater than `begun`: then 0. */
 static unsigned running(const cfi_record *record) {
     uint64_t ended = cfi_load_relaxed(&record->tasks) + cfi_load_relaxed(&record->cut);
     uint64_t begun = cfi_load_relaxed(&record->begun);

@@ -22,7 +22,7 @@ static void end_run(cf_executor *executor, unsigned worker, cfi_slot *slot, uint
     cfi_times_stamp_finish(&executor->queue, slot);
     if (cfi_slot_expire(slot, true, &word)) {
         executor->counts
-            .lost++; /* stats wait for the lock: a caller with the result finds it there */
+            .lost++; /* under the lock that stats take: a caller with the result finds it counted */
         executor->counts.timed_out++;
         cfi_bump_owned(&executor->queue.records[worker].cut, 1);
         cfi_completion_announce(&executor->queue, slot, word);
@@ -41,8 +41,8 @@ static uint64_t word_of(const cf_executor *executor, uint32_t limited) {
                         : cfi_load_acquire(&cfi_queue_slot(&executor->queue, limited - 1)->word);
 }
 
-/* The run that the worker's record shows, which ends at until_ns. False when it shows another by
- * now. */
+/* Ends the run that the worker's record shows, if that still ends at until_ns. False: the record
+ * shows another run by now. */
 static bool end_shown(cf_executor *executor, unsigned worker, int64_t until_ns) {
     const cfi_record *record = &executor->queue.records[worker];
     uint32_t limited = cfi_load_acquire(&record->limited);
@@ -57,7 +57,7 @@ static bool end_shown(cf_executor *executor, unsigned worker, int64_t until_ns) 
 static void look_at_shown(cf_executor *executor, unsigned worker, int64_t now_ns,
                           int64_t *earliest_ns) {
     int64_t *ended_ns =
-        &executor->limits.of[worker].ended_ns; /* not again, until the worker knows */
+        &executor->limits.of[worker].ended_ns; /* shown until the worker knows: not again */
     int64_t until_ns = cfi_load_seq_cst(&executor->queue.records[worker].run_until_ns);
     if (until_ns == 0 || until_ns == *ended_ns) {
         return;
@@ -87,7 +87,7 @@ static void look_at_outer(cf_executor *executor, unsigned worker, int64_t now_ns
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
-/* Ends what is over its time. Returns the earliest end of the others. */
+/* Ends the runs that are over their time. Returns the earliest end of the others. */
 static int64_t look_through(cf_executor *executor, int64_t now_ns) {
     int64_t earliest_ns = INT64_MAX;
     cfi_biased_lock_take(&executor->lock);
@@ -108,7 +108,7 @@ static void *deadlines_main(void *context) {
     for (;;) {
         uint32_t seen = cfi_event_seen(&control->deadline);
         if (cfi_load_acquire(
-                &executor->deadlines.stopped)) { /* after `seen`: whoever stops it rings */
+                &executor->deadlines.stopped)) { /* read after `seen`: cfi_deadlines_stop rings */
             return NULL;
         }
         int64_t earliest_ns = look_through(executor, cfi_now_ns());

@@ -1,7 +1,11 @@
 /* Runs over their time.
  *
- * A thread of the executor's own, started with the first task that has a time limit, sleeps until
- * the earliest end of a run and declares over its time what is still running then.
+ * A time limit counts from the start of a run, not from submission: it limits what a task does, not
+ * how busy the pool is. A run over its time is not run again, since most would take as long again.
+ *
+ * The executor starts the deadline thread with the first task that has a time limit. The thread
+ * sleeps until the earliest end of a run. It then declares over their time the runs that have not
+ * ended.
  *
  *      worker begins a limited run                 deadline thread
  *      record.limited = slot                       deadline_at = the earliest run_until it has seen
@@ -9,36 +13,41 @@
  *      earlier than deadline_at?                   look through the records once more
  *      then ring                                   sleep until deadline_at, or a ring
  *
- * No lost deadline: each writes its word before it reads the other's, all seq_cst, so either the
- * worker rings or the thread sees the run. Runs of about equal length ring once in a while, not
- * once a task.
+ * No deadline is lost: each side writes its word before it reads the other's, all seq_cst. So
+ * either the worker rings or the thread sees the run. Runs of about equal length ring once in a
+ * while, not once a task.
  *
- * A task that waits for another of its own executor may run that on top of itself. Then the record
- * shows the inner run, and the outer one's limit is kept in a list of the worker's under the
- * executor's lock until the inner one has ended. (Not in processes: there no task waits for its own
- * executor's.)
+ * A task that waits for another of its own executor may run that one on top of itself. The record
+ * then shows the inner run, and the outer limit lies in a list under limits.lock (worker/limit.h).
  *
- * Declaring is a CAS on the slot's word, made only if the record still names the run whose end was
- * read (worker.c changes `limited` only while run_until is 0), so it never hits a later run. What
- * follows depends on the workers:
+ * Declaring is a CAS on the slot's word, and never hits a later run:
+ *   - It is made only if the record still names the run whose end was read. worker/limit.c changes
+ *     `limited` only while run_until is 0.
+ *   - The items of a chunk run in the same slot. Each limit changes the word's tick (queue/slot.h),
+ *     so the CAS fails if the worker has gone on to the next item.
  *
- *   processes  the word becomes RUNNING | EXPIRED: the worker can no longer settle it, nor go on to
- *              another task, so it is safe to have it killed, whenever that happens. It is judged
- *              when it is dead. Word and request are written under the executor's lock, as the dead
- *              are judged: so a request never outlives its worker and hits the successor.
- *   threads    the word becomes FINISHED | EXPIRED | OCCUPIED, and that is how the task ended. The
- *              thread goes on in a slot that nobody reads any more, and leaves it when the task
- *              returns; until then neither slot nor payload are used again.
- *   serial     has no such thread (its worker is the caller's): a run that returns late is late. */
+ * What follows depends on the workers:
+ *
+ *   processes  The word becomes RUNNING | EXPIRED. The worker can then neither settle it nor go on
+ *              to another task, so it can be killed safely at any later moment. It is judged when
+ *              it is dead. Word and request are written under the executor's lock, as the dead are
+ *              judged: so a request never outlives its worker and hits the successor.
+ *   threads    The word becomes FINISHED | EXPIRED | OCCUPIED, and that is how the task ended. The
+ *              thread goes on in the slot, whose result no longer counts, and clears OCCUPIED when
+ *              the task returns. Until then neither slot nor payload is used again. A reference
+ *              could not do that: the slot of a task without a future has none.
+ *   serial     There is no such thread, since the worker is the caller's. A run over its time is
+ *              reported when it returns. */
 #ifndef CFUTURES_DEADLINE_H
 #define CFUTURES_DEADLINE_H
 
 #include "cfutures/core/executor.h"
 
-/* Makes sure that the thread runs. CF_EAGAIN: the system refuses it. No lock held. */
+/* Makes sure that the thread runs; does nothing for serial. CF_ENOMEM, or CF_EAGAIN if the system
+ * refuses a thread. No lock held. */
 cf_status cfi_deadlines_start(cf_executor *executor);
 
-/* Ends the thread. Once, when all workers are gone. */
+/* Ends the thread. Once, when all workers have ended. */
 void cfi_deadlines_stop(cf_executor *executor);
 
 #endif

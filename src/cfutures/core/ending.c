@@ -12,7 +12,7 @@ void cfi_ending_of(cfi_slot *slot, cf_exception *exception) {
         exception->status = CF_ECANCELLED;
         return;
     }
-    if ((word & CFI_EXPIRED) != 0) { /* detail and outcome may still be written by its thread */
+    if ((word & CFI_EXPIRED) != 0) { /* its thread may still write detail and outcome */
         const int64_t *limit = cfi_slot_limit(slot, executor->queue.base);
         exception->status = CF_EDEADLINE;
         exception->timeout_ns = limit != NULL ? *limit : 0;

@@ -4,10 +4,11 @@
 
 #include "cfutures/core/executor.h"
 
-/* The slot is settled. */
+/* The slot must be settled. */
 void cfi_ending_of(cfi_slot *slot, cf_exception *exception);
 
-/* A caller is told how the task failed (cf_stats.unseen). The caller holds a reference. */
+/* A caller was told how the task failed: counts that once (cf_stats.unseen). The caller holds a
+ * reference. */
 void cfi_ending_seen(cfi_slot *slot);
 
 #endif

@@ -1,17 +1,19 @@
 #include "cfutures/core/reference.h"
 
-/* One that was given up while its slab is pinned is taken back into use. */
+/* A slot without references can only be retained while its slab is pinned (as_completed.c). It is
+ * then in use again. */
 void cfi_slot_retain(cfi_slot *slot) {
     if ((cfi_add_relaxed(&slot->refs, 1) & ~CFI_SEEN) == 0) {
         cfi_slab_pin(cfi_slab_of(slot));
     }
 }
 
-/* The last reference to a slot that has no block is gone, as that to the rest of its slab. */
+/* All slots of this slot's slab are given up. */
 static void retire(cf_executor *executor, cfi_slot *slot) {
     cfi_slabs_retire(&executor->slabs, cfi_slab_of(slot));
 }
 
+/* The last reference to a slot with a block is gone. */
 static void forget(cf_executor *executor, cfi_slot *slot) {
     cfi_slabs_forget(&executor->slabs, slot);
 }
@@ -57,8 +59,8 @@ static void add_to_row(cf_executor *executor, cfi_slot *slot) {
     }
 }
 
-/* Whoever owns the executor's lock, as who submits mostly does, has the slots that he gives up in a
- * row counted together: a locked instruction for each costs more than to take that lock. */
+/* The owner of the executor's lock, mostly the submitter, counts the slots that it gives up in a
+ * row together: a locked instruction for each costs more than to take that lock. */
 static void give_up(cfi_slot *slot) {
     cfi_slab *slab = cfi_slab_of(slot);
     cfi_slab_note_early(slab, slot);
@@ -70,9 +72,9 @@ static void give_up(cfi_slot *slot) {
 }
 
 void cfi_slot_release(cfi_slot *slot) {
-    /* Whoever has the only reference need not count down by a locked instruction: there is nobody to
-     * take another one, unless he has it from an iteration, which keeps its futures by a pin. Whoever
-     * releases a future that one has does so after that began, and sees that the slab was pinned. */
+    /* Last reference: a plain store is enough, since no other thread can retain. The exception is a
+     * thread that has the future from a cf_as_completed: this keeps futures by a pin, not by
+     * references. Its futures are released after it began, so the pin is seen here. */
     uint32_t refs = cfi_load_acquire(&slot->refs);
     if ((refs & ~CFI_SEEN) == 1 && cfi_load_relaxed(&cfi_slab_of(slot)->was_pinned) == 0) {
         cfi_store_relaxed(&slot->refs, refs - 1);

@@ -10,8 +10,8 @@
 
 /* ---- workers --------------------------------------------------------------------------------- */
 
-/* One more, up to the maximum. If the system refuses it, the others do the work; if there are none,
- * that is an error. Under the lock. */
+/* Starts one more worker, up to the maximum. If the system refuses it, the others do the work; if
+ * there are none, that is an error. Under the lock. */
 static cf_status start_worker(cf_executor *executor) {
     unsigned started = cfi_load_relaxed(&executor->started);
     if (started == executor->max_workers || cfi_executor_is_serial(executor)) {
@@ -27,9 +27,14 @@ static cf_status start_worker(cf_executor *executor) {
     return started > 0 ? CF_OK : status;
 }
 
-/* One more for each of `tasks`, which were published when `before` workers had been started. A worker
- * that starts earlier finds nothing, falls asleep, and has to be woken. Not once the executor is shut
- * down: join has counted the workers. Under the lock. */
+/* Starts a worker for each of `tasks`, which were published when `before` workers had been started.
+ *
+ *   - Workers are started after publishing. A worker that starts earlier, on another core, finds no
+ *     task, falls asleep and has to be woken. Many workers do so again and again while their
+ *     submitter waits for its turn on a processor (CFI_SUBMIT_BATCH).
+ *   - None is started once the executor is shut down: join has counted the workers.
+ *
+ * Under the lock. */
 static inline void start_workers(cf_executor *executor, unsigned before, size_t tasks) {
     while (executor->refuses == CF_OK &&
            cfi_load_relaxed(&executor->started) < executor->max_workers &&
@@ -56,7 +61,7 @@ static bool has_room(const cf_executor *executor) {
     return executor->max_pending == 0 || cfi_counts_pending(executor) < executor->max_pending;
 }
 
-/* Listens before it looks, so that it misses no room that is made meanwhile (queue.h). */
+/* Listens before it looks, so that it misses no room that is made meanwhile (queue/queue.h). */
 static cf_status await_room(cf_executor *executor, int64_t until_ns) {
     cfi_event_count *room = &executor->queue.control->room;
     bool in_time = until_ns != 0 && !cfi_worker_is_of(&executor->queue);
@@ -69,13 +74,14 @@ static cf_status await_room(cf_executor *executor, int64_t until_ns) {
             return CF_EFULL;
         }
         cfi_biased_lock_give(&executor->lock);
-        cfi_queue_wake_one(&executor->queue); /* for what the same batch has published before */
+        cfi_queue_wake_one(&executor->queue); /* for what the same batch has published */
         in_time = cfi_event_sleep(room, seen, until_ns, executor->queue.shared);
         cfi_biased_lock_take(&executor->lock);
     }
 }
 
-/* Slots that were released in a row are counted late: they are memory too. */
+/* Slots that were given up in a row are counted late. If memory is short, they are counted now:
+ * that may free a slab. */
 static bool find_slot(cf_executor *executor) {
     return cfi_slabs_have_slot(&executor->slabs) ||
            (cfi_row_end(executor) && cfi_slabs_have_slot(&executor->slabs));
@@ -119,7 +125,7 @@ static void fill_in(cf_executor *executor, cfi_slot *slot, const cfi_submission 
     }
 }
 
-/* Nobody holds the task: its slot counts as given up from the start. */
+/* The task has no future: its slot counts as given up from the start. */
 static void give_up(cf_executor *executor, cfi_slot *slot) {
     if (cfi_slot_has_block(slot)) {
         cfi_slabs_forget(&executor->slabs, slot);
@@ -145,7 +151,7 @@ static inline void publish(cf_executor *executor, const cfi_submission *submissi
     }
 }
 
-/* The lock is taken; a worker more, the lock given, and a worker woken. */
+/* Called with the lock: starts a worker if there may be more, gives the lock, wakes a worker. */
 static inline void finish(cf_executor *executor, unsigned started, cfi_slot *slot) {
     start_workers(executor, started, 1);
     cfi_biased_lock_give(&executor->lock);
@@ -170,7 +176,8 @@ void cfi_submission_publish(cf_executor *executor, const cfi_submission *submiss
     finish(executor, cfi_load_relaxed(&executor->started), slot);
 }
 
-void cfi_submission_abandon(cf_executor *executor) {
+void cfi_submission_abandon(cf_executor *executor, cfi_slot *slot) {
+    cfi_slabs_unreserve(slot);
     cfi_biased_lock_give(&executor->lock);
 }
 
@@ -211,7 +218,7 @@ size_t cfi_submission_submit_batch(cf_executor *executor, cfi_submission submiss
         }
         submission.arg = (const char *)submission.arg + submission.task->arg_size;
         done++;
-        if (executor->max_pending > 0) { /* the next may have to wait for these */
+        if (executor->max_pending > 0) { /* the next may wait for room, which only workers make */
             start_workers(executor, started, done);
         }
     }

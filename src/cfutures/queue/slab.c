@@ -204,7 +204,7 @@ bool cfi_slabs_open(cfi_slabs *slabs) {
 
 bool cfi_slabs_give_room(cfi_slabs *slabs, cfi_slot *slot, size_t payload, uint64_t block) {
     if (block == 0 && (block = cfi_slabs_take_block(slabs, payload)) == 0) {
-        slot->arg_size = slot->result_size = slot->kind = 0; /* it has no block to give back */
+        cfi_slabs_unreserve(slot);
         return false;
     }
     slot->block = block;

@@ -119,6 +119,11 @@ static inline cfi_slot *cfi_slabs_reserve(cfi_slabs *slabs, size_t arg_size, siz
     return slot;
 }
 
+/* The reserved slot is not used after all: it holds no payload that could be given back later. */
+static inline void cfi_slabs_unreserve(cfi_slot *slot) {
+    slot->arg_size = slot->result_size = slot->kind = 0;
+}
+
 /* The reserved slot is used: the next ticket has the next slot. */
 static inline void cfi_slabs_use(cfi_slabs *slabs) {
     slabs->next++;

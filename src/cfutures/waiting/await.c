@@ -25,7 +25,7 @@ static cf_status sleep_on(cfi_slot *slot, uint64_t word, int64_t deadline_ns) {
     return CF_OK;
 }
 
-/* A small task is done before its waiter could fall asleep and be woken. */
+/* Looks for a while: a small task is done before its waiter could fall asleep and be woken. */
 static bool settles_soon(const cfi_slot *slot, uint64_t *word) {
     for (unsigned i = 0; i < CFI_WAIT_LOOKS; i++) {
         *word = cfi_load_acquire(&slot->word);
@@ -55,7 +55,7 @@ cf_status cfi_await_longer(cfi_slot *slot, int64_t timeout_ns, uint64_t *word) {
 
 /* ---- one of many ------------------------------------------------------------------------------- */
 
-/* Something is done soon: nearly so, in what it costs, as if it had been done already. */
+/* The same for any of many: to find one so costs little more than if it had been done already. */
 static bool completes_soon(const cfi_watch_set *set) {
     for (unsigned i = 0; i < CFI_WAIT_LOOKS; i++) {
         for (size_t k = 0; k < set->executor_count; k++) {
@@ -73,7 +73,7 @@ static cfi_watch *reap_and_pop(cfi_watch_set *set) {
     return cfi_watch_set_pop(set);
 }
 
-/* The earlier of two points in time; negative is never. */
+/* The earlier of two points in time; a negative one means never. */
 static int64_t earlier(int64_t a_ns, int64_t b_ns) {
     return a_ns < 0 || (b_ns >= 0 && b_ns < a_ns) ? b_ns : a_ns;
 }

@@ -3,18 +3,18 @@
  *      one    looks for a while, then sleeps on the slot's own word; the settler wakes it (WAITED)
  *      many   reaps the completion stacks itself, then sleeps on the bell of the process
  *
- * Inside a task a thread first runs what it waits for, and no wait that cannot end begins
- * (nested.h). */
+ * Inside a task a thread first runs what it waits for. A wait there that could never end is refused
+ * (waiting/nested.h). */
 #ifndef CFUTURES_AWAIT_H
 #define CFUTURES_AWAIT_H
 
 #include "cfutures/waiting/watch.h"
 
-/* After a look that found the slot unsettled. */
+/* The rest of cfi_await_slot, after a look that found the slot unsettled. */
 cf_status cfi_await_longer(cfi_slot *slot, int64_t timeout_ns, uint64_t *word);
 
 /* Waits until the slot is settled; *word is the settled word, read with acquire. CF_ETIMEDOUT;
- * CF_EDEADLOCK inside a task. A timeout of 0 looks once; negative: forever. */
+ * CF_EDEADLOCK inside a task. A timeout of 0 looks once; a negative one waits forever. */
 static inline cf_status cfi_await_slot(cfi_slot *slot, int64_t timeout_ns, uint64_t *word) {
     *word = cfi_load_acquire(&slot->word);
     if (cfi_word_settled(*word)) {
@@ -23,10 +23,10 @@ static inline cf_status cfi_await_slot(cfi_slot *slot, int64_t timeout_ns, uint6
     return timeout_ns == 0 ? CF_ETIMEDOUT : cfi_await_longer(slot, timeout_ns, word);
 }
 
-/* The set's next watch whose slot is settled. CF_ETIMEDOUT when the deadline has passed (negative =
- * never), CF_EDEADLOCK inside a task. At look_ns (negative = never) it returns CF_OK with *watch
- * NULL, for a caller that has something to look at and waits on. At least one watch must not have
- * been handed out. One thread at a time. */
+/* Waits for the set's next watch whose slot is settled. CF_ETIMEDOUT when the deadline has passed
+ * (negative = never), CF_EDEADLOCK inside a task. At look_ns (negative = never) it returns CF_OK
+ * with *watch NULL, so that the caller can look at something else and wait again. At least one
+ * watch must not have been handed out. One thread at a time. */
 cf_status cfi_await_set(cfi_watch_set *set, int64_t deadline_ns, int64_t look_ns,
                         cfi_watch **watch);
 

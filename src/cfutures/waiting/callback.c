@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-/* The callbacks that the thread is in: one may run a task whose callback is called in turn. */
+/* The callbacks that the thread is in. They nest: a callback may run a task that has a callback. */
 typedef struct call_scope {
     const cf_executor *executor;
     const struct call_scope *outer;
@@ -36,7 +36,7 @@ static void append(cfi_callback_list *list, cfi_callback *callback) {
     list->last = callback;
 }
 
-/* As a watch that is settled: from its slot to the executor's list. */
+/* The watch's slot is settled: moves the callback from there to the executor's list. */
 static void deliver(cfi_watch *watch) {
     cfi_watch_take_off(watch);
     append(&cfi_executor_of(watch->slot)->callbacks, (cfi_callback *)watch);
@@ -55,7 +55,7 @@ static void call(cf_executor *executor, cfi_callback *callback) {
     cfi_slot_release(slot);
 }
 
-/* One thread at a time; false when another is at it. */
+/* One thread calls at a time. False: another one does. */
 static bool take_turn(cf_executor *executor) {
     cfi_biased_lock_take(&executor->reap_lock);
     bool taken = !executor->callbacks.busy;
@@ -64,8 +64,8 @@ static bool take_turn(cf_executor *executor) {
     return taken;
 }
 
-/* Calls what is on the list; the turn ends with the look that finds it empty. True when no callback
- * is outstanding any more. */
+/* Calls what is on the list. The turn ends with the look that finds the list empty. True if no
+ * callback is outstanding any more. */
 static bool call_all(cf_executor *executor) {
     for (;;) {
         cfi_biased_lock_take(&executor->reap_lock);
@@ -96,7 +96,7 @@ void cfi_callbacks_attend(cf_executor *executor) {
     cfi_watch_reap(executor);
     if (take_turn(executor)) {
         call_all(executor);
-        ring(executor); /* a thread may wait for the end */
+        ring(executor); /* for cfi_callbacks_finish */
     }
 }
 
@@ -128,7 +128,7 @@ static bool has_thread(const cf_executor *executor) {
 void cfi_callbacks_finish(cf_executor *executor) {
     cfi_event_count *event = &executor->queue.control->callbacks;
     cfi_attendant_stop(&executor->callback_thread, ring, executor);
-    for (;;) { /* a serial one's may be called by another thread just now */
+    for (;;) { /* another thread may just be calling those of a serial executor */
         uint32_t seen = cfi_event_seen(event);
         cfi_callbacks_attend(executor);
         if (cfi_load_relaxed(&executor->callbacks.outstanding) == 0) {
@@ -140,7 +140,7 @@ void cfi_callbacks_finish(cf_executor *executor) {
 
 /* ---- adding ---------------------------------------------------------------------------------- */
 
-/* On the slot, if it will be announced yet, else on the executor's list. */
+/* Puts the callback on its slot if that will still be announced, else on the executor's list. */
 static void add(cf_executor *executor, cfi_callback *callback) {
     cfi_slot *slot = callback->watch.slot;
     cfi_biased_lock_take(&executor->reap_lock);
@@ -173,7 +173,7 @@ cf_status cf_future_add_done_callback(cf_future *future, cf_done_fn *callback, v
     *made = (cfi_callback){
         .watch = {.slot = future, .deliver = deliver}, .call = callback, .context = context};
     cfi_slot_retain(future);
-    cfi_slot_retain(future); /* ours: the callback may be called, and give up its own, at once */
+    cfi_slot_retain(future); /* ours: the callback may be called, and release its own, at once */
     add(executor, made);
     if (has_thread(executor)) {
         ring(executor);

@@ -1,22 +1,29 @@
 /* Functions that are called when a task is done.
  *
- * A callback is a watch without a set (watch.h): the settler announces the slot on the completion
- * stack, and whoever reaps the stack puts the slot's callbacks on the executor's list, in the order
- * in which they were added. They are called from there by one thread at a time, with no lock held:
+ * A callback is a watch without a set (waiting/watch.h). The settler announces the slot on the
+ * completion stack. The thread that reaps the stack puts the slot's callbacks on the executor's
+ * list, in the order in which they were added. They are called from there by one thread at a time:
  *
- *      pools    the callback thread, started with the first callback. It sleeps on a word of
- *               its own, `callbacks_rung`, and is rung by settlers while it waits for something
- *               (`callbacks_armed`), by whoever puts callbacks on the list, and by who adds one
- *      serial   (and a pool whose workers are gone) the thread that has just run a task, or adds
- *               a callback to one that is done; when another thread is at it, that one goes on
+ *      pools    the callback thread, started with the first callback. It sleeps on a word of its
+ *               own (`callbacks`). It is rung by settlers while it waits for something
+ *               (armed), by threads that put callbacks on the list, and by threads
+ *               that add one.
+ *      serial   (and a pool whose workers are gone) the thread that has just run a task, or that
+ *               adds a callback to a task that is done. If another thread is calling, that thread
+ *               goes on.
  *
- * Not on the thread that happens to find the task finished: a caller inside as_completed would then
- * run other people's code, two of one executor at once, and perhaps wait for itself.
+ * During a call no lock of the executor is held, except join_lock while the executor is joined.
  *
- * No lost call: the thread arms before it reaps, a settler pushes before it reads `armed`, all
- * seq_cst. A settler that dies between the two is covered by the supervisor, which reaps and rings
- * at every death. The thread ends when the executor is joined, every worker is gone (so every task
- * is settled and announced) and no callback is outstanding. */
+ * The thread that happens to find a task finished does not call its callbacks: foreign code would
+ * run in the middle of a caller's wait (result, as_completed). Two threads could do so at once for
+ * one executor, and a callback could wait for its own thread. Deadlines have another thread
+ * (core/deadline.h), because a callback may take long.
+ *
+ * No call is lost:
+ *   - The thread arms before it reaps, a settler pushes before it reads `armed`, all seq_cst.
+ *   - If a settler dies between the two, the supervisor reaps and rings, as at every death.
+ *   - The thread ends when the executor is joined, every worker is gone (so every task is settled
+ *     and announced) and no callback is outstanding. */
 #ifndef CFUTURES_CALLBACK_H
 #define CFUTURES_CALLBACK_H
 
@@ -29,12 +36,12 @@ typedef struct cfi_callback {
     struct cfi_callback *next; /* in the executor's list */
 } cfi_callback;
 
-/* For an executor whose tasks run on their caller's thread: after each of them, no lock held. Does
- * nothing inside one: who runs the outermost task calls it again. */
+/* For an executor whose tasks run on their caller's thread: after each task, with none of its locks
+ * held. Does nothing inside a task: it is called again after the outermost one. */
 void cfi_callbacks_attend(cf_executor *executor);
 
-/* Returns when every callback has been called. Once, when all workers are gone; not on the thread
- * that calls them. */
+/* Returns when every callback has been called. Once, when all workers are gone; not on a thread
+ * that is in one of the callbacks. */
 void cfi_callbacks_finish(cf_executor *executor);
 
 /* The calling thread is in a callback of this executor. */

@@ -6,7 +6,7 @@
 
 /* ---- running what is waited for -------------------------------------------------------------- */
 
-/* The scope in which the calling thread could run the slot. */
+/* The scope in which the calling thread could run the slot; NULL = none. */
 static const cfi_worker_scope *scope_for(const cfi_slot *slot) {
     return cfi_worker_innermost() != NULL ? cfi_worker_scope_of(&cfi_executor_of(slot)->queue)
                                           : NULL;
@@ -49,7 +49,7 @@ cf_status cfi_nested_run_one_of(cfi_watch_set *set, bool *ran) {
     return status;
 }
 
-/* ---- who waits ------------------------------------------------------------------------------- */
+/* ---- the threads that wait ------------------------------------------------------------------- */
 
 static cfi_lock list_lock = CFI_LOCK_INITIALIZER;
 static cfi_blocked *list;
@@ -81,7 +81,7 @@ static bool worker_goes_on(const cfi_queue *queue, unsigned number) {
 
 static bool some_worker_goes_on(const cf_executor *executor) {
     unsigned hopeless = 0;
-    if (cfi_executor_is_serial(executor)) { /* its submitter runs it, when no other task does */
+    if (cfi_executor_is_serial(executor)) { /* its submitter runs it when no other task runs */
         return worker_goes_on(&executor->queue, 0);
     }
     for (const cfi_blocked *b = list; b != NULL; b = b->next) {
@@ -106,7 +106,7 @@ static bool goes_on(const cfi_blocked *blocked) {
                                  : cfi_watch_set_any(blocked->set, slot_goes_on);
 }
 
-/* All are hopeless until it is shown that they are not. */
+/* Marks the threads that will never go on: all, except those that are shown to go on. */
 static void find_hopeless(void) {
     for (cfi_blocked *b = list; b != NULL; b = b->next) {
         b->hopeless = true;

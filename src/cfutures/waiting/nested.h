@@ -1,55 +1,60 @@
 /* Waiting inside a task.
  *
  * A worker that waits for a task does not work. If that task belongs to its own executor and has
- * not begun, the worker runs it itself, then and there: the very task that it waits for and no
- * other, so that what runs on top of a task is always something that the task needs. N workers thus
- * stay N, and tasks may wait for tasks with a single worker.
+ * not begun, the worker runs it itself, at once. It runs only the task that it waits for, so that
+ * what runs on top of a task is always something that the task needs. So N workers stay N, and
+ * tasks may wait for tasks with a single worker.
  *
- * What is left is waiting for tasks that others run. Those may wait in turn, and when each waits
- * for another, none would ever return. So who is about to wait for ever inside a task is entered in
- * a list, and looks whether anyone on it could ever go on:
+ * Otherwise another worker runs the task, and may wait in turn. If each waits for another, none
+ * ever returns. So a thread that waits inside a task without a timeout first enters a list, and
+ * looks whether it could ever go on:
  *
  *      a waiting thread can go on if one thing that it waits for
  *        is done, or
  *        runs in another process, or on a thread that does not wait or can go on itself, or
  *        is pending in an executor with a worker of which the same is true
  *
- * What cannot be shown to go on in this way (a greatest set of hopeless ones: all are thought so,
- * and released step by step) never will. The newcomer is refused if it is among them, with
- * CF_EDEADLOCK; nobody who is on the list already becomes hopeless by that, so there is never one
- * on it. Waits with a timeout end by themselves and are not entered, nor are waits outside tasks.
+ *   - All threads on the list count as hopeless at first. Those that can go on are released step by
+ *     step. The rest will never go on.
+ *   - If the new thread is one of them, its wait is refused with CF_EDEADLOCK. No thread becomes
+ *     hopeless that was on the list before, so there is never a hopeless one on it.
+ *   - The check is made when the wait begins and not by a timer: no false alarm, no delay.
+ *   - Waits with a timeout end by themselves and are not entered, nor are waits outside tasks.
  *
- * The list is one for the process, since tasks of one executor may wait for those of another, and
- * has a lock of its own, taken with no other held; under it only a watch set's lock is taken. Who
- * is on the list changes nothing that others read of it. Cost: at each such wait, the number of
- * threads that wait in tasks, squared at worst. */
+ * The list is one for the process, since tasks of one executor may wait for those of another.
+ *
+ *   - It has a lock of its own (core/executor.h has the order). Under it only a watch set's lock is
+ *     taken.
+ *   - While a thread is on the list, it changes nothing that others read of it.
+ *   - Cost of such a wait, with n threads that wait inside tasks: n * n steps for each pass over
+ *     the list, usually in two passes, at worst in n. A watch set counts as all its slots. */
 #ifndef CFUTURES_NESTED_H
 #define CFUTURES_NESTED_H
 
 #include "cfutures/waiting/watch.h"
 #include "cfutures/worker/scope.h"
 
-/* Inside a task of the slot's executor: runs the slot if it has not begun. CF_EDEADLOCK when that
- * would nest too deep. *ran tells whether it did; false outside. */
+/* Inside a task of the slot's executor: runs the slot if it has not begun. CF_EDEADLOCK if that
+ * would nest too deep. *ran: whether it has run; false outside. */
 cf_status cfi_nested_run(cfi_slot *slot, bool *ran);
 /* The same for the first of a set's slots that has not begun. */
 cf_status cfi_nested_run_one_of(cfi_watch_set *set, bool *ran);
 
-/* What a thread waits for without a timeout: one of the two. */
+/* What a thread waits for without a timeout: a slot or a set. */
 typedef struct cfi_blocked {
     cfi_slot *slot;
     cfi_watch_set *set;
-    const cfi_worker_scope *scope; /* where it waits */
+    const cfi_worker_scope *scope; /* of the waiting thread */
     bool hopeless;
     struct cfi_blocked *next;
 } cfi_blocked;
 
-/* Before such a wait and after it. False: it would never end, and there is nothing to undo. */
+/* Before such a wait and after it. False: the wait would never end; unblock must not be called. */
 bool cfi_nested_block(cfi_blocked *blocked);
 void cfi_nested_unblock(cfi_blocked *blocked);
 
-/* Before the first executor: in a forked child what its parent's threads wait for is not its own,
- * and one of them may have held the lock. May be called again. False: no memory. */
+/* Called before the first executor is made: a forked child must forget the waits of its parent's
+ * threads, one of which may have held the lock. May be called again. False: no memory. */
 bool cfi_nested_prepare_for_fork(void);
 
 #endif

@@ -7,8 +7,8 @@
 
 /* ---- delivering ------------------------------------------------------------------------------ */
 
-/* To its set. A watch may be reached twice: when it begins on a settled slot, and when that slot is
- * reaped. */
+/* Delivers to the watch's set. A watch may be reached twice: when it begins on a settled slot, and
+ * when that slot is reaped. */
 static void deliver_to_set(cfi_watch *watch) {
     cfi_watch_set *set = watch->set;
     cfi_biased_lock_take(&set->lock);
@@ -25,7 +25,7 @@ static void deliver_to_set(cfi_watch *watch) {
     cfi_biased_lock_give(&set->lock);
 }
 
-/* The slot's list of watches is last in, first out. */
+/* Reverses the slot's list of watches, which is last in, first out. */
 static cfi_watch *oldest_first(cfi_watch *newest) {
     cfi_watch *oldest = NULL;
     while (newest != NULL) {
@@ -40,7 +40,7 @@ static cfi_watch *oldest_first(cfi_watch *newest) {
 void cfi_watch_deliver_all(cfi_slot *slot) {
     slot->watch = oldest_first(slot->watch);
     for (cfi_watch *watch = slot->watch, *next; watch != NULL; watch = next) {
-        next = watch->next; /* to deliver a watch may take it off */
+        next = watch->next; /* deliver may take the watch off */
         watch->deliver(watch);
     }
 }
@@ -60,7 +60,7 @@ static void reap_locked(cf_executor *executor) {
     }
 }
 
-/* Who sleeps on a set that we delivered to, while we wait on another, is woken by the bell. */
+/* Another thread may sleep on a set that was delivered to here: the bell wakes it. */
 void cfi_watch_reap(cf_executor *executor) {
     if (!cfi_completion_any(&executor->queue)) {
         return;
@@ -114,7 +114,7 @@ static bool know_executor(cfi_watch_set *set, cf_executor *executor) {
     }
     executors[set->executor_count++] = executor;
     set->executors = executors;
-    cfi_watch_reap(executor); /* what earlier sets left there */
+    cfi_watch_reap(executor); /* delivers what earlier sets left there */
     return true;
 }
 
@@ -137,7 +137,7 @@ bool cfi_watch_ask(cfi_slot *slot) {
         cfi_store_relaxed(&slot->announcement, CFI_ASKED);
         return true;
     }
-    cfi_slot_release(slot); /* never the last one: the caller has his own */
+    cfi_slot_release(slot); /* never the last one: the caller has its own */
     return false;
 }
 

@@ -1,14 +1,16 @@
 /* Waiting for one of many: the caller's side of the completion stack.
  *
- *      worker ──settles a watched slot──▶ completion stack ──cfi_watch_reap──▶ sets ──▶ who waits
- *                                         (one an executor)   (whoever waits)
+ *      worker ──settles a watched slot──▶ completion stack ──cfi_watch_reap──▶ sets ──▶ waiting
+ *                                         (one an executor)  (a waiting thread)         threads
  *
- * A watch ties one slot to one set. Whoever waits on a set reaps the stacks of its executors
- * itself, for every set that watches there; no thread of ours is on the way. Reaping is done under
- * the executor's reap_lock; delivering to a set under the set's lock.
- *
- * Each watch holds a reference to its slot. So does the completion stack, from the moment that a
- * slot is first watched until it has been reaped, so that a slot on the stack is never recycled. */
+ *   - A watch ties one slot to one set.
+ *   - A thread that waits on a set reaps the stacks of the set's executors itself, for every set
+ *     that watches there. No thread of the library is on the way.
+ *   - Reaping is done under the executor's reap_lock; delivering to a set under the set's lock.
+ *   - Each watch holds a reference to its slot.
+ *   - The completion stack holds one too, from the first watch of a slot until the slot has been
+ *     reaped. The settler pushes a slot after it has settled it; by then the caller may have
+ *     released the slot. The reference keeps it from being used again while it is on the stack. */
 #ifndef CFUTURES_WATCH_H
 #define CFUTURES_WATCH_H
 
@@ -17,7 +19,7 @@
 typedef struct cfi_watch {
     cfi_slot *slot;                            /* NULL: not in use */
     void (*deliver)(struct cfi_watch *watch);  /* the slot is settled; under reap_lock */
-    struct cfi_watch_set *set;                 /* of a watch that belongs to one */
+    struct cfi_watch_set *set;                 /* NULL: the watch is a callback */
     struct cfi_watch *next;                    /* of the same slot; under reap_lock */
     struct cfi_watch *set_next, *set_previous; /* of the same set; the waiting thread's */
     struct cfi_watch *next_ready;              /* under the set's lock, like `delivered` */
@@ -34,7 +36,7 @@ typedef struct cfi_watch_set {
     cfi_bell *bell;
     cfi_watch *first,
         *last;           /* all watches, in the order in which they began; the waiting thread's */
-    cfi_watch *unhelped; /* those before it need not be looked at by nested.c any more */
+    cfi_watch *unhelped; /* nested.c need not look at those before it any more */
 } cfi_watch_set;
 
 /* False: no memory. */
@@ -47,7 +49,7 @@ typedef enum cfi_watch_begun {
     CFI_WATCH_NO_MEMORY,
 } cfi_watch_begun;
 
-/* `watch` is the owner's, and stays where it is until cfi_watch_end. */
+/* The owner of `watch` leaves it where it is until cfi_watch_end. */
 cfi_watch_begun cfi_watch_begin(cfi_watch_set *set, cfi_watch *watch, cfi_slot *slot, size_t index);
 void cfi_watch_end(cfi_watch *watch);
 
@@ -57,13 +59,13 @@ void cfi_watch_set_reap(cfi_watch_set *set);
 /* The next watch that was delivered; NULL = none. */
 cfi_watch *cfi_watch_set_pop(cfi_watch_set *set);
 
-/* Something is ready to be handed out, or is not delivered though it is settled, or f says so of
- * the slot of one that is neither. For others than the waiting thread, while that is kept from
- * going on. */
+/* True if a watch is ready to be handed out, or its slot is settled but not delivered, or f is true
+ * for the slot of a watch that is neither. Called under the lock of nested.c's list: so the waiting
+ * thread cannot go on meanwhile. */
 bool cfi_watch_set_any(cfi_watch_set *set, bool (*f)(cfi_slot *slot));
 
-/* Under reap_lock: asks the settler to announce the slot. False when that is over, or comes too
- * late. */
+/* Under reap_lock: asks the settler to announce the slot. False: the slot was announced and reaped
+ * before, or it is settled and will not be announced. */
 bool cfi_watch_ask(cfi_slot *slot);
 
 /* Under reap_lock: delivers the slot's watches, in the order in which they began. */
@@ -72,10 +74,10 @@ void cfi_watch_deliver_all(cfi_slot *slot);
 /* Under reap_lock: takes the watch off its slot's list. */
 void cfi_watch_take_off(cfi_watch *watch);
 
-/* Delivers everything on the executor's completion stack. */
+/* Delivers all that is on the executor's completion stack. */
 void cfi_watch_reap(cf_executor *executor);
 
-/* The settler of this slot died, perhaps before it pushed it: delivers it if that is so. */
+/* The settler of this slot died, perhaps before it pushed the slot: delivers the slot if so. */
 void cfi_watch_reap_orphan(cf_executor *executor, cfi_slot *slot, unsigned worker);
 
 #endif

@@ -20,11 +20,11 @@ cfi_chunk_ending cfi_chunk_ending_of(const cfi_chunk_progress *progress, size_t 
     return endings[i];
 }
 
-/* Only from the first item on that is worth it. */
+/* Writes nothing before the first item that has not simply succeeded. */
 static void note_ending(const cfi_chunk_header *header, cfi_chunk_progress *progress, uint32_t i,
                         cfi_chunk_ending ending) {
     bool plain = ending.error == 0 && ending.result_size == header->result_size;
-    bool varied = cfi_load_relaxed(&progress->varied) != 0; /* the worker's own */
+    bool varied = cfi_load_relaxed(&progress->varied) != 0; /* only the worker writes it */
     if (!varied && plain) {
         return;
     }
@@ -36,11 +36,11 @@ static void note_ending(const cfi_chunk_header *header, cfi_chunk_progress *prog
         for (uint32_t k = 0; k < i; k++) {
             endings[k] = (cfi_chunk_ending){.result_size = (uint32_t)header->result_size};
         }
-        cfi_store_release(&progress->varied, 1); /* a caller may be reading: its time was over */
+        cfi_store_release(&progress->varied, 1); /* a caller may read: the time was over */
     }
 }
 
-/* What the caller is to find in its arrays. */
+/* Writes what the caller is to find in its arrays. */
 static void leave_direct(const cfi_chunk_header *header, cfi_chunk_progress *progress, uint32_t i,
                          void *result, int error, const cf_task_context *ctx) {
     size_t good = error == 0 ? ctx->result_size : 0;
@@ -67,11 +67,11 @@ typedef struct place {
     const unsigned char *arg; /* of item i, NULL if items have none */
     unsigned char *result;    /* likewise */
     uint32_t i;
-    bool notes_all; /* how an item ended is noted also where there is nothing to say */
+    bool notes_all; /* notes how an item ended also if it has simply succeeded */
     cf_task_context ctx;
 } place;
 
-/* What the item has returned; in_time: not over its time limit. */
+/* Notes what the item has returned. in_time: it was not over its time limit. */
 static void note(place *at, int error, bool in_time) {
     if (at->header->is_direct) {
         leave_direct(at->header, at->progress, at->i, at->result, error, &at->ctx);
@@ -84,15 +84,16 @@ static void note(place *at, int error, bool in_time) {
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-/* Item i is this worker's, unless the caller has taken it back. */
+/* True if the worker may run item i: it is below the end, which the caller may have moved. */
 static inline bool take_item(cfi_chunk_progress *progress, uint32_t i) {
     cfi_store_release(&progress->begun, i + 1);
     cfi_barrier_light(); /* begun is written before end is read */
     return i < cfi_load_relaxed(&progress->end);
 }
 
-/* Until the end of the chunk, or until the caller has taken back what is left. What changes from item to
- * item is kept in registers: a task might see all that `at` points to, for all the compiler knows. */
+/* Runs items until the chunk ends, or until the caller has taken back the rest. What changes with
+ * each item is in locals, to be kept in registers: for the compiler, a task may see all that `at`
+ * points to. */
 static void run_items(place *at, size_t arg_step, size_t result_step) {
     cfi_chunk_progress *const progress = at->progress;
     cf_task_fn *const run = at->header->run;
@@ -119,7 +120,7 @@ static void run_items(place *at, size_t arg_step, size_t result_step) {
     }
 }
 
-/* The same with a time limit for each: also until the run was declared over its time. */
+/* The same with a time limit for each item. Ends also if the run was declared over its time. */
 static void run_limited_items(place *at, size_t arg_step, size_t result_step) {
     while (cfi_limit_begin(&at->ctx, at->header->timeout_ns)) {
         if (!take_item(at->progress, at->i)) {
@@ -172,14 +173,14 @@ int cfi_chunk_run(const void *arg, void *result, cf_task_context *ctx) {
         run_items(&at, arg_step, result_step);
     }
     at.progress->busy_ns = cfi_now_ns() - start_ns;
-    return 0; /* what was not run is sent again by the caller */
+    return 0; /* the caller sends again what was not run */
 }
 
 /* ---- taking back ----------------------------------------------------------------------------- */
 
 uint32_t cfi_chunk_take_back(cfi_chunk_progress *progress, bool shared) {
     uint32_t begun = cfi_load_acquire(&progress->begun);
-    uint32_t end = cfi_load_relaxed(&progress->end); /* the caller's own */
+    uint32_t end = cfi_load_relaxed(&progress->end); /* only the caller writes it */
     if (begun == 0 || begun >= end) {
         return 0;
     }
@@ -189,6 +190,6 @@ uint32_t cfi_chunk_take_back(cfi_chunk_progress *progress, bool shared) {
     if (cfi_load_acquire(&progress->begun) <= half) {
         return half;
     }
-    cfi_store_relaxed(&progress->end, end); /* it may have stopped already all the same */
+    cfi_store_relaxed(&progress->end, end); /* the worker may have seen `half` all the same */
     return 0;
 }

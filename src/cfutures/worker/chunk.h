@@ -1,30 +1,35 @@
-/* Items that travel together: one task of the executor's runs several items of the caller's task,
- * one after the other, and notes after each how far it has come.
+/* Items that travel together: one task of the executor runs several items of the caller's task one
+ * after the other, and notes after each how far it has come.
  *
  *      argument   header | arguments, in steps of 8 bytes
  *      result     progress | results, in steps of 8 bytes | how each item ended
  *
- * So when the worker dies, or the run is declared over its time, the chunk costs only the item that
- * was running: those before it have their results, and those after it can be sent again. `begun` is
- * written before an item, `done` after it (release, as the worker may be judged at any moment, and
- * a thread whose run was taken may still be on its way out); what belongs to an item below `done`
- * does not change any more. How an item ended is written for all of them once one has not simply
- * returned 0 and a result of full size (`varied`), and for none before: most chunks have no such.
+ * If the worker dies, or the run is declared over its time, the chunk loses only the item that was
+ * running. The items before it have their results; those after it can be sent again.
  *
- * A map on threads is direct: the items lie in the caller's arrays, and the worker leaves there what
- * the caller is to find. (Not with time limits: a thread whose run was taken must not write there.)
+ *   - The worker writes `begun` before an item and `done` after it. Both are releases: the worker
+ *     may be judged at any moment, and a thread whose run was taken may still be running.
+ *   - What belongs to an item below `done` does not change any more.
+ *   - Most chunks have only items that return 0 and a result of full size: how those ended is not
+ *     written. With the first item that ends otherwise it is written for all (`varied`).
  *
- * The caller can take back the end of a chunk that is running, for a worker that has nothing to do:
+ * A map on threads is direct: the worker reads and writes the caller's arrays in place (map.c).
+ *
+ *   - Why: to copy 8 bytes in and out costs as much as a small task.
+ *   - Not with time limits: a thread whose run was taken must not write there any more.
+ *   - Not inside a task: there the map may have to return while an item is still running.
+ *
+ * The caller can take back the end of a running chunk, for a worker that has nothing to do:
  *
  *      worker, before item i           caller (one thread)
  *      begun = i + 1                   end = e
  *      light barrier                   heavy barrier
  *      i < end? then run it            begun <= e? then those from e on are the caller's again
  *
- * Each writes its word before it reads the other's, so no item is run twice. If the worker was
- * further than e by then the caller puts the old end back; but it may have been seen, and the worker
- * stops before some item: what it has not done is then sent again, like the rest of a chunk whose
- * worker died. None is left out. */
+ *   - Each writes its word before it reads the other's, so no item is run twice.
+ *   - If the worker was further than e by then, the caller puts the old end back. The worker may
+ *     have seen e all the same, and then stops before some item. What it has not done is sent
+ *     again, like the rest of a chunk whose worker died. So no item is left out. */
 #ifndef CFUTURES_CHUNK_H
 #define CFUTURES_CHUNK_H
 
@@ -61,11 +66,11 @@ typedef struct cfi_chunk_ending {
 typedef struct cfi_chunk_progress {
     _Atomic uint32_t done;
     _Atomic uint32_t begun;
-    _Atomic uint32_t end;    /* of those that may be begun */
+    _Atomic uint32_t end;    /* items below it may be begun; the caller's */
     _Atomic uint32_t varied; /* the endings of all items below `done` were written (release) */
     uint32_t failed;         /* direct: the first item that returned an error, + 1; 0 = none */
-    int32_t error;           /* that one's */
-    int64_t busy_ns;         /* what the run took */
+    int32_t error;           /* of that item */
+    int64_t busy_ns;         /* how long the run took */
 } cfi_chunk_progress;
 
 static inline size_t cfi_chunk_step(size_t item_size) {
@@ -96,11 +101,11 @@ static inline const unsigned char *cfi_chunk_results(const cfi_chunk_progress *p
 cfi_chunk_ending cfi_chunk_ending_of(const cfi_chunk_progress *progress, size_t result_size,
                                      size_t count, uint32_t i);
 
-/* The chunk's task function: its argument and result are as above. */
+/* The chunk's task function. Its argument and result are laid out as above. */
 int cfi_chunk_run(const void *arg, void *result, cf_task_context *ctx);
 
-/* Takes back the second half of what a running chunk has not begun. Returns its first item's number,
- * 0 where there is nothing to be had, or not at once. */
+/* Takes back the second half of the items that a running chunk has not begun. Returns the number of
+ * the first of them. 0: there is nothing to take back, or not now. */
 uint32_t cfi_chunk_take_back(cfi_chunk_progress *progress, bool shared);
 
 #endif

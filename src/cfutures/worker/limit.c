@@ -2,8 +2,8 @@
 
 #include "platform/clock.h"
 
-/* The deadline thread reads run_until, limited, the slot's word, and run_until again. So `limited`
- * changes only while run_until is 0. */
+/* The deadline thread reads run_until, limited, the slot's word, and run_until again, in this
+ * order. So `limited` changes only while run_until is 0. */
 static void publish(cfi_queue *queue, cfi_record *record, uint32_t limited, int64_t until_ns) {
     cfi_store_release(&record->run_until_ns, 0);
     cfi_store_release(&record->limited, limited);
@@ -17,7 +17,7 @@ static cfi_limits *shared_limits(const cf_task_context *ctx) {
     return ctx->outer.until_ns != 0 ? ctx->runner->limits : NULL;
 }
 
-/* The run around this one waits: its limit is put aside. */
+/* The run around this one waits: puts its limit aside. */
 static void push_outer(cf_task_context *ctx, const cfi_record *record) {
     ctx->outer = (cfi_outer_limit){
         .until_ns = cfi_load_relaxed(&record->run_until_ns),
@@ -35,7 +35,7 @@ static void push_outer(cf_task_context *ctx, const cfi_record *record) {
     cfi_lock_give(&limits->lock);
 }
 
-/* And it comes back, if it was not ended meanwhile. */
+/* Takes the limit back, unless its run was declared over its time meanwhile. */
 static void pop_outer(cf_task_context *ctx) {
     cfi_limits *limits = shared_limits(ctx);
     if (limits == NULL) {

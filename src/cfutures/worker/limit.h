@@ -1,10 +1,13 @@
-/* A run under a time limit, on the worker's side. The deadline thread (core/deadline.h) declares runs
- * over their time; that file says why it misses none.
+/* A run under a time limit, on the worker's side. The deadline thread (core/deadline.h) declares
+ * runs over their time; that file says why no deadline is lost.
  *
- * A worker's record shows one limited run. A task that waits for another one of its own executor may
- * run that on top of itself. Then the record shows the inner run, and the outer run's limit lies in
- * a list until the inner run has ended. Only threads nest so: a process's task cannot use its own
- * executor. The list has a lock of its own, so that a worker needs nothing of the executor's. */
+ * A worker's record shows one limited run. A task that waits for another one of its own executor
+ * may run that one on top of itself:
+ *
+ *   - The record then shows the inner run. The outer run's limit lies in a list until the inner run
+ *     has ended.
+ *   - Only threads nest so: a process's task cannot use its own executor.
+ *   - The list has a lock of its own, so that a worker takes no lock of the executor. */
 #ifndef CFUTURES_LIMIT_H
 #define CFUTURES_LIMIT_H
 
@@ -12,20 +15,19 @@
 
 #include "platform/lock.h"
 
-/* What the deadline thread and one worker thread tell each other. */
+/* What the deadline thread and one worker thread share. */
 typedef struct cfi_worker_limit {
-    int64_t ended_ns;       /* end of the run that was declared over its time last */
+    int64_t ended_ns;       /* end of the run that was last declared over its time */
     cfi_outer_limit *outer; /* limits of runs that wait, innermost first */
 } cfi_worker_limit;
 
 typedef struct cfi_limits {
-    cfi_lock lock;        /* for what each of `of` holds; the last lock in the order */
+    cfi_lock lock;        /* of what each of `of` holds; the last lock in the order */
     cfi_worker_limit *of; /* by worker; set before the first task with a limit is published */
 } cfi_limits;
 
-/* begin starts the clock; false if the run was declared over its time already (an item of a chunk
- * may find that so). end stops it and returns whether the run was in time: if not, its result must
- * not be used. */
+/* begin starts the clock. False: the run was declared over its time already (an item of a chunk may
+ * find that). end stops the clock. False: the run was late; its result must not be used. */
 bool cfi_limit_begin(cf_task_context *ctx, int64_t timeout_ns);
 bool cfi_limit_end(cf_task_context *ctx);
 

@@ -1,9 +1,10 @@
-/* A worker as its own thread sees it, and whose worker the calling thread is.
+/* A worker as its own thread sees it, and the workers that a thread works for.
  *
- * A thread that runs tasks enters a scope for its worker. Scopes nest: a task may run another task,
- * of a serial executor or the one that it waits for. The scopes of a thread are its own; other
- * threads read those of a thread that waits inside a task (waiting/nested.h), which do not change
- * meanwhile. */
+ *   - A thread that runs tasks enters a scope for its worker.
+ *   - Scopes nest: a task may run another task, either of a serial executor or the one that it
+ *     waits for.
+ *   - The scopes of a thread are its own. Other threads read them only while it waits inside a task
+ *     (waiting/nested.h); they do not change meanwhile. */
 #ifndef CFUTURES_SCOPE_H
 #define CFUTURES_SCOPE_H
 
@@ -11,29 +12,29 @@
 
 #include "platform/openmp_runtime.h"
 
-struct cfi_limits; /* limit.h */
+struct cfi_limits; /* worker/limit.h */
 
-/* What the pool's options say of each worker. It never changes after the executor was created, so a
- * forked worker's copy is as good. */
+/* What the pool's options say about each worker. It never changes after the executor was created,
+ * so a forked worker's copy is as good. */
 typedef struct cfi_worker_life {
     cf_initializer_fn *initializer; /* NULL = none */
     cf_finalizer_fn *finalizer;     /* NULL = none */
     void *context;                  /* for both */
-    unsigned max_tasks;             /* of one life; 0 = any number */
+    unsigned max_tasks;             /* of one life; 0 = no limit */
     char name[16];
-    unsigned processors; /* that all workers share (share.h); 0 = to be asked */
+    unsigned processors; /* that all workers share (worker/share.h); 0 = to be read */
     unsigned workers;
-    cfi_openmp_set_threads *set_openmp_threads; /* NULL = OpenMP need not be told */
+    cfi_openmp_set_threads *set_openmp_threads; /* NULL = OpenMP's number is not set */
 } cfi_worker_life;
 
 /* What the kind of executor adds to a worker's loop. */
 typedef struct cfi_worker_hooks {
-    /* A task has returned, and the caller is about to be told. A process flushes what the task
-     * printed. NULL = nothing to do. */
+    /* A task has returned, and is not settled yet. A process flushes what the task printed. NULL =
+     * nothing to do. */
     void (*after_task)(void);
 
-    /* The run that has just returned was declared over its time meanwhile: the slot is no longer
-     * the worker's. A process does not return from here; a thread leaves the slot. */
+    /* The run that has just returned was declared over its time: the slot is no longer the
+     * worker's. A process does not return from here; a thread leaves the slot. */
     void (*overrun)(cfi_slot *slot);
 } cfi_worker_hooks;
 
@@ -43,7 +44,7 @@ typedef struct cfi_worker {
     unsigned number;
     const cfi_worker_life *life;
     const cfi_worker_hooks *hooks;
-    struct cfi_limits *limits; /* NULL where no deadline thread shares memory with the worker */
+    struct cfi_limits *limits; /* NULL if no deadline thread runs in the worker's process */
     void *local;               /* what the initializer made */
 } cfi_worker;
 
@@ -53,21 +54,21 @@ typedef struct cfi_worker_scope {
     unsigned depth;
 } cfi_worker_scope;
 
-/* From here to leave the calling thread works for this worker. */
+/* From enter to leave the calling thread works for this worker. */
 void cfi_worker_enter(cfi_worker_scope *scope, const cfi_worker *worker);
 void cfi_worker_leave(const cfi_worker_scope *scope);
 
 /* The calling thread's innermost scope; NULL outside any task. */
 const cfi_worker_scope *cfi_worker_innermost(void);
 
-/* The innermost one that works for this queue; NULL = none. */
+/* Its innermost scope for a worker of this queue; NULL = none. */
 const cfi_worker_scope *cfi_worker_scope_of(const cfi_queue *queue);
 
 static inline bool cfi_worker_is_of(const cfi_queue *queue) {
     return cfi_worker_scope_of(queue) != NULL;
 }
 
-/* In a forked child: the scopes of the forking thread are not the child's. */
+/* In a forked child: the scopes of the thread that forked do not count there. */
 void cfi_worker_forget_scopes(void);
 
 #endif

@@ -44,7 +44,7 @@ static int call_task(cf_task_context *ctx) {
     return run(arg, result, ctx);
 }
 
-/* Counted before the task is settled: a caller that has the result finds it in the stats. */
+/* Before the task is settled, so that a caller with the result finds it counted. */
 static inline void count_task(cfi_record *record, bool failed, bool late) {
     cfi_bump_owned(&record->tasks, 1);
     if (failed || late) {
@@ -59,7 +59,7 @@ static void uncount_task(cfi_record *record, bool failed, bool late) {
     cfi_bump_owned(&record->timed_out, -(uint32_t)late);
 }
 
-/* The counts hold also if the worker dies now. */
+/* From here on the counts hold also if the worker dies. */
 static inline void confirm_counts(cfi_record *record, bool failed, bool late) {
     cfi_store_relaxed(&record->tasks_settled, cfi_load_relaxed(&record->tasks));
     if (failed || late) {
@@ -74,7 +74,7 @@ typedef struct task_run {
     int error;
 } task_run;
 
-/* The task has returned, or was left by an exception. Settles it. */
+/* Settles the task, which has returned or was left by an exception. */
 static inline void end_run(task_run *run) {
     const cfi_worker *worker = run->worker;
     cf_task_context *ctx = &run->ctx;
@@ -88,7 +88,7 @@ static inline void end_run(task_run *run) {
     }
     slot->detail = failed ? run->error : (int32_t)ctx->result_size;
     slot->outcome = failed ? CF_ETASK : CF_OK;
-    if (cfi_task_is_ours(ctx)) { /* else it ended when it was declared over its time */
+    if (cfi_task_is_ours(ctx)) { /* else others stamp its end */
         cfi_times_stamp_finish(queue, slot);
     }
     uint64_t word;
@@ -144,15 +144,15 @@ static cfi_worker_end work(const cfi_worker *worker) {
     cfi_record *record = &queue->records[worker->number];
     cfi_seat seat = {
         .worker = worker->number,
-        .most = worker->life->max_tasks > 0, /* so that it has begun what it has claimed */
-        .woken = queue->shared, /* it may stand in for one that died with a wake-up in its hands */
+        .most = worker->life->max_tasks > 0, /* 1: then it retires with nothing claimed */
+        .woken = queue->shared, /* its predecessor may have died with a wake-up to be passed on */
     };
     unsigned tasks = 0;
     cfi_slot *slot;
     uint64_t word;
     while ((slot = cfi_queue_next(queue, &seat, &word)) != NULL) {
         cfi_worker_execute(worker, slot, word);
-        cfi_store_release(&record->current, 0); /* nothing left behind */
+        cfi_store_release(&record->current, 0); /* it leaves nothing behind */
         if (++tasks == worker->life->max_tasks) {
             cfi_queue_account(queue, worker->number);
             return CFI_WORKER_RETIRED;

@@ -1,11 +1,11 @@
-/* What every worker does, be it a thread or a process: claim, run, settle, sleep.
+/* What every worker does, thread or process: claim, run, settle, sleep.
  *
- * A worker takes no lock of the executor's and, but for a thread's time limits (limit.h), touches
- * nothing but the shared region. So it can be killed at any instruction. What its kind of executor
- * has to add comes in as hooks (scope.h).
- *
- * Where tasks run on a caller's thread, a C++ exception may leave a task, and pthread_exit may
- * anywhere. The run is then settled on the way: the task has failed with ECANCELED. */
+ *   - A worker process takes no lock and touches nothing but the shared region. So it can be killed
+ *     at any instruction.
+ *   - A worker thread takes one lock, that of its time limits (worker/limit.h).
+ *   - What its kind of executor has to add comes in as hooks (worker/scope.h).
+ *   - A C++ exception may leave a task that runs on a caller's thread; pthread_exit may leave any
+ *     task. The run is then settled on the way: the task has failed with ECANCELED. */
 #ifndef CFUTURES_WORKER_H
 #define CFUTURES_WORKER_H
 
@@ -20,13 +20,13 @@ typedef enum cfi_worker_end {
 /* A whole life, from initializer to finalizer. */
 cfi_worker_end cfi_worker_run(cfi_worker *worker);
 
-/* The parts of it, for an executor that has no loop of its own. begin: false when the initializer
- * failed. execute: one slot that this worker has begun, with the word that cfi_slot_begin left. */
+/* The parts of a life, for an executor whose workers have no loop. begin: false if the initializer
+ * failed. execute: runs a slot that this worker has begun; word: as cfi_slot_begin left it. */
 bool cfi_worker_begin(cfi_worker *worker);
 void cfi_worker_execute(const cfi_worker *worker, cfi_slot *slot, uint64_t word);
 void cfi_worker_finish(const cfi_worker *worker);
 
-/* execute on a thread that is not in the worker's loop, or runs a task on top of another. */
+/* execute, on a thread that is not in the worker's loop, or that runs a task on top of another. */
 void cfi_worker_execute_in_scope(const cfi_worker *worker, cfi_slot *slot, uint64_t word);
 
 #endif
