@@ -1,4 +1,4 @@
-/* Results as they are done, with progress: what is quick does not wait for what is slow. */
+/* Results as they are done, with progress: quick tasks do not wait for slow ones. */
 #include <cfutures.h>
 
 #include <stdint.h>
@@ -9,8 +9,8 @@ enum {
     TASKS = 8
 };
 
-/* The steps that n takes to 1 when it is halved if even, and else tripled plus one: the most among
- * all numbers up to a limit. */
+/* Each step halves an even number, and triples an odd one and adds 1. Finds the most steps that any
+ * number up to a limit needs to reach 1. */
 static int run_longest_way(const void *arg, void *result, cf_task_context *context) {
     (void)context;
     const uint64_t limit = *(const uint64_t *)arg;
@@ -46,14 +46,14 @@ int main(void) {
     cf_executor *pool;
     must(cf_thread_pool_create(NULL, &pool), "create");
 
-    /* The largest first: what takes longest should not be what begins last. */
+    /* The largest first: the longest task should not begin last. */
     for (size_t i = 0; i < TASKS; i++) {
         limits[i] = (TASKS - i) * 20000;
     }
     must(cf_executor_submit_many(pool, &LONGEST_WAY, limits, TASKS, NULL, futures, NULL), "submit");
 
-    /* Hands the futures out in the order in which their tasks end. `i` says which one it is: the
-     * index in the array, and so also that of its argument. */
+    /* Hands the futures out in the order in which their tasks end. `i` is the index of the future
+     * in its array, and so of the argument too. */
     cf_as_completed *done;
     must(cf_as_completed_create(futures, TASKS, &done), "as_completed");
     cf_status status;
@@ -62,11 +62,11 @@ int main(void) {
     for (int count = 1; (status = cf_as_completed_next(done, CF_FOREVER, &future, &i)) == CF_OK;
          count++) {
         unsigned steps;
-        must(cf_future_result(future, CF_FOREVER, &steps), "result"); /* it is there already */
+        must(cf_future_result(future, CF_FOREVER, &steps), "result"); /* does not wait */
         printf("%d of %d: up to %d the longest way has %u steps\n", count, TASKS, (int)limits[i],
                steps);
     }
-    if (status != CF_EEXHAUSTED) { /* that is how it ends when all have been handed out */
+    if (status != CF_EEXHAUSTED) { /* CF_EEXHAUSTED: all have been handed out */
         must(status, "next");
     }
 

@@ -1,17 +1,17 @@
-/* In a process pool a crash costs one task: the worker is replaced, the program and all other tasks
- * go on, and the future says what happened. A task that is worth it is tried again. */
+/* In a process pool a crash affects one task. The worker is replaced, the program and all other
+ * tasks go on, and the future says what happened. With retries the task is run again. */
 #include <cfutures.h>
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Crashes in its first so many attempts. */
+/* Crashes in its first attempts: the argument says in how many. */
 static int run_clumsy(const void *arg, void *result, cf_task_context *context) {
     const unsigned crashes = *(const unsigned *)arg;
     const unsigned attempt = cf_task_attempt(context); /* 1, 2, ... */
     if (attempt <= crashes) {
-        raise(SIGSEGV); /* as a wrong pointer would */
+        raise(SIGSEGV); /* like a wrong pointer */
     }
     *(unsigned *)result = attempt;
     return 0;
@@ -45,15 +45,15 @@ static void show(const char *name, cf_future *future) {
 }
 
 int main(void) {
-    /* Process pools are created first thing, before the program has threads or anything that its
-     * workers should not inherit. */
+    /* Create process pools first, before the program has threads or anything else that the workers
+     * should not inherit. */
     cf_executor *pool;
     must(cf_process_pool_create(&(cf_pool_options){.max_workers = 2}, &pool), "create");
 
     static const struct {
         const char *name;
         unsigned crashes;
-        unsigned retries; /* 0 is the default: a task that has begun may have done half its work */
+        unsigned retries; /* 0 is the default: a task that died may have done half its work */
     } cases[] = {{"steady", 0, 0}, {"unlucky", 1, 2}, {"hopeless", 9, 2}, {"unforgiven", 1, 0}};
     enum {
         CASES = sizeof cases / sizeof cases[0]
@@ -71,7 +71,7 @@ int main(void) {
     }
 
     cf_stats stats;
-    must(cf_executor_shutdown(pool, true, false), "shutdown"); /* so that the numbers are final */
+    must(cf_executor_shutdown(pool, true, false), "shutdown"); /* makes the numbers final */
     must(cf_executor_stats(pool, &stats), "stats");
     printf("%d crashes, each followed by a retry or a failure\n",
            (int)stats.retries + (int)stats.failed);

@@ -1,7 +1,7 @@
-/* map_lines threads|processes FILE: letters and distinct bytes of each line, in order.
+/* map_lines threads|processes FILE: counts the letters and distinct bytes of each line, in order.
  *
- * Lines have no common length, so a task is given the place of its line and reads it itself. A line
- * that says "hang" shows what the time limit is for, one that says "crash" what processes are. */
+ * Lines differ in length, so a task gets the place of its line and reads the line itself. The line
+ * "hang" shows the use of a time limit, the line "crash" the use of processes. */
 #define _POSIX_C_SOURCE 200809L
 #include <cfutures.h>
 #include <ctype.h>
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A stream's arguments all have one size, lines have not: a task gets the place of its line. */
+/* The argument: all arguments of a stream have one size, but lines do not. */
 typedef struct {
     off_t start;
     size_t length;

@@ -1,7 +1,7 @@
-/* A function over the lines of a file, however long that is: stream_lines threads|processes FILE
+/* stream_lines threads|processes FILE: calls a function for each line of a file of any length.
  *
- * A stream takes from its source no more than keeps the workers busy, so that a file of a hundred
- * gigabytes needs the memory of a few lines. */
+ * A stream takes only as many items from its source as keep the workers busy. So a file of a
+ * hundred gigabytes needs the memory of a few lines. */
 #include <cfutures.h>
 
 #include <ctype.h>
@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What travels to a worker is a copy and, where that is a process, holds no pointers. */
+/* The argument. A worker gets a copy; if workers are processes, it must not contain pointers. */
 typedef struct line {
-    char text[1000]; /* a longer line comes as several */
+    char text[1000]; /* a longer line is split */
 } line;
 
 static int run_count_words(const void *arg, void *result, cf_task_context *context) {
@@ -32,7 +32,7 @@ static const cf_task COUNT_WORDS = {
     .result_size = sizeof(unsigned),
 };
 
-/* The source: called in this thread, whenever there is room for one more line. */
+/* The source. The stream calls it on this thread, when there is room for one more line. */
 static cf_source_answer read_line(void *context, void *arg) {
     return fgets(arg, sizeof(line), context) != NULL ? CF_SOURCE_ITEM : CF_SOURCE_END;
 }
@@ -54,7 +54,7 @@ int main(int argc, char **argv) {
     cf_executor *pool;
     must((processes ? cf_process_pool_create : cf_thread_pool_create)(NULL, &pool), "create");
 
-    /* A line that takes over two seconds is given up; one whose worker dies is tried once more. */
+    /* A line fails if it takes over two seconds. If its worker dies, it is tried once more. */
     const cf_stream_options options = {.timeout_ns = 2000000000, .retries = 1};
     cf_stream *stream;
     must(cf_stream_open(pool, &COUNT_WORDS, read_line, file, &options, &stream), "open");
@@ -63,7 +63,7 @@ int main(int argc, char **argv) {
     cf_stream_item item;
     uint64_t words = 0, failed = 0, lines = 0;
     while ((status = cf_stream_next(stream, CF_FOREVER, &item)) == CF_OK) {
-        lines = item.index + 1; /* in the file's order; .as_completed would have it otherwise */
+        lines = item.index + 1; /* in the file's order, without .as_completed */
         if (item.exception.status == CF_OK) {
             words += *(const unsigned *)item.result;
         } else {

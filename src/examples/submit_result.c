@@ -1,4 +1,4 @@
-/* The smallest use: submit a task, ask for its result, and see the ways in which there may be none.
+/* The smallest use: submit a task, and ask for its result or why there is none.
  *
  *     cc submit_result.c -lcfutures -o submit_result
  */
@@ -8,16 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- the task: a function, and what it takes and gives --------------------------------------- */
+/* ---- the task: a function, its argument and its result --------------------------------------- */
 
 typedef struct division {
     double dividend;
     double divisor;
 } division;
 
-/* Reads its argument, writes its result, and returns 0 or an error number of its own choice. */
+/* Reads its argument, writes its result, and returns 0 or an error number of its own. */
 static int run_divide(const void *arg, void *result, cf_task_context *context) {
-    (void)context; /* knows the worker and the attempt; not needed here */
+    (void)context; /* tells the worker and the attempt; not needed here */
     const division *d = arg;
     if (d->divisor == 0) {
         return EDOM;
@@ -35,7 +35,7 @@ static const cf_task DIVIDE = {
 
 /* ---- main ------------------------------------------------------------------------------------ */
 
-/* The library never prints and never exits: what a failure means is for the program to decide. */
+/* The library never prints and never exits: the program decides what a failure means. */
 static void must(cf_status status, const char *what) {
     if (status != CF_OK) {
         fprintf(stderr, "%s: %s\n", what, cf_status_message(status));
@@ -43,7 +43,7 @@ static void must(cf_status status, const char *what) {
     }
 }
 
-/* Waits for the task. How it ended has many shapes; one call puts each of them into words. */
+/* Waits for the task. cf_exception_describe puts every way in which it can fail into words. */
 static void show(cf_future *future) {
     double quotient;
     cf_status status = cf_future_result(future, CF_FOREVER, &quotient);
@@ -58,12 +58,12 @@ static void show(cf_future *future) {
 }
 
 int main(void) {
-    /* NULL: the default options, a worker for each processor. cf_process_pool_create would do as
-     * well, and nothing below would change. */
+    /* NULL: the default options, with one worker for each processor. With cf_process_pool_create
+     * nothing else would change. */
     cf_executor *pool;
     must(cf_thread_pool_create(NULL, &pool), "create");
 
-    /* Arguments are copied, so they need not live longer than the call. Both tasks may run now. */
+    /* Arguments are copied, so they may go away after the call. Both tasks may run now. */
     cf_future *good, *bad;
     must(cf_executor_submit(pool, &DIVIDE, &(division){355, 113}, &good), "submit");
     must(cf_executor_submit(pool, &DIVIDE, &(division){1, 0}, &bad), "submit");
@@ -71,7 +71,7 @@ int main(void) {
     show(good);
     show(bad);
 
-    cf_future_release(good); /* every future that submit gave away is given back */
+    cf_future_release(good); /* release every future that submit returned */
     cf_future_release(bad);
     cf_executor_destroy(pool); /* waits for its tasks and its workers */
     return EXIT_SUCCESS;

@@ -1,19 +1,19 @@
-/* What each worker makes once and all its tasks use: a connection, a parser, a large buffer. It
- * needs no lock, as a worker runs one task at a time. */
+/* Each worker makes something once, and all its tasks use it: a connection, a parser, a large
+ * buffer. It needs no lock, because a worker runs one task at a time. */
 #include <cfutures.h>
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Stands for something that is costly to make. */
+/* Stands for something that is expensive to make. */
 typedef struct connection {
     unsigned requests;
 } connection;
 
-/* Runs on the worker, before its first task. What it fails with ends the pool: no task is run. */
+/* Runs on the worker, before its first task. If it fails, the pool is broken and runs no task. */
 static int open_connection(void *context, unsigned worker, void **local) {
-    (void)context, (void)worker; /* what .context below is, and the worker's index from 0 */
+    (void)context, (void)worker; /* .context below, and the worker's index from 0 */
     *local = calloc(1, sizeof(connection));
     return *local == NULL ? ENOMEM : 0;
 }
@@ -50,7 +50,7 @@ int main(void) {
         .initializer = open_connection,
         .finalizer = close_connection,
         .context = NULL,
-        /* Then a worker begins anew. It is how one lives with a library that leaks. */
+        /* After 3 tasks the worker is replaced. It helps with a library that leaks memory. */
         .max_tasks_per_worker = 3,
     };
     cf_executor *pool;
@@ -68,7 +68,7 @@ int main(void) {
     }
 
     cf_stats stats;
-    must(cf_executor_shutdown(pool, true, false), "shutdown"); /* so that the numbers are final */
+    must(cf_executor_shutdown(pool, true, false), "shutdown"); /* makes the numbers final */
     must(cf_executor_stats(pool, &stats), "stats");
     printf("%d requests, %d connections\n", REQUESTS, (int)stats.retired + 1);
     cf_executor_destroy(pool);

@@ -1,8 +1,8 @@
 /* cfutures: concurrent futures for C.
  *
- * An executor runs tasks on workers: threads of this process, processes of their own, or the
- * calling thread itself (`serial`). Whatever the workers are, the calls below are the same, and a
- * program moves from one kind to another by calling another constructor.
+ * An executor runs tasks on workers: threads of this process, other processes, or the calling
+ * thread itself (`serial`). The calls are the same for all kinds. A program moves from one kind to
+ * another by calling another constructor.
  *
  *     static int square(const void *arg, void *result, cf_task_context *ctx) { ... return 0; }
  *     static const cf_task square_task = {.name = "square", .run = square,
@@ -19,49 +19,67 @@
  *
  * Rules that hold everywhere
  *
- *   Errors     Calls that can fail return a cf_status, CF_OK being 0. The library never prints,
- *              never exits and never aborts. A task's own error number is a channel of its own
- *              (CF_ETASK), a worker that died another (CF_EWORKER), a run that took too long a
- *              third (CF_EDEADLINE): cf_future_exception tells the details. NULL in place of an
- *              object, or of the place for an answer, is CF_EINVAL unless it is said to be allowed.
- *   Ownership  Arguments are copied in by submit; results are copied out by result, or read in
- *              place. A cf_future belongs to the caller until cf_future_release; it stays valid
- *              after the executor is destroyed. A cf_task and its strings are copied too and may go
- *              away after the call.
- *   Threads    Every call may be made from any thread at any time, except that an executor may be
- *              destroyed once only and not while another call uses it, and that one cf_as_completed
- *              and one cf_stream serve one thread at a time.
- *   Time       Durations and points in time are int64_t nanoseconds; points are on CLOCK_MONOTONIC.
- *              A timeout of 0 looks once, CF_FOREVER (any negative value) waits for ever. Signals
- *              do not end a wait.
+ *   Errors     Calls that can fail return a cf_status; CF_OK is 0. The library never prints, never
+ *              exits and never aborts. A future tells three failures apart: its task returned an
+ *              error number (CF_ETASK), its worker died (CF_EWORKER), its run took too long
+ *              (CF_EDEADLINE). cf_future_exception gives the details. NULL in place of an object,
+ *              or of the place for an answer, is CF_EINVAL unless a comment allows NULL.
+ *   Ownership  Submit copies the argument, the cf_task and its strings: they may go away after the
+ *              call. cf_future_result copies the result out, cf_future_view shows it in place. A
+ *              cf_future belongs to the caller until cf_future_release. It stays valid after the
+ *              executor is destroyed.
+ *   Threads    Any thread may make any call at any time, with two exceptions. An executor is
+ *              destroyed once only, and not while another call uses it. One cf_as_completed and one
+ *              cf_stream serve one thread at a time.
+ *   Time       Durations and points in time are int64_t nanoseconds. Points in time are on
+ *              CLOCK_MONOTONIC. A timeout of 0 looks once, CF_FOREVER (any negative value) waits
+ *              forever. Signals do not end a wait.
  *   Options    NULL or a zeroed struct means the defaults.
- *   Fork       In a child forked from the caller every call on what the parent has made returns
- *              CF_EFORKED, or does nothing where it returns no status; the parent is unharmed. A
- *              process pool's tasks run in such a child: there they can make executors of their
- *              own.
- *   Nested     A worker has a share of the processors to itself: those that its executor's creator
- *              had (cf_cpu_count; inside a task, the share of the worker that runs it) divided by
- *              max_workers, at least 1. Executors made inside a task have so many workers, if
- *              they are not told how many. So by default no level of executors within executors has
- *              more workers than there are processors, or than the first level has. OpenMP regions
- *              inside tasks of a pool get so many threads, the worker's own among them, if an OpenMP
- *              runtime was in the program when the pool was made and OMP_NUM_THREADS is not set. What
- *              is given as a number (max_workers, OMP_NUM_THREADS, num_threads) is obeyed.
+ *   Fork       An object belongs to the process that made it. In a forked child, and in a worker of
+ *              a process pool, calls on an object of the parent do no harm to the parent. For a
+ *              future the list holds also after the parent has released it or destroyed its pool:
+ *                calls that return a status           return CF_EFORKED
+ *                cf_future_state                      returns CF_PENDING
+ *                cf_future_running, _done, _cancel    return false
+ *                cf_future_describe                   writes "<Future at 0x... of another process>"
+ *                cf_future_retain, _release           do nothing
+ *                stop, close and destroy              do nothing
+ *                cf_executor_kind, _max_workers,
+ *                cf_stream_describe                   answer as in the parent
+ *              A child can make executors of its own, and so can a task of a process pool.
+ *   C++        An exception must not leave an initializer, a finalizer, a callback, a source or a
+ *              cost function. It must not leave a task either, except a task of serial. On threads
+ *              it ends the program, in a process pool it ends the worker. On serial it may leave
+ *              cf_executor_submit, cf_executor_submit_with and cf_executor_submit_many. The task's
+ *              future, which is in *future, then ends with CF_ETASK and task_error ECANCELED. The
+ *              executor stays usable; *submitted is not set. In maps and streams on serial, an
+ *              exception that leaves a task leaks the memory of the map or stream.
+ *   Nested     Executors inside tasks share the processors. A worker's share is the number of
+ *              processors that its executor's creator had, divided by max_workers, at least 1. The
+ *              creator had cf_cpu_count or, inside a task, the share of the worker that runs it. An
+ *              executor made inside a task has as many workers as that share, unless max_workers is
+ *              given. So by default no level of executors within executors has more workers than
+ *              there are processors, or than the first level has. OpenMP regions inside tasks of a
+ *              pool get as many threads as the share, the worker's own among them. That needs an
+ *              OpenMP runtime in the program when the pool is made, and OMP_NUM_THREADS not set.
+ *              Numbers that are given (max_workers, OMP_NUM_THREADS, num_threads) are obeyed.
  *
  * What each executor can do
  *
  *                         serial             thread_pool            process_pool
  *   a task runs           inside submit      on a thread            in a process
- *   a crash in a task     ends the program   ends the program       costs that task: CF_EWORKER
- *   a run over its time   CF_EDEADLINE when  CF_EDEADLINE at once,  CF_EDEADLINE at once, worker
- *                         it returns         thread when it is over killed and replaced
+ *   a crash in a task     ends the program   ends the program       affects only that task:
+ *                                                                   CF_EWORKER
+ *   a run over its time   CF_EDEADLINE when  CF_EDEADLINE at once,  CF_EDEADLINE at once,
+ *                         the task returns   the thread is free     the worker is killed
+ *                                            when the task returns  and replaced
  *   a task may use its    yes                yes                    no: CF_EFORKED
  *   own executor
- *   terminate_workers     asks the task      asks the tasks         SIGTERM
- *   kill_workers          CF_EUNSUPPORTED    CF_EUNSUPPORTED        SIGKILL
+ *   terminate_workers     asks the task      asks the tasks         sends SIGTERM
+ *   kill_workers          CF_EUNSUPPORTED    CF_EUNSUPPORTED        sends SIGKILL
  *
- * A team of OpenMP's threads (cfutures_openmp.h, a library of its own) can do what a thread_pool can.
- */
+ * A team of OpenMP's threads (cfutures_openmp.h, a library of its own) can do what a thread_pool
+ * can. */
 #ifndef CFUTURES_H
 #define CFUTURES_H
 
@@ -73,9 +91,8 @@
 extern "C" {
 #endif
 
-/* What a shared libcfutures exports: all of this header and no other name of the library, which is
- * compiled with -fvisibility=hidden. Once for the whole header and not a word at each function,
- * because every function here is public; other compilers ignore the line. */
+/* The library is compiled with -fvisibility=hidden; a shared libcfutures exports all functions of
+ * this header. One pragma serves for all of them. Other compilers ignore it. */
 #pragma GCC visibility push(default)
 
 #define CF_FOREVER     ((int64_t)-1)      /* a timeout that never runs out */
@@ -86,7 +103,7 @@ extern "C" {
 
 /* ---- status ---------------------------------------------------------------------------------- */
 
-/* name, what it means to a reader of an error message */
+/* name, and its meaning for readers of an error message */
 #define CF_STATUS_LIST(X)                                                                          \
     X(CF_OK, "success")                                                                            \
     X(CF_EINVAL, "invalid argument")                                                               \
@@ -112,31 +129,36 @@ typedef enum cf_status {
 #undef CF_STATUS_ENUM
 } cf_status;
 
-const char *cf_status_name(cf_status status);    /* "CF_ENOMEM"; "CF_?" for a number that is none */
+const char *cf_status_name(cf_status status);    /* "CF_ENOMEM"; "CF_?" if it is not a status */
 const char *cf_status_message(cf_status status); /* "out of memory, ..." */
 
 /* ---- tasks ----------------------------------------------------------------------------------- */
 
-/* What a running task can ask about itself; valid until the task returns. */
+/* What a running task can ask about itself. Valid until the task returns. */
 typedef struct cf_task_context cf_task_context;
 
-/* The work. `arg` holds arg_size bytes and `result` has room for result_size; both lie where they
- * were copied to or will be read from, are aligned to 8 bytes, and NULL where the size is 0.
- * `result` starts zeroed, unless the task is `unzeroed`. Returns 0, or an error number of the
- * task's own, which the future then reports as CF_ETASK (and cf_exception_describe takes for an
- * errno). In a process pool the work runs in another process: see cf_process_pool_create. */
+/* The work. Reads arg_size bytes at `arg`, and writes at most result_size bytes to `result`. Both
+ * are aligned to 8 bytes; a pointer whose size is 0 is NULL. The task works in place: `arg` is
+ * where the argument was copied to, `result` is where the result will be read. `result` is zeroed
+ * before the run, unless the task is `unzeroed`.
+ *
+ * Returns 0, or an error number of its own. The future reports that number as CF_ETASK;
+ * cf_exception_describe takes it for an errno. In a process pool the work runs in another process:
+ * see cf_process_pool_create. */
 typedef int cf_task_fn(const void *arg, void *result, cf_task_context *ctx);
 
-/* What is to be done, as data. The same task may be submitted with other sizes each time: only
- * name, function and result type make it a different one. */
+/* A task, as data. The same task may be submitted with other sizes each time: only another name,
+ * function or result type makes it a different task. */
 typedef struct cf_task {
-    const char *name;        /* shown in descriptions; NULL = "task" */
+    const char *name;        /* for readers and debuggers; NULL = "task" */
     cf_task_fn *run;         /* required */
     size_t arg_size;         /* bytes, at most CF_PAYLOAD_MAX */
-    size_t result_size;      /* bytes, at most CF_PAYLOAD_MAX: all that the result may need */
-    const char *result_type; /* shown in descriptions; NULL = "bytes" */
-    bool unzeroed; /* `result` is not zeroed before a run, nor `arg` before a stream asks its
-                                source: for large ones that are written anyway */
+    size_t result_size;      /* bytes that the result may need, at most CF_PAYLOAD_MAX */
+    const char *result_type; /* shown by cf_future_describe; NULL = "bytes" */
+
+    /* True: `result` is not zeroed before a run, nor `arg` before a stream calls its source. Saves
+     * time with large ones that are written anyway. */
+    bool unzeroed;
 } cf_task;
 
 unsigned cf_task_worker(const cf_task_context *ctx);  /* index of the worker, from 0 */
@@ -144,17 +166,18 @@ unsigned cf_task_attempt(const cf_task_context *ctx); /* 1 for the first attempt
 size_t cf_task_arg_size(const cf_task_context *ctx);  /* bytes at `arg` */
 size_t cf_task_room(const cf_task_context *ctx);      /* bytes at `result`: its result_size */
 
-/* The result is only the first `size` bytes of the room (more is taken as all of it): what
- * cf_future_result copies and cf_future_view shows. Without this call it is the whole room. */
+/* Makes the first `size` bytes of the room the result: cf_future_result copies them, cf_future_view
+ * shows them. More than the room is taken as the whole room. Without this call the result is the
+ * whole room. */
 void cf_task_set_result_size(cf_task_context *ctx, size_t size);
 
-/* What the initializer made for this worker (cf_pool_options); NULL without one. */
+/* What the initializer stored for this worker (cf_pool_options). NULL without an initializer. */
 void *cf_task_local(const cf_task_context *ctx);
 
-/* True when nobody wants the task any more: its time has run out, or its executor was told to
- * terminate. A long task that may run on a thread asks now and then, and returns: one that never
- * does keeps its thread, and destroy waiting. May be asked everywhere, and costs about as much as
- * reading a clock. */
+/* True if the task is not wanted any more: its time has run out, or its executor was told to
+ * terminate. A long task that may run on a thread should ask now and then, and return if it is
+ * true. A task that never returns keeps its thread, and destroy waits for it. Works on every
+ * executor; costs about as much as reading a clock. */
 bool cf_task_cancelled(const cf_task_context *ctx);
 
 /* ---- executors ------------------------------------------------------------------------------- */
@@ -162,130 +185,166 @@ bool cf_task_cancelled(const cf_task_context *ctx);
 typedef struct cf_executor cf_executor;
 typedef struct cf_future cf_future;
 
-/* A worker's life begins with an initializer, before its first task, and ends with a finalizer,
- * after its last; both run on the worker itself. `context` is cf_pool_options.context, in a process
- * pool as it was when the pool was made. What the initializer stores in *local (NULL at first) is
- * the worker's own: tasks reach it with cf_task_local, the finalizer is given it.
+/* A worker calls the initializer before its first task, and the finalizer after its last. `context`
+ * is cf_pool_options.context; in a process pool, as it was when the pool was made. The initializer
+ * may store a value in *local (NULL at first), which is the worker's own: its tasks read it with
+ * cf_task_local, the finalizer is given it.
  *
- * The initializer returns 0 or an error number. If it fails, or dies, the pool is broken: pending
- * tasks end with CF_EBROKEN, tasks that run are still finished, no worker is started any more, and
- * cf_exception_describe says why. A killed worker runs no finalizer. serial runs them on the
- * threads that happen to submit first and to wait for its end. */
+ * The initializer returns 0 or an error number. If it fails, or if its process dies, the pool is
+ * broken: pending tasks end with CF_EBROKEN, running tasks are still finished, and no more workers
+ * are started. cf_exception_describe says why. A worker that is killed runs no finalizer.
+ *
+ * serial calls the initializer on the thread whose task is the first of a life. It calls the
+ * finalizer on the thread that waits for the executor's end, or that ran the last of
+ * max_tasks_per_worker tasks. */
 typedef int cf_initializer_fn(void *context, unsigned worker, void **local);
 typedef void cf_finalizer_fn(void *context, unsigned worker, void *local);
 
 typedef struct cf_pool_options {
-    /* 0 = cf_cpu_count(NULL), inside a task its worker's share (see Nested, at the top); at most
-     * CF_WORKERS_MAX; serial: 0 or 1 */
+    /* At most CF_WORKERS_MAX; serial: 0 or 1. 0 = cf_cpu_count(NULL), or inside a task its worker's
+     * share (see Nested, at the top). */
     unsigned max_workers;
+
     bool record_times; /* keep each task's times for cf_future_info (about 0.1 us a task) */
 
-    /* Bytes for tasks, arguments and results together, at least 1 MiB (less is CF_EINVAL) and at
-     * most 256 GiB; more than fits is CF_ENOMEM from submit. 0 = 64 GiB: addresses, of which memory
-     * is taken as needed. */
+    /* Bytes for tasks, arguments and results together: at least 1 MiB (less is CF_EINVAL), at most
+     * 256 GiB. If they do not suffice, submit returns CF_ENOMEM. 0 = 64 GiB. These are addresses;
+     * memory is taken as needed. */
     size_t arena_limit;
 
-    /* Most tasks that may be pending; 0 = no bound. Beyond it submit waits or, if it is to refuse,
-     * returns CF_EFULL; so it always does inside a task of the same executor, which might wait for
-     * ever. map and streams wait all the same. */
+    /* Most tasks that may be pending; 0 = no limit. At the limit submit waits, or returns CF_EFULL
+     * if refuse_when_full is set. Maps and streams wait in both cases. Inside a task of the same
+     * executor submit always returns CF_EFULL, because it might wait forever. There maps and
+     * streams wait for their own items only: if none is under way, the others fail with CF_EFULL.
+     * serial ignores the limit. */
     size_t max_pending;
     bool refuse_when_full;
 
-    /* After so many tasks (a chunk of a map is one) a worker is replaced: a process by another, a
-     * thread by a new life of the same thread. 0 = no bound. */
+    /* Tasks (a chunk of a map is one) after which a worker is replaced: a process by another
+     * process, a thread by a new life of the same thread. 0 = no limit. */
     unsigned max_tasks_per_worker;
 
     cf_initializer_fn *initializer; /* NULL = none */
     cf_finalizer_fn *finalizer;     /* NULL = none */
     void *context;                  /* for both */
 
-    /* Of the workers in ps and gdb: "NAME-0", cut to 15 characters; copied. NULL = "cf-worker". */
+    /* ps and gdb show workers as "NAME-0", cut to 15 characters. Copied. NULL = "cf-worker". */
     const char *name;
 } cf_pool_options;
 
-/* Runs each task inside submit, on the caller's thread. */
+/* All constructors: on CF_OK the caller owns *executor, else *executor is NULL. CF_EINVAL,
+ * CF_ENOMEM. */
+
+/* Runs each task inside submit, on the caller's thread. One task runs at a time: submit waits while
+ * another thread's task runs. In three cases a task stays pending until the outermost task ends:
+ *   - it would nest deeper than CF_NESTING_MAX
+ *   - it was submitted in an initializer or a finalizer
+ *   - the task that runs waits for its submitter */
 cf_status cf_serial_create(const cf_pool_options *options, cf_executor **executor);
 
-/* Worker threads, one more started with each submit until there are max_workers. They block all
- * signals, so handlers run on the program's own threads. */
+/* Runs tasks on threads. Each submit starts one more thread until there are max_workers. The
+ * threads block all signals, so handlers run on the program's own threads. */
 cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **executor);
 
-/* Worker processes, one more started with each submit until there are max_workers.
+/* Runs tasks in worker processes. Each submit starts one more until there are max_workers.
+ * CF_EAGAIN if the system refuses a process, a thread or a descriptor.
  *
- * Workers are forked from a "nursery", itself forked from the caller inside this call. What a task
- * finds in its process is therefore a snapshot of this moment: globals, open descriptors (with
- * their file offsets, which all share: use pread) and loaded code (a function from a library loaded
- * later is not there). What a task changes stays in its
- * worker. Create process pools before threads and before the first OpenMP region: locks held by
- * another thread at the fork stay locked in the workers, and an OpenMP region begun after one hangs
- * there.
- *
- * A worker that dies (a signal, _exit) costs at most the task it was running: that task is run
- * again if it has retries left, else its future reports CF_EWORKER. The worker is replaced. If the
- * nursery itself dies, or if for two seconds not one worker can be had, the pool is broken: every
- * unfinished future reports CF_EBROKEN, submit too. A worker that is stopped (SIGSTOP) keeps its
- * task until it goes on. Nursery and workers end by themselves, within a second, when the calling
- * process ends in any way (exec is no end: it goes on then, and so do they).
- *
- * Signals: nursery and workers start with every handler at its default and no signal blocked; both
- * ignore SIGINT, SIGQUIT and SIGHUP (the caller decides what a Ctrl-C means), the nursery SIGTERM,
- * the workers SIGTTIN and SIGTTOU too. Each worker leads a process group of its own; what a task
- * has started in it is killed with the worker. Ctrl-Z stops the workers as long as it stops the
- * caller. The caller gets a SIGCHLD when the nursery ends; SIGCHLD may be ignored, and a wait() of
- * the caller's own may reap the nursery, without harm. Standard input of a worker is /dev/null;
- * what a task prints on stdout is flushed when the task (in a map, its chunk) returns.
- *
- * The shared memory is anonymous (a memfd) and taken from the system by submit, which returns
- * CF_ENOMEM where the kernel refuses it; a memory cgroup kills instead of refusing. It is no
- * protection between tasks: one that writes where it should not can spoil another's result. */
+ * Snapshot   Workers are forked from a "nursery", a process that this call forks from the caller.
+ *            So a task finds globals, open descriptors and loaded code as they are at this call. A
+ *            function from a library loaded later is not there. Workers and caller share the file
+ *            offsets of the descriptors: use pread. What a task changes stays in its worker.
+ * Pointers   Do not put pointers into arguments or results, except pointers into shared memory that
+ *            was made before the pool.
+ * Order      Create process pools before threads and before the first OpenMP region. Locks that
+ *            another thread holds at the fork stay locked in the workers. If a region was begun
+ *            before the fork, an OpenMP region in a worker hangs.
+ * Deaths     A worker that dies (a signal, _exit) affects at most the task that it was running. The
+ *            task is run again if it has retries left; else its future reports CF_EWORKER. The
+ *            worker is replaced. The pool is broken if the nursery dies, or if tasks wait and for
+ *            two seconds not one worker can be started. Then every unfinished future reports
+ *            CF_EBROKEN, and submit returns it. A worker that is stopped (SIGSTOP) keeps its task
+ *            until it continues.
+ * End        Nursery and workers end by themselves within a second after the calling process ends
+ *            in any way, with two exceptions. A nursery that is stopped (SIGSTOP) ends, with the
+ *            workers, when it continues. If the nursery was killed before, a worker that has called
+ *            setuid stays. exec does not end the process: nursery and workers continue with it.
+ * Signals    Workers start with every handler at its default and no signal blocked. Nursery and
+ *            workers ignore SIGINT, SIGQUIT and SIGHUP: the caller decides what Ctrl-C means. The
+ *            nursery also ignores SIGTERM, the workers SIGTTIN and SIGTTOU. Ctrl-Z stops the
+ *            workers as long as it stops the caller.
+ * Groups     Each worker leads a process group of its own. The processes that a task has started in
+ *            the group are killed when the worker is killed or crashes, but not when it exits. If
+ *            they leave the group, they stay.
+ * SIGCHLD    The caller gets a SIGCHLD when the nursery ends. SIGCHLD may be ignored, and a wait()
+ *            of the caller's own may reap the nursery: neither does harm.
+ * Stdio      The standard input of a worker is /dev/null. What a task prints on stdout is flushed
+ *            when the task (in a map, its chunk) returns.
+ * Memory     The shared memory is anonymous (a memfd). Submit takes it from the system, and returns
+ *            CF_ENOMEM if the kernel refuses it; a memory cgroup kills instead of refusing. It does
+ *            not protect tasks from each other: a task that writes outside its own result can spoil
+ *            another's. */
 cf_status cf_process_pool_create(const cf_pool_options *options, cf_executor **executor);
 
-/* Copies the argument in and queues the task; does not wait for it (serial runs it). Tasks are begun
- * about in the order of submission: where hundreds are pending, a worker takes up to 32 of them at
- * once, and begins them one after the other. So a task may wait by means of its own (a barrier, a
- * pipe) for tasks that were submitted before it, and for others by cf_future_result. On CF_OK the
- * caller owns *future; with future == NULL nobody does, and the task runs all the same. CF_EINVAL,
- * CF_ENOMEM (also for the 4097th different task), CF_EAGAIN (not one worker can be started),
- * CF_EFULL (see max_pending), CF_ESHUTDOWN, CF_EBROKEN, CF_EFORKED. */
+/* Copies the argument in and queues the task. Does not wait for the task; serial runs it. On CF_OK
+ * the caller owns *future. `future` may be NULL: the task runs all the same.
+ *
+ * Tasks begin about in the order of submission. If hundreds are pending, a worker takes up to 32 of
+ * them at once, and begins them one after the other. So a task may wait by its own means (a
+ * barrier, a pipe) for tasks that were submitted before it. For other tasks it must wait by
+ * cf_future_result.
+ *
+ * CF_EINVAL, CF_ENOMEM (also for the 4097th different task), CF_EAGAIN (not one worker can be
+ * started), CF_EFULL (see max_pending), CF_ESHUTDOWN, CF_EBROKEN, CF_EFORKED. */
 cf_status cf_executor_submit(cf_executor *executor, const cf_task *task, const void *arg,
                              cf_future **future);
 
 typedef struct cf_submit_options {
-    /* How often the task is run again when its worker dies (not when it returns an error, nor when
-     * it is over its time): so it may run more than once. Where workers cannot die it has no
-     * effect. At most CF_RETRIES_MAX. */
+    /* How often the task is run again if its worker dies, so it may run more than once. A task that
+     * returns an error or is over its time is not run again. Where workers cannot die, retries have
+     * no effect. At most CF_RETRIES_MAX. */
     unsigned retries;
 
-    /* How long one run may take, from its start; 0 or CF_FOREVER = as long as it likes. A run over
-     * its time is not run again: its future reports CF_EDEADLINE.
+    /* How long one run may take, from its start. 0 or CF_FOREVER = no limit. A run over its time is
+     * not run again: its future reports CF_EDEADLINE.
      *   process_pool  at once; the worker is killed with its process group, and replaced
-     *   thread_pool   at once, and the task's flag is set (cf_task_cancelled); the thread is free
-     *                 when the task returns, until when destroy waits
-     *   serial        when the task returns, its flag being set meanwhile
-     * A run that returns late is over its time everywhere. */
+     *   thread_pool   at once; cf_task_cancelled is true from then on. The thread is free when the
+     *                 task returns; destroy waits for that
+     *   serial        when the task returns; cf_task_cancelled is true as soon as the time is over
+     * A run that returns late is over its time on every executor. */
     int64_t timeout_ns;
 } cf_submit_options;
 
+/* As submit, with options. CF_EAGAIN also if the thread that watches the time limits cannot be
+ * started. */
 cf_status cf_executor_submit_with(cf_executor *executor, const cf_task *task, const void *arg,
                                   const cf_submit_options *options, cf_future **future);
 
-/* Submits `count` tasks at once, args[i] -> futures[i], for less than as many calls of submit.
- * `args` is an array of count * arg_size bytes; `futures` has room for `count`, or is NULL. Returns
- * CF_OK, or why it stopped: then the first *submitted of them are submitted (the place may be NULL)
- * and the other futures are NULL. */
+/* Submits `count` tasks at once, args[i] -> futures[i]. Costs less than as many calls of submit.
+ * `args` is an array of count * arg_size bytes. `futures` has room for `count`, or is NULL. Returns
+ * CF_OK, or why it stopped: then the first *submitted tasks are submitted, and the other futures
+ * are NULL. `submitted` may be NULL. */
 cf_status cf_executor_submit_many(cf_executor *executor, const cf_task *task, const void *args,
                                   size_t count, const cf_submit_options *options,
                                   cf_future **futures, size_t *submitted);
 
-/* What became of one task. */
+/* How one task ended. */
 typedef struct cf_exception {
-    cf_status status; /* CF_OK, CF_ECANCELLED, CF_ETASK, CF_EWORKER, CF_EDEADLINE or CF_EBROKEN; in
-                         a map or stream also why an item could not be submitted */
-    int task_error;   /* CF_ETASK: what the task returned; CF_EBROKEN: what the initializer did */
-    int signal;    /* CF_EWORKER: the signal that ended the worker, or 0 if it exited; CF_EBROKEN:
-                         the same of a worker that died in the initializer */
+    /* CF_OK, CF_ECANCELLED, CF_ETASK, CF_EWORKER, CF_EDEADLINE or CF_EBROKEN. In a map or stream
+     * also why an item could not be submitted. */
+    cf_status status;
+
+    int task_error; /* what the task (CF_ETASK) or the initializer (CF_EBROKEN) returned */
+
+    /* CF_EWORKER: the signal that ended the worker, 0 if it exited. CF_EBROKEN: the same of a
+     * worker that died in the initializer. */
+    int signal;
+
     int exit_code; /* CF_EWORKER, CF_EBROKEN: the status it exited with */
-    int worker;    /* index of the worker that ran it last, -1 if none did */
+
+    /* Index of the worker that ran the task last, -1 if none did. CF_EBROKEN: of the worker whose
+     * initializer failed, -1 if none did. */
+    int worker;
+
     int64_t timeout_ns; /* CF_EDEADLINE: the time that a run was given */
 } cf_exception;
 
@@ -294,63 +353,71 @@ typedef struct cf_exception {
  * `text`. */
 char *cf_exception_describe(const cf_exception *exception, char *text, size_t size);
 
-/* About how much work an item is, in any unit: seconds, operations, bytes. Called by map on the
- * caller's thread, once for each argument. */
+/* Returns about how much work an item is, in any unit: seconds, operations, bytes. Map calls it on
+ * the caller's thread, once for each argument. */
 typedef double cf_cost_fn(void *context, const void *arg);
 
 typedef struct cf_map_options {
-    size_t
-        chunk; /* items that travel together, obeyed; 0 = the library chooses, by the time that they
-                     are seen to take, and shares out anew what a worker has not begun of a chunk when
-                     another is idle */
+    /* Items that travel together; obeyed. 0 = the library chooses, by the time that items are seen
+     * to take. Then a worker that is idle gets part of what another has not begun of its chunk. */
+    size_t chunk;
+
     unsigned retries;         /* for each item, as in cf_submit_options */
     int64_t timeout_ns;       /* for each item, as in cf_submit_options */
-    cf_exception *exceptions; /* room for `count`: what became of each item; NULL = not wanted */
-    cf_cost_fn
-        *cost; /* begin the dearest items first, so that none of them is left for the end when
-                         other workers have nothing to do; NULL = in the array's order. Results lie
-                         in the arguments' order all the same */
+    cf_exception *exceptions; /* room for `count`: how each item ended; NULL = not wanted */
+
+    /* If given, the items with the highest cost begin first. So none of them is left for the end,
+     * when other workers have nothing to do. NULL = in the array's order. Results lie in the order
+     * of the arguments in both cases. */
+    cf_cost_fn *cost;
+
     void *cost_context;
 } cf_map_options;
 
 /* Runs the task once for each of `count` arguments, args[i] -> results[i], and waits for all of
- * them. `args` is an array of count * arg_size bytes, `results` has room for count * result_size
- * (either may be NULL where its size is 0); results of failed items are zeroed. Until it
- * returns the arguments must not change, and nobody knows what `results` holds: workers that share
- * the caller's memory use both in place. Items are begun about in order. A dead worker costs one item, also inside a chunk, and so does one over its time. Returns
- * CF_OK, or the status of the first item (by index) that failed; CF_EINVAL, CF_ENOMEM and the like
- * when the map could not be done at all, in which case no item is still running. */
+ * them. `args` is an array of count * arg_size bytes, `results` has room for count * result_size;
+ * either may be NULL if its size is 0. Results of failed items are zeroed.
+ *
+ * Until map returns, the arguments must not change and the content of `results` is undefined:
+ * workers that share the caller's memory use both in place. Items begin about in order. A worker
+ * that dies costs one item, also inside a chunk, and so does an item over its time.
+ *
+ * Returns CF_OK, or the status of the first item (by index) that failed. CF_EINVAL, CF_ENOMEM and
+ * the like mean that the map could not be done at all; then no item is still running. */
 cf_status cf_executor_map(cf_executor *executor, const cf_task *task, const void *args,
                           size_t count, void *results, const cf_map_options *options);
 
-/* After this submit returns CF_ESHUTDOWN. Tasks already submitted are still run, unless
- * cancel_pending cancels those that have not begun. With `wait`, returns when all tasks are done,
- * all callbacks have been called and all workers are gone (not from the executor's own tasks and
- * callbacks, which cannot wait for themselves). May be called again, and from several threads. */
+/* After this call submit returns CF_ESHUTDOWN. Tasks already submitted are still run. With
+ * cancel_pending, those that have not begun are cancelled instead. With `wait`, returns when all
+ * tasks are done, all callbacks have been called and all workers are gone. The executor's own tasks
+ * and callbacks cannot wait for themselves: there `wait` has no effect. May be called again, and
+ * from several threads. */
 cf_status cf_executor_shutdown(cf_executor *executor, bool wait, bool cancel_pending);
 
-/* Ends the executor in a hurry: shutdown(do not wait, cancel pending), and no worker that dies is
- * replaced. terminate sends the workers SIGTERM, and asks tasks that run on threads to return
- * (cf_task_cancelled); kill sends SIGKILL to workers and their process groups, CF_EUNSUPPORTED
- * where they are no processes. Tasks that were running end with CF_EWORKER; a worker that does not
- * die of SIGTERM finishes its task. CF_EFORKED. */
+/* Shut the executor down in a hurry: do not wait, cancel pending tasks, replace no dead worker.
+ *   terminate  sends SIGTERM to worker processes, and asks running tasks to return
+ *              (cf_task_cancelled)
+ *   kill       sends SIGKILL to worker processes and their process groups. If the workers are not
+ *              processes it does nothing but return CF_EUNSUPPORTED
+ * Tasks whose worker dies end with CF_EWORKER. A worker that does not die of SIGTERM finishes its
+ * task. CF_EFORKED. */
 cf_status cf_executor_terminate_workers(cf_executor *executor);
 cf_status cf_executor_kill_workers(cf_executor *executor);
 
-/* shutdown(wait, keep pending), then gives everything back but what unreleased futures need. Not
- * for the executor's own tasks and callbacks: there it only shuts down. NULL is allowed. */
+/* shutdown (wait, keep pending), then frees everything but what unreleased futures need. In the
+ * executor's own tasks and callbacks it only shuts down. NULL is allowed. */
 void cf_executor_destroy(cf_executor *executor);
 
 typedef struct cf_stats {
     unsigned max_workers;
-    unsigned workers;   /* started so far, dead ones that were replaced not counted */
-    uint64_t submitted; /* tasks, a chunk of a map being one */
+    unsigned workers;   /* started so far; dead ones that were replaced are not counted */
+    uint64_t submitted; /* tasks; a chunk of a map is one */
     uint64_t pending;   /* not begun */
     uint64_t running;   /* begun and not done */
-    uint64_t finished;  /* done, in whatever way but cancelled */
-    uint64_t failed;    /* of these: CF_ETASK, CF_EWORKER, CF_EDEADLINE or CF_EBROKEN */
-    uint64_t timed_out; /* of these: CF_EDEADLINE */
-    uint64_t unseen;    /* failed, and nobody has asked for the result or the exception so far */
+    uint64_t finished;  /* done, in any way but cancelled */
+    uint64_t failed;    /* of finished: CF_ETASK, CF_EWORKER, CF_EDEADLINE or CF_EBROKEN */
+    uint64_t timed_out; /* of failed: CF_EDEADLINE */
+    uint64_t unseen;    /* of failed: no call has asked for result or exception so far */
     uint64_t cancelled;
     uint64_t retries;  /* runs begun again because the worker died */
     uint64_t restarts; /* workers replaced because they died */
@@ -358,16 +425,18 @@ typedef struct cf_stats {
 } cf_stats;
 
 typedef struct cf_worker_stats {
-    int64_t id;        /* process id, thread id (serial: the creating thread's) */
+    int64_t id;        /* process id, thread id (serial: of the creating thread) */
     uint64_t tasks;    /* tasks run to their end */
     int64_t busy_ns;   /* time not spent asleep waiting for a task */
     unsigned restarts; /* how often this worker died and was replaced */
     unsigned retired;  /* how often it was replaced after max_tasks_per_worker */
 } cf_worker_stats;
 
-/* Numbers of one moment; those of running workers may be a task behind. */
+/* The numbers of one moment. `pending` is never less than the number of tasks that have not begun
+ * when asked. Each running worker may be a task behind in `running` and `finished`. */
 cf_status cf_executor_stats(cf_executor *executor, cf_stats *stats);
-/* worker: 0 to stats.workers - 1; else CF_EINVAL */
+
+/* worker: 0 to stats.workers - 1, else CF_EINVAL. May be a task behind. */
 cf_status cf_executor_worker_stats(cf_executor *executor, unsigned worker, cf_worker_stats *stats);
 
 /* "serial", "thread_pool", "process_pool", "openmp" */
@@ -376,7 +445,7 @@ unsigned cf_executor_max_workers(const cf_executor *executor);
 
 /* ---- futures --------------------------------------------------------------------------------- */
 
-/* PENDING -> RUNNING -> FINISHED, PENDING -> CANCELLED. A retried task is PENDING again. */
+/* PENDING -> RUNNING -> FINISHED, or PENDING -> CANCELLED. A retried task is PENDING again. */
 typedef enum cf_state {
     CF_PENDING,
     CF_RUNNING,
@@ -389,40 +458,41 @@ cf_state cf_future_state(const cf_future *future);
 bool cf_future_running(const cf_future *future);
 bool cf_future_done(const cf_future *future); /* finished or cancelled */
 
-/* Writes what Python's repr does, cut to fit and always terminated: "<Future at 0x7f21a4
- * state=pending>",
- * "<Future at 0x7f21a4 state=finished returned str>" (the task's result_type) or "... finished
- * raised CF_ETASK>". Returns `text`. */
+/* Writes what Python's repr does, cut to fit and always terminated. Returns `text`.
+ *     "<Future at 0x7f21a4 state=pending>"
+ *     "<Future at 0x7f21a4 state=finished returned str>"    // str is the task's result_type
+ *     "<Future at 0x7f21a4 state=finished raised CF_ETASK>" */
 char *cf_future_describe(const cf_future *future, char *text, size_t size);
 
 /* Waits for the task, then copies its result to `result`, which has room for the task's result_size
- * (or is NULL). Can be called again, from several threads. CF_OK; CF_ETIMEDOUT while it is not
- * done; else why there is no result: CF_ECANCELLED, CF_ETASK, CF_EWORKER, CF_EDEADLINE, CF_EBROKEN,
- * and *result is untouched. CF_EFORKED.
+ * or is NULL. May be called again, and from several threads. Returns CF_OK, CF_ETIMEDOUT if the
+ * task is not done, or CF_EFORKED. If there is no result, it says why and does not touch *result:
+ * CF_ECANCELLED, CF_ETASK, CF_EWORKER, CF_EDEADLINE, CF_EBROKEN.
  *
- * Inside a task of the same executor the waiting worker runs the very task that it waits for, if
- * that has not begun. Where a wait without a timeout could never end (the tasks wait for each
- * other, every worker waits), or would nest deeper than CF_NESTING_MAX, it is CF_EDEADLOCK; so it
- * is in as_completed, wait, map and streams. */
+ * Inside a task of the same executor, the waiting worker itself runs the task that it waits for, if
+ * that has not begun. CF_EDEADLOCK if tasks would nest deeper than CF_NESTING_MAX. CF_EDEADLOCK
+ * also if a wait without a timeout could never end: the tasks wait for each other, or every worker
+ * waits. The same holds for as_completed, wait, map and streams. */
 cf_status cf_future_result(cf_future *future, int64_t timeout_ns, void *result);
 
-/* As result, without a copy: *result is where the result lies, *size how long it is, until the
- * future is released. Nobody may write there. */
+/* As result, without a copy: *result is where the result lies, *size its length in bytes. Valid
+ * until the future is released. Do not write there. */
 cf_status cf_future_view(cf_future *future, int64_t timeout_ns, const void **result, size_t *size);
 
-/* As result, but tells how the task ended: CF_OK (then *exception is filled in, its status CF_OK if
- * the task succeeded), CF_ETIMEDOUT, CF_EDEADLOCK or CF_EFORKED. */
+/* As result, but tells how the task ended. CF_OK: *exception is filled in; its status is CF_OK if
+ * the task succeeded. CF_ETIMEDOUT, CF_EDEADLOCK, CF_EFORKED. */
 cf_status cf_future_exception(cf_future *future, int64_t timeout_ns, cf_exception *exception);
 
-/* True when the task is cancelled, now or before: it will not run. False when it has begun. */
+/* True if the task is cancelled, now or before: it will not run. False if it has begun. */
 bool cf_future_cancel(cf_future *future);
 
-/* Called once when the task is done, in whatever way: cancelled ones too. Callbacks of one future
- * are called in the order in which they were added, those of one executor one after the other, with
- * no lock of the library's held, on a thread of the executor's own (all signals blocked); serial,
- * which has none, calls them on the thread that ran the task or adds the callback. The future stays
- * valid during the call, whoever has released it. A callback may do everything, wait included, that
- * does not wait for another callback of the same executor. */
+/* Called once when the task is done in any way, also when it is cancelled. The callbacks of one
+ * future are called in the order in which they were added, those of one executor one after the
+ * other. No lock of the library is held. Pools call them on a thread of their own, with all signals
+ * blocked. serial calls them on the thread that ran the task or adds the callback. A pool that has
+ * ended calls them on the thread that adds the callback. The future stays valid during the call,
+ * even if it was released. A callback may do everything, also wait, but it must not wait for
+ * another callback of the same executor. */
 typedef void cf_done_fn(cf_future *future, void *context);
 
 /* Adds a callback, which is also called if the task is done already. CF_EINVAL, CF_ENOMEM,
@@ -431,16 +501,18 @@ cf_status cf_future_add_done_callback(cf_future *future, cf_done_fn *callback, v
 
 typedef struct cf_info {
     cf_state state;
-    int worker;           /* that runs it or ran it last; -1 if none yet */
-    unsigned attempts;    /* begun so far */
-    int64_t submitted_ns; /* the times are 0 where they are not yet known, and always without */
-    int64_t started_ns;   /* record_times; started_ns is of the last attempt */
+    int worker;        /* that runs it or ran it last; -1 if none yet */
+    unsigned attempts; /* begun so far */
+
+    /* The times are 0 if not known yet, and always without record_times. */
+    int64_t submitted_ns;
+    int64_t started_ns; /* of the last attempt */
     int64_t finished_ns;
 } cf_info;
 
 cf_status cf_future_info(const cf_future *future, cf_info *info);
 
-/* One more owner, who releases the future too. Returns it. NULL is allowed. */
+/* Adds an owner, which also has to release the future. Returns the future. NULL is allowed. */
 cf_future *cf_future_retain(cf_future *future);
 
 /* Gives the future up; its task goes on. NULL is allowed. */
@@ -448,95 +520,110 @@ void cf_future_release(cf_future *future);
 
 /* ---- streams --------------------------------------------------------------------------------- */
 
-/* A map over what a source gives, one item after the other, with no more than a window of items
- * under way: a million or an endless number of items in the memory of a few.
+/* A map over the items that a source gives one after the other, with at most a window of items
+ * under way. A million items, or endlessly many, need the memory of a few.
  *
  *     cf_stream_open(ex, &task, next_line, file, NULL, &stream);
  *     while ((status = cf_stream_next(stream, CF_FOREVER, &item)) == CF_OK) { ... item.result ... }
  *     cf_stream_close(stream);                        // status is CF_EEXHAUSTED if all went well
  *
- * All items of a stream have the task's arg_size: let that be the most that one may need, or give
- * them the place of their data. A worker that dies costs one item, also inside a chunk, and so does
+ * All items of a stream have the task's arg_size. Let it be the most that one item may need, or
+ * pass the place of the data. A worker that dies costs one item, also inside a chunk, and so does
  * an item over its time. A stream must be closed before its executor is destroyed. */
 typedef struct cf_stream cf_stream;
 
 typedef enum cf_source_answer {
-    CF_SOURCE_END,  /* there are no more, or it cannot get at them: what went wrong it keeps in its
-                       context. It is not called again */
+    /* There are no more items, or the source cannot read them; it keeps the error in its context.
+     * It is not called again. */
+    CF_SOURCE_END,
+
     CF_SOURCE_ITEM, /* `arg` is the next argument */
-    CF_SOURCE_LATER /* none right now. For what comes in through a pipe: to wait for it here would keep
-                       back what is already done. It is asked again when next is called, and whenever an
-                       item is done meanwhile: call next with a timeout to have it asked more often */
+
+    /* There is none right now, for example in a pipe. The source should not wait for it: that would
+     * keep back items that are done. It is asked again when next is called, and whenever an item is
+     * done meanwhile. To have it asked more often, call next with a timeout. */
+    CF_SOURCE_LATER
 } cf_source_answer;
 
 /* Writes the next argument to `arg`, which has room for the task's arg_size bytes (NULL if that is
- * 0) and is zeroed unless the task is `unzeroed`. Called inside open and next alone, on their
- * caller's thread, with no lock of the library's held. It must not use the stream. */
+ * 0). `arg` is zeroed before, unless the task is `unzeroed`. Only open and next call the source, on
+ * their caller's thread, with no lock of the library held. It must not use the stream. */
 typedef cf_source_answer cf_source_fn(void *context, void *arg);
 
 typedef struct cf_stream_options {
     bool as_completed; /* hand items out as they are done, not in the source's order */
-    size_t window;     /* most items taken from the source and not yet handed out; all of it is
-                           submitted at once. 0 = the library chooses: 16 chunks a worker (of at
-                           most half a MiB each), of which it submits 3 a worker at a time */
-    size_t chunk;      /* items that travel together, cut to the window: they are run one after the
-                           other by one worker, and handed out when all of them are done. Obeyed; 0 =
-                           the library chooses, by the time that items are seen to take: about half a
-                           millisecond's work, 1 for long ones. When a worker is idle and there is
-                           nothing to be sent, it gets half of what another has of its chunk and has
-                           not begun */
-    uint64_t
-        size_hint; /* how many items there will be, so that the last chunks are small; 0 = unknown.
-                           Need not be right */
+
+    /* Most items taken from the source and not yet handed out; all of it is submitted at once.
+     * 0 = the library chooses: 16 chunks a worker. If it chooses the chunk too, each has at most
+     * half a MiB of arguments and results. It then submits 3 a worker at a time. */
+    size_t window;
+
+    /* Items that travel together, cut to the window: one worker runs them one after the other, and
+     * they are handed out when all of them are done. Obeyed. 0 = the library chooses, by the time
+     * that items are seen to take: about half a millisecond's work, 1 for long ones. Then a worker
+     * that is idle when there is nothing to send gets half of what another has not begun of its
+     * chunk. */
+    size_t chunk;
+
+    /* How many items there will be, so that the last chunks are small. 0 = unknown. Need not be
+     * right. */
+    uint64_t size_hint;
+
     unsigned retries;   /* for each item, as in cf_submit_options */
     int64_t timeout_ns; /* for each item, as in cf_submit_options */
 } cf_stream_options;
 
-/* Submits what the window allows; CF_OK also for a source that has nothing. CF_EINVAL, CF_ENOMEM, CF_EAGAIN,
- * CF_EFORKED; and, if not one item could be submitted, why not. */
+/* Submits what the window allows. CF_OK also if the source has nothing. CF_EINVAL, CF_ENOMEM,
+ * CF_EAGAIN, CF_EFORKED. If not one item could be submitted, it returns why: also CF_EFULL, if
+ * refuse_when_full is set. */
 cf_status cf_stream_open(cf_executor *executor, const cf_task *task, cf_source_fn *source,
                          void *context, const cf_stream_options *options, cf_stream **stream);
 
+/* `arg` and `result` are valid until the next call for this stream. */
 typedef struct cf_stream_item {
     uint64_t index;         /* in the source's order, from 0 */
-    cf_exception exception; /* what became of it; its status is CF_OK if it succeeded */
-    const void *arg;        /* its argument, and */
-    const void *result;     /* if it succeeded its result: until the next call for this stream. NULL
-                               where there is none, or of no size */
-    size_t result_size;     /* bytes there: the task's result_size, or what the task said */
+    cf_exception exception; /* how the item ended; its status is CF_OK if it succeeded */
+    const void *arg;        /* its argument; NULL if arg_size is 0 */
+    const void *result;     /* its result; NULL if it failed, or if the task's result_size is 0 */
+    size_t result_size;     /* bytes there: the task's result_size, or what the task set */
 } cf_stream_item;
 
-/* Waits for the next item, and tops the window up. CF_OK: an item was handed out, whatever became
- * of it. CF_ETIMEDOUT. CF_ELATER, at once: none is under way, and the source has none right now.
- * CF_EEXHAUSTED: there are no more. CF_ESHUTDOWN, CF_EBROKEN and the like: no
- * more could be submitted, and all that were have been handed out. CF_EDEADLOCK, CF_EFORKED. */
+/* Waits for the next item, and fills the window up.
+ *   CF_OK                     an item was handed out; item->exception says how it ended
+ *   CF_ETIMEDOUT              none was done in time
+ *   CF_ELATER                 at once: none is under way, and the source has none right now
+ *   CF_EEXHAUSTED             there are no more
+ *   CF_ESHUTDOWN, CF_EBROKEN  and the like: no more could be submitted, and all that were submitted
+ *                             have been handed out
+ *   CF_EDEADLOCK, CF_EFORKED */
 cf_status cf_stream_next(cf_stream *stream, int64_t timeout_ns, cf_stream_item *item);
 
-/* Comes to an end: takes no more from the source, cancels what has not begun, and gives up what is still
- * running. What is done by now is left to be handed out, in the stream's order; then next returns
- * CF_EEXHAUSTED. NULL is allowed. */
+/* Ends the stream early: takes no more from the source, cancels what has not begun, and gives up
+ * what is running. Items that are done by now can still be handed out, in the stream's order; then
+ * next returns CF_EEXHAUSTED. NULL is allowed. */
 void cf_stream_stop(cf_stream *stream);
 
 /* Cancels what has not begun, and does not wait for the rest. NULL is allowed. */
 void cf_stream_close(cf_stream *stream);
 
-/* Writes "<cf_stream at 0x7f21a4, ordered, 5 tasks>" (or "as completed"; the tasks being
- * size_hint's items or, without one, those submitted so far), cut to fit and always terminated.
- * Returns `text`. */
+/* Writes "<cf_stream at 0x7f21a4, ordered, 5 tasks>", or "as completed", cut to fit and always
+ * terminated. The number of tasks is size_hint or, without one, of the items taken so far. Returns
+ * `text`. */
 char *cf_stream_describe(const cf_stream *stream, char *text, size_t size);
 
 /* ---- completion order ------------------------------------------------------------------------ */
 
 typedef struct cf_as_completed cf_as_completed;
 
-/* Watches `count` futures (duplicates count once) so that next can hand them out as they are done,
- * cancelled ones too; those done already come first, in the order given. The futures stay the
+/* Watches `count` futures, so that next can hand them out as they are done or cancelled. Duplicates
+ * count once. Those that are done already come first, in the order given. The futures stay the
  * caller's and may be released before the iteration ends. CF_ENOMEM, CF_EINVAL, CF_EFORKED. */
 cf_status cf_as_completed_create(cf_future *const *futures, size_t count,
                                  cf_as_completed **as_completed);
 
-/* The next one that is done, and (unless NULL) its index in the array that create was given.
- * CF_OK, CF_ETIMEDOUT, CF_EDEADLOCK, or CF_EEXHAUSTED when all have been handed out. */
+/* Hands out the next future that is done, and its index in the array that create was given (`index`
+ * may be NULL). CF_OK, CF_ETIMEDOUT, CF_EDEADLOCK, CF_EFORKED, or CF_EEXHAUSTED when all have been
+ * handed out. */
 cf_status cf_as_completed_next(cf_as_completed *as_completed, int64_t timeout_ns,
                                cf_future **future, size_t *index);
 
@@ -547,13 +634,13 @@ void cf_as_completed_destroy(cf_as_completed *as_completed); /* NULL is allowed 
 typedef enum cf_wait_for {
     CF_ALL_COMPLETED,
     CF_FIRST_COMPLETED,
-    CF_FIRST_EXCEPTION, /* one that failed, else all; a cancelled task is no exception */
+    CF_FIRST_EXCEPTION, /* one that failed, else all; a cancelled task has not failed */
 } cf_wait_for;
 
-/* Waits until the condition holds for the futures, which may belong to several executors, be done
- * already, or appear twice (and count once); costs the same for each of them. *done (unless NULL)
- * is how many of them are done; cf_future_done tells which. CF_OK, CF_ETIMEDOUT, CF_EINVAL,
- * CF_ENOMEM, CF_EDEADLOCK, CF_EFORKED. None at all: CF_OK. */
+/* Waits until the condition holds for the futures. They may belong to several executors, be done
+ * already, or appear twice (and count once). The cost is the same for each of them. *done is how
+ * many of them are done (`done` may be NULL); cf_future_done tells which. CF_OK (also for no
+ * futures at all), CF_ETIMEDOUT, CF_EINVAL, CF_ENOMEM, CF_EDEADLOCK, CF_EFORKED. */
 cf_status cf_wait(cf_future *const *futures, size_t count, cf_wait_for condition,
                   int64_t timeout_ns, size_t *done);
 
@@ -565,8 +652,10 @@ typedef struct cf_cpu_explanation {
     unsigned affinity; /* in this thread's affinity mask; 0 = unknown */
     unsigned cpuset;   /* in the control group's cpuset; 0 = no limit or unknown */
     unsigned quota;    /* CPU quota of the control groups (v1 or v2), rounded up; 0 = none */
-    const char *decided_by; /* "online", "cpuset", "affinity", "cgroup quota" or "limit" (of 1024):
-                               of equal ones the first */
+
+    /* "online", "cpuset", "affinity", "cgroup quota" or "limit" (of 1024). If several are equal,
+     * the first in this list. */
+    const char *decided_by;
 } cf_cpu_explanation;
 
 /* How many processors this process may use. Read anew at each call; `explanation` may be NULL. */
