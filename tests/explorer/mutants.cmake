@@ -125,11 +125,11 @@ explorer_mutant(
 # ---- room ----------------------------------------------------------------------------------------------
 
 explorer_mutant(
-  room_without_heavy_barrier platform/event_count.h queue_room
+  event_without_heavy_barrier platform/event_count.h queue_room
   [[cfi_barrier_heavy(shared); /* armed is written before the sleeper looks again */]] "(void)shared;")
 
 explorer_mutant(
-  room_without_light_barrier platform/event_count.h "--bound;2;queue_room_meeting"
+  event_without_light_barrier platform/event_count.h "--bound;2;queue_room_meeting"
   [[cfi_barrier_light(); /* the thing is written before armed is read */]] "")
 
 # ---- slots and slabs -----------------------------------------------------------------------------------
