@@ -12,7 +12,7 @@ cf_status cfi_executor_create(size_t size, const cfi_executor_ops *ops,
 /* Undoes create. ops->free calls it last. */
 void cfi_executor_free(cf_executor *executor);
 
-/* ---- workers that can die (worker_death.c) ---------------------------------------------------- */
+/* ---- workers that can die (worker_death.c) --------------------------------------------------- */
 
 /* Worker `worker` is dead, with a wait_status as from wait(2). Its task is run again or fails,
  * threads that wait are woken, and its record is clean for a successor. No lock held. */
@@ -22,7 +22,7 @@ void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_s
  * CF_EBROKEN. No lock held. */
 void cfi_executor_break(cf_executor *executor);
 
-/* ---- workers whose initializer can fail (worker_death.c) --------------------------------------- */
+/* ---- workers whose initializer can fail (worker_death.c) ------------------------------------- */
 
 /* A worker's initializer failed, or the worker died in it. Submit refuses, and pending tasks fail
  * with CF_EBROKEN and this reason. Running tasks are finished, then the workers end. No lock

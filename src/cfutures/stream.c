@@ -48,10 +48,10 @@ cf_status cf_stream_open(cf_executor *executor, const cf_task *task, cf_source_f
     made->source = source;
     made->source_context = context;
     cfi_stream_top_up(made);
-    if (!made->submitted && made->unsent.first != NULL) {
+    if (!made->submitted && !cfi_list_is_empty(&made->unsent)) {
         cfi_stream_wait_for_others(made, executor->refuse_when_full ? 0 : -1);
     }
-    if (!made->submitted && (made->refused != CF_OK || made->unsent.first != NULL)) {
+    if (!made->submitted && (made->refused != CF_OK || !cfi_list_is_empty(&made->unsent))) {
         status = made->refused != CF_OK ? made->refused : made->lacking;
         cfi_stream_close(made);
         return status;

@@ -53,7 +53,7 @@ typedef struct openmp_team {
     _Atomic uint32_t *gates;  /* futexes, max_workers of them */
 } openmp_team;
 
-/* ---- gates ------------------------------------------------------------------------------------ */
+/* ---- gates ----------------------------------------------------------------------------------- */
 
 enum {
     CLOSED,
@@ -73,7 +73,7 @@ static bool pass(_Atomic uint32_t *gate) {
     return cfi_load_relaxed(gate) == OPEN;
 }
 
-/* ---- how many threads the system has ---------------------------------------------------------- */
+/* ---- how many threads the system has --------------------------------------------------------- */
 
 /* A thread that stays until its gate is opened. */
 typedef struct guest {
@@ -125,7 +125,7 @@ static unsigned threads_to_be_had(unsigned wanted) {
     return count + 1;
 }
 
-/* ---- the team --------------------------------------------------------------------------------- */
+/* ---- the team -------------------------------------------------------------------------------- */
 
 /* Releases the members whose workers were never started. */
 static void let_go(openmp_team *self, unsigned members) {
@@ -171,7 +171,7 @@ static bool start_team(openmp_team *self) {
     return true;
 }
 
-/* ---- the executor ----------------------------------------------------------------------------- */
+/* ---- the executor ---------------------------------------------------------------------------- */
 
 static cf_status openmp_start_worker(cf_executor *executor, unsigned number) {
     openmp_team *self = (openmp_team *)executor;
@@ -204,7 +204,7 @@ static const cfi_executor_ops openmp_ops = {
     .free = openmp_free,
 };
 
-/* ---- creation --------------------------------------------------------------------------------- */
+/* ---- creation -------------------------------------------------------------------------------- */
 
 static unsigned least(unsigned a, unsigned b) {
     return b != 0 && b < a ? b : a;

@@ -54,7 +54,7 @@ typedef struct serial {
 
 static const cfi_worker_hooks hooks = {.overrun = NULL}; /* no deadline thread ends a run */
 
-/* ---- the worker's life, under run_lock -------------------------------------------------------- */
+/* ---- the worker's life, under run_lock ------------------------------------------------------- */
 
 static bool is_fit(serial *self) {
     if (self->state == UNBORN) {
@@ -84,7 +84,7 @@ static void end_life(serial *self) {
     }
 }
 
-/* ---- running, under run_lock ------------------------------------------------------------------ */
+/* ---- running, under run_lock ----------------------------------------------------------------- */
 
 typedef struct run_on {
     serial *self;
@@ -123,7 +123,7 @@ static void run_pending(serial *self) {
     }
 }
 
-/* ---- the turn --------------------------------------------------------------------------------- */
+/* ---- the turn -------------------------------------------------------------------------------- */
 
 /* False: another thread has the turn, and will run the task. */
 static bool take_turn(serial *self, cfi_slot *slot) {

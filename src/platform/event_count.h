@@ -30,7 +30,7 @@ typedef struct cfi_event_count {
     _Atomic uint32_t rung;  /* futex: how often it was rung */
 } cfi_event_count;
 
-/* ---- the sleeper ------------------------------------------------------------------------------ */
+/* ---- the sleeper ----------------------------------------------------------------------------- */
 
 static inline uint32_t cfi_event_seen(cfi_event_count *event) {
     return cfi_load_seq_cst(&event->rung);
@@ -60,7 +60,7 @@ static inline bool cfi_event_sleep(cfi_event_count *event, uint32_t seen, int64_
     return cfi_futex_wait(&event->rung, seen, deadline_ns, shared);
 }
 
-/* ---- the ringer ------------------------------------------------------------------------------- */
+/* ---- the ringer ------------------------------------------------------------------------------ */
 
 static inline void cfi_event_ring_always(cfi_event_count *event, bool shared) {
     cfi_add_seq_cst(&event->rung, 1);

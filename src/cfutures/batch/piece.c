@@ -5,35 +5,20 @@
 
 #include <stdlib.h>
 
-/* ---- lists -------------------------------------------------------------------------------------- */
-
-static cfi_piece *unused_piece(cf_stream *stream) {
-    cfi_piece *piece = stream->unused;
-    if (piece == NULL) {
-        return malloc(sizeof *piece);
-    }
-    stream->unused = piece->queue_next;
-    return piece;
-}
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 cfi_piece *cfi_piece_add(cf_stream *stream, cfi_piece *previous, uint64_t first, size_t count) {
-    cfi_piece *piece = unused_piece(stream);
-    if (piece == NULL) {
+    cfi_piece *piece = cfi_piece_take(&stream->unused);
+    if (piece == NULL && (piece = malloc(sizeof *piece)) == NULL) {
         return NULL;
-    }
-    if (previous == NULL) {
-        previous = stream->last;
     }
     *piece = (cfi_piece){
         .first = first,
         .count = (uint32_t)count,
         .layout = (uint32_t)count,
         .attempt = 1,
-        .previous = previous,
-        .next = previous != NULL ? previous->next : NULL,
     };
-    *(previous != NULL ? &previous->next : &stream->first) = piece;
-    *(piece->next != NULL ? &piece->next->previous : &stream->last) = piece;
+    cfi_chain_insert(&stream->pieces, previous != NULL ? &previous->node : NULL, &piece->node);
     return piece;
 }
 
@@ -53,32 +38,16 @@ static void give_block(cf_stream *stream, cfi_piece *piece) {
 void cfi_piece_drop(cf_stream *stream, cfi_piece *piece) {
     give_block(stream, piece);
     cfi_watch_end(&piece->watch);
-    *(piece->previous != NULL ? &piece->previous->next : &stream->first) = piece->next;
-    *(piece->next != NULL ? &piece->next->previous : &stream->last) = piece->previous;
-    piece->queue_next = stream->unused;
-    stream->unused = piece;
+    cfi_chain_remove(&stream->pieces, &piece->node);
+    cfi_list_prepend(&stream->unused, &piece->link);
 }
 
-void cfi_piece_enqueue(cfi_piece_queue *queue, cfi_piece *piece) {
-    piece->queue_next = NULL;
-    *(queue->first == NULL ? &queue->first : &queue->last->queue_next) = piece;
-    queue->last = piece;
-}
-
-cfi_piece *cfi_piece_dequeue(cfi_piece_queue *queue) {
-    cfi_piece *piece = queue->first;
-    if (piece != NULL) {
-        queue->first = piece->queue_next;
-    }
-    return piece;
-}
-
-/* ---- how a piece ends --------------------------------------------------------------------------- */
+/* ---- how a piece ends ------------------------------------------------------------------------ */
 
 void cfi_piece_make_ready(cf_stream *stream, cfi_piece *piece) {
     piece->state = CFI_PIECE_READY;
     if (stream->options.as_completed) {
-        cfi_piece_enqueue(&stream->ready, piece);
+        cfi_list_append(&stream->ready, &piece->link);
     }
 }
 
@@ -101,7 +70,7 @@ void cfi_piece_fail_with(cf_stream *stream, cfi_piece *piece, cf_status status) 
     cfi_piece_fail(stream, piece, &(cf_exception){.status = status, .worker = -1});
 }
 
-/* ---- what is in a piece ------------------------------------------------------------------------- */
+/* ---- what is in a piece ---------------------------------------------------------------------- */
 
 const cfi_chunk_progress *cfi_piece_progress(const cf_stream *stream, const cfi_piece *piece) {
     return piece->watch.slot != NULL ? cfi_piece_progress_of(stream, piece) : NULL;

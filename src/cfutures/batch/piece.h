@@ -31,14 +31,10 @@ typedef struct cfi_piece {
         CFI_PIECE_SENT,
         CFI_PIECE_READY,
     } state;
-    cf_exception exception;            /* of all items, if READY without a slot */
-    struct cfi_piece *next, *previous; /* in the source's order */
-    struct cfi_piece *queue_next; /* in the queue of unsent or ready, or in the list of unused */
+    cf_exception exception; /* of all items, if READY without a slot */
+    cfi_node node;          /* in the source's order */
+    cfi_link link;          /* in the queue of unsent or ready, or in the list of unused */
 } cfi_piece;
-
-typedef struct cfi_piece_queue {
-    cfi_piece *first, *last;
-} cfi_piece_queue;
 
 struct cf_stream {
     cf_executor *executor;
@@ -55,23 +51,23 @@ struct cf_stream {
     cfi_watch_set set;
     uint64_t taken; /* items, from the source */
     uint64_t handed_out;
-    bool ended;              /* the source has no more items */
-    bool later;              /* the source had nothing when it was last asked */
-    cf_status refused;       /* why submit refuses; CF_OK = it does not */
-    cf_status lacking;       /* why pieces are unsent: CF_ENOMEM or CF_EFULL */
-    int64_t until_ns;        /* how long submit waits for room, as in cfi_submission */
-    bool submitted;          /* at least one chunk was submitted */
-    size_t under_way;        /* pieces */
-    cfi_piece *first, *last; /* in the source's order */
-    cfi_piece_queue ready;   /* as_completed: in the order in which they became ready */
-    cfi_piece_queue unsent;
-    cfi_piece *unused;
+    bool ended;        /* the source has no more items */
+    bool later;        /* the source had nothing when it was last asked */
+    cf_status refused; /* why submit refuses; CF_OK = it does not */
+    cf_status lacking; /* why pieces are unsent: CF_ENOMEM or CF_EFULL */
+    int64_t until_ns;  /* how long submit waits for room, as in cfi_submission */
+    bool submitted;    /* at least one chunk was submitted */
+    size_t under_way;  /* pieces */
+    cfi_chain pieces;  /* in the source's order */
+    cfi_list ready;    /* as_completed: in the order in which they became ready */
+    cfi_list unsent;
+    cfi_list unused;
     cfi_piece *held;      /* has the item that was handed out last: its result must stay valid */
     cf_source_fn *source; /* of a public stream, called by `fill` */
     void *source_context;
 };
 
-/* ---- lists -------------------------------------------------------------------------------------- */
+/* ---- lists ----------------------------------------------------------------------------------- */
 
 /* Adds a piece after `previous` (NULL = at the end). NULL: no memory. */
 cfi_piece *cfi_piece_add(cf_stream *stream, cfi_piece *previous, uint64_t first, size_t count);
@@ -79,10 +75,23 @@ cfi_piece *cfi_piece_add(cf_stream *stream, cfi_piece *previous, uint64_t first,
 /* Removes the piece, and releases all that it holds. */
 void cfi_piece_drop(cf_stream *stream, cfi_piece *piece);
 
-void cfi_piece_enqueue(cfi_piece_queue *queue, cfi_piece *piece);
-cfi_piece *cfi_piece_dequeue(cfi_piece_queue *queue); /* NULL: the queue is empty */
+/* NULL: there is none. */
+static inline cfi_piece *cfi_piece_first(const cf_stream *stream) {
+    cfi_node *node = stream->pieces.first;
+    return node != NULL ? CFI_ENTRY(node, cfi_piece, node) : NULL;
+}
 
-/* ---- how a piece ends --------------------------------------------------------------------------- */
+static inline cfi_piece *cfi_piece_next(const cfi_piece *piece) {
+    cfi_node *node = piece->node.next;
+    return node != NULL ? CFI_ENTRY(node, cfi_piece, node) : NULL;
+}
+
+static inline cfi_piece *cfi_piece_take(cfi_list *list) {
+    cfi_link *link = cfi_list_take(list);
+    return link != NULL ? CFI_ENTRY(link, cfi_piece, link) : NULL;
+}
+
+/* ---- how a piece ends ------------------------------------------------------------------------ */
 
 void cfi_piece_make_ready(cf_stream *stream, cfi_piece *piece);
 
@@ -95,7 +104,7 @@ void cfi_piece_fail_with(cf_stream *stream, cfi_piece *piece, cf_status status);
  * item that failed. */
 void cfi_piece_keep_args_in(cfi_piece *piece, cfi_slot *slot, uint32_t first);
 
-/* ---- what is in a piece ------------------------------------------------------------------------- */
+/* ---- what is in a piece ---------------------------------------------------------------------- */
 
 /* Bytes of argument and result of a chunk of `count` items. */
 static inline size_t cfi_piece_arg_room(const cf_stream *stream, size_t count) {

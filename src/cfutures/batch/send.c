@@ -89,7 +89,7 @@ static void submit_piece(cf_stream *stream, cfi_piece *piece) {
         cfi_send_note(stream, piece, future);
     } else if (status == CF_ENOMEM || status == CF_EFULL) {
         stream->lacking = status;
-        cfi_piece_enqueue(&stream->unsent, piece);
+        cfi_list_append(&stream->unsent, &piece->link);
     } else {
         stream->refused = status;
         cfi_piece_fail_with(stream, piece, status);
@@ -123,7 +123,7 @@ void cfi_send_piece(cf_stream *stream, cfi_piece *piece) {
     if (stream->refused != CF_OK) {
         cfi_piece_fail_with(stream, piece, stream->refused);
     } else if (piece->block == 0 && !fill_from_origin(stream, piece)) {
-        cfi_piece_enqueue(&stream->unsent, piece);
+        cfi_list_append(&stream->unsent, &piece->link);
     } else {
         submit_piece(stream, piece);
     }
@@ -131,10 +131,10 @@ void cfi_send_piece(cf_stream *stream, cfi_piece *piece) {
 
 /* cfi_send_piece queues a piece again that still finds no memory or room. */
 void cfi_send_unsent(cf_stream *stream) {
-    cfi_piece_queue waiting = stream->unsent;
+    cfi_list waiting = stream->unsent;
     cfi_piece *piece;
-    stream->unsent = (cfi_piece_queue){0};
-    while ((piece = cfi_piece_dequeue(&waiting)) != NULL) {
+    stream->unsent = (cfi_list){0};
+    while ((piece = cfi_piece_take(&waiting)) != NULL) {
         cfi_send_piece(stream, piece);
     }
 }
@@ -159,7 +159,7 @@ bool cfi_send_next_chunk(cf_stream *stream, size_t most) {
             cfi_executor_give_block(stream->executor, block, cfi_piece_arg_room(stream, most),
                                     cfi_piece_result_room(stream, most));
         }
-        if (stream->first == NULL) { /* the stream has nothing that it could give back */
+        if (cfi_piece_first(stream) == NULL) { /* the stream has nothing that it could give back */
             stream->refused = CF_ENOMEM;
         }
         return false;

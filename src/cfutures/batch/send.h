@@ -17,7 +17,7 @@ void cfi_send_piece(cf_stream *stream, cfi_piece *piece);
 /* Tries each unsent piece once. */
 void cfi_send_unsent(cf_stream *stream);
 
-/* ---- the parts, for share_out.c --------------------------------------------------------------- */
+/* ---- the parts, for share_out.c -------------------------------------------------------------- */
 
 /* A block for a chunk of `count` items. 0: no memory. */
 uint64_t cfi_send_take_block(cf_stream *stream, size_t count);

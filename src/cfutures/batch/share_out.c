@@ -10,7 +10,7 @@
 /* There are more workers than pieces under way, and no piece waits to be sent. */
 static bool lacks_pieces(const cf_stream *stream) {
     return cfi_pace_is_adaptive(stream) && stream->refused == CF_OK && stream->under_way > 0 &&
-           stream->unsent.first == NULL &&
+           cfi_list_is_empty(&stream->unsent) &&
            stream->under_way < cfi_load_relaxed(&stream->executor->started);
 }
 
@@ -40,7 +40,7 @@ static cfi_piece *longest_left(const cf_stream *stream, double *most_ns) {
     int64_t now_ns = cfi_now_ns();
     cfi_piece *longest = NULL;
     *most_ns = 0;
-    for (cfi_piece *piece = stream->first; piece != NULL; piece = piece->next) {
+    for (cfi_piece *piece = cfi_piece_first(stream); piece != NULL; piece = cfi_piece_next(piece)) {
         double ns = piece->state == CFI_PIECE_SENT ? left_ns(stream, piece, now_ns) : 0;
         if (ns > *most_ns) {
             *most_ns = ns;

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the window ---------------------------------------------------------------------------------- */
+/* ---- the window ------------------------------------------------------------------------------ */
 
 void cfi_stream_hand_out(cf_stream *stream, cfi_piece *piece) {
     stream->handed_out += piece->count - piece->handed_out;
@@ -27,10 +27,11 @@ cf_status cfi_stream_wait_for_others(cf_stream *stream, int64_t deadline_ns) {
         stream->until_ns = deadline_ns;
         cfi_send_unsent(stream);
         stream->until_ns = 0;
-        return stream->unsent.first == NULL || stream->lacking != CF_EFULL ? CF_OK : CF_ETIMEDOUT;
+        return cfi_list_is_empty(&stream->unsent) || stream->lacking != CF_EFULL ? CF_OK
+                                                                                 : CF_ETIMEDOUT;
     }
     stream->refused = stream->lacking;
-    while ((piece = cfi_piece_dequeue(&stream->unsent)) != NULL) {
+    while ((piece = cfi_piece_take(&stream->unsent)) != NULL) {
         cfi_piece_fail_with(stream, piece, stream->lacking);
     }
     return CF_OK;
@@ -39,7 +40,7 @@ cf_status cfi_stream_wait_for_others(cf_stream *stream, int64_t deadline_ns) {
 void cfi_stream_top_up(cf_stream *stream) {
     size_t most;
     cfi_send_unsent(stream);
-    while (!stream->ended && stream->refused == CF_OK && stream->unsent.first == NULL &&
+    while (!stream->ended && stream->refused == CF_OK && cfi_list_is_empty(&stream->unsent) &&
            cfi_pace_may_send(stream) && (most = cfi_pace_room(stream)) > 0 &&
            cfi_send_next_chunk(stream, most)) {}
 }
@@ -135,12 +136,13 @@ static void collect(cf_stream *stream, cfi_piece *piece) {
 
 static cfi_piece *ready_piece(cf_stream *stream) {
     if (stream->options.as_completed) {
-        return cfi_piece_dequeue(&stream->ready);
+        return cfi_piece_take(&stream->ready);
     }
-    return stream->first != NULL && stream->first->state == CFI_PIECE_READY ? stream->first : NULL;
+    cfi_piece *first = cfi_piece_first(stream);
+    return first != NULL && first->state == CFI_PIECE_READY ? first : NULL;
 }
 
-/* ---- waiting ------------------------------------------------------------------------------------- */
+/* ---- waiting --------------------------------------------------------------------------------- */
 
 cf_status cfi_stream_next_piece(cf_stream *stream, int64_t deadline_ns, cfi_piece **piece) {
     for (;;) {
@@ -154,7 +156,7 @@ cf_status cfi_stream_next_piece(cf_stream *stream, int64_t deadline_ns, cfi_piec
         if (stream->under_way > 0) {
             int64_t look_ns = cfi_share_out(stream);
             status = cfi_await_set(&stream->set, deadline_ns, look_ns, &watch);
-        } else if (stream->unsent.first != NULL) {
+        } else if (!cfi_list_is_empty(&stream->unsent)) {
             status = cfi_stream_wait_for_others(stream, deadline_ns);
         } else if (stream->refused != CF_OK) {
             status = stream->refused;
@@ -172,8 +174,8 @@ cf_status cfi_stream_next_piece(cf_stream *stream, int64_t deadline_ns, cfi_piec
 
 void cfi_stream_abandon(cf_stream *stream, cf_status status) {
     stream->refused = status;
-    stream->unsent = (cfi_piece_queue){0};
-    for (cfi_piece *piece = stream->first; piece != NULL; piece = piece->next) {
+    stream->unsent = (cfi_list){0};
+    for (cfi_piece *piece = cfi_piece_first(stream); piece != NULL; piece = cfi_piece_next(piece)) {
         if (piece->state == CFI_PIECE_READY) {
             continue;
         }
@@ -238,15 +240,14 @@ cf_status cfi_stream_create(cf_executor *executor, const cf_task *task, cfi_fill
 }
 
 void cfi_stream_close(cf_stream *stream) {
-    while (stream->first != NULL) {
-        if (stream->first->state == CFI_PIECE_SENT) {
-            cfi_executor_cancel(stream->executor, stream->first->watch.slot);
+    cfi_piece *piece;
+    while ((piece = cfi_piece_first(stream)) != NULL) {
+        if (piece->state == CFI_PIECE_SENT) {
+            cfi_executor_cancel(stream->executor, piece->watch.slot);
         }
-        cfi_piece_drop(stream, stream->first);
+        cfi_piece_drop(stream, piece);
     }
-    while (stream->unused != NULL) {
-        cfi_piece *piece = stream->unused;
-        stream->unused = piece->queue_next;
+    while ((piece = cfi_piece_take(&stream->unused)) != NULL) {
         free(piece);
     }
     cfi_watch_set_fini(&stream->set);
@@ -263,9 +264,9 @@ void cfi_stream_stop(cf_stream *stream) {
            cfi_await_set(&stream->set, cfi_deadline_ns(0), -1, &watch) == CF_OK) {
         collect(stream, (cfi_piece *)watch);
     }
-    stream->unsent = (cfi_piece_queue){0};
-    for (cfi_piece *piece = stream->first, *next; piece != NULL; piece = next) {
-        next = piece->next;
+    stream->unsent = (cfi_list){0};
+    for (cfi_piece *piece = cfi_piece_first(stream), *next; piece != NULL; piece = next) {
+        next = cfi_piece_next(piece);
         if (piece->state == CFI_PIECE_SENT) {
             cfi_executor_cancel(stream->executor, piece->watch.slot);
             stream->under_way--;

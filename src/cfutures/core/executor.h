@@ -62,7 +62,7 @@ typedef struct cfi_executor_ops {
 /* Callbacks to be called, in this order (waiting/callback.h). Under reap_lock, except
  * `outstanding`. */
 typedef struct cfi_callback_list {
-    struct cfi_callback *first, *last;
+    cfi_list waiting;           /* to be called */
     _Atomic size_t outstanding; /* added, and their calls have not returned */
     bool busy;                  /* a thread is calling them */
 } cfi_callback_list;

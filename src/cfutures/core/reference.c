@@ -29,7 +29,7 @@ static inline void under_lock(cf_executor *executor, cfi_slot *slot,
     }
 }
 
-/* ---- slots given up --------------------------------------------------------------------------- */
+/* ---- slots given up -------------------------------------------------------------------------- */
 
 static void count_given_up(cfi_slab *slab, uint32_t count) {
     if (cfi_slab_is_given_up(slab, count)) {

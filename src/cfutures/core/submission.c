@@ -55,7 +55,7 @@ static void show_to_workers(cf_executor *executor, cfi_slot *slot) {
     }
 }
 
-/* ---- reserve: all that can fail --------------------------------------------------------------- */
+/* ---- reserve: all that can fail -------------------------------------------------------------- */
 
 static bool has_room(const cf_executor *executor) {
     return executor->max_pending == 0 || cfi_counts_pending(executor) < executor->max_pending;
@@ -113,7 +113,7 @@ static inline cf_status reserve(cf_executor *executor, const cfi_submission *sub
     return *slot != NULL ? CF_OK : CF_ENOMEM;
 }
 
-/* ---- publish: cannot fail --------------------------------------------------------------------- */
+/* ---- publish: cannot fail -------------------------------------------------------------------- */
 
 static void fill_in(cf_executor *executor, cfi_slot *slot, const cfi_submission *submission) {
     int64_t *limit = cfi_slot_limit(slot, executor->queue.base);
@@ -158,7 +158,7 @@ static inline void finish(cf_executor *executor, unsigned started, cfi_slot *slo
     show_to_workers(executor, slot);
 }
 
-/* ---- the steps, from outside ------------------------------------------------------------------- */
+/* ---- the steps, from outside ----------------------------------------------------------------- */
 
 cf_status cfi_submission_reserve(cf_executor *executor, const cfi_submission *submission,
                                  cfi_slot **slot) {
@@ -230,7 +230,7 @@ size_t cfi_submission_submit_batch(cf_executor *executor, cfi_submission submiss
     return done;
 }
 
-/* ---- blocks, and what else needs the lock ------------------------------------------------------- */
+/* ---- blocks, and what else needs the lock ---------------------------------------------------- */
 
 uint64_t cfi_executor_take_block(cf_executor *executor, size_t arg_size, size_t result_size) {
     cfi_biased_lock_take(&executor->lock);

@@ -32,25 +32,14 @@ static void make_spare(cfi_slabs *slabs, cfi_slab *slab) {
     for (uint32_t i = 1; i < CFI_SLAB_SLOTS && slab->has_blocks; i++) {
         give_block(slabs, cfi_slab_slot(slab, i));
     }
-    slab->next = slabs->spare;
-    slabs->spare = slab;
-}
-
-static void wait_in_given(cfi_slabs *slabs, cfi_slab *slab) {
-    slab->next = NULL;
-    if (slabs->given == NULL) {
-        slabs->given = slab;
-    } else {
-        slabs->given_last->next = slab;
-    }
-    slabs->given_last = slab;
+    cfi_list_prepend(&slabs->spare, &slab->link);
 }
 
 static void sort_given(cfi_slabs *slabs, cfi_slab *slab) {
     if (all_left(slab)) {
         make_spare(slabs, slab);
     } else {
-        wait_in_given(slabs, slab);
+        cfi_list_append(&slabs->given, &slab->link);
     }
 }
 
@@ -67,29 +56,17 @@ static void look_through_given(cfi_slabs *slabs) {
     enum {
         LOOKS = 8
     };
-    for (int i = 0; i < LOOKS && slabs->given != NULL; i++) {
-        cfi_slab *slab = slabs->given;
-        slabs->given = slab->next;
-        sort_given(slabs, slab);
+    for (int i = 0; i < LOOKS && !cfi_list_is_empty(&slabs->given); i++) {
+        sort_given(slabs, CFI_ENTRY(cfi_list_take(&slabs->given), cfi_slab, link));
     }
 }
 
 /* ---- the forgotten --------------------------------------------------------------------------- */
 
-static void append_forgotten(cfi_slabs *slabs, cfi_slot *slot) {
-    slot->next_forgotten = NULL;
-    if (slabs->forgotten == NULL) {
-        slabs->forgotten = slot;
-    } else {
-        slabs->forgotten_last->next_forgotten = slot;
-    }
-    slabs->forgotten_last = slot;
-    slabs->forgotten_count++;
-}
-
 void cfi_slabs_forget(cfi_slabs *slabs, cfi_slot *slot) {
     if (!cfi_word_left(cfi_load_acquire(&slot->word))) {
-        append_forgotten(slabs, slot);
+        cfi_list_append(&slabs->forgotten, &slot->forgotten);
+        slabs->forgotten_count++;
         return;
     }
     give_block(slabs, slot);
@@ -99,17 +76,15 @@ void cfi_slabs_forget(cfi_slabs *slabs, cfi_slot *slot) {
 }
 
 void cfi_slabs_reclaim(cfi_slabs *slabs, size_t looks) {
-    for (; looks > 0 && slabs->forgotten != NULL; looks--) {
-        cfi_slot *slot = slabs->forgotten;
-        slabs->forgotten = slot->next_forgotten;
+    for (; looks > 0 && !cfi_list_is_empty(&slabs->forgotten); looks--) {
         slabs->forgotten_count--;
-        cfi_slabs_forget(slabs, slot);
+        cfi_slabs_forget(slabs, CFI_ENTRY(cfi_list_take(&slabs->forgotten), cfi_slot, forgotten));
     }
 }
 
 uint64_t cfi_slabs_take_block(cfi_slabs *slabs, size_t size) {
     uint64_t block = cfi_arena_take(slabs->arena, size);
-    if (block == 0 && slabs->forgotten != NULL) {
+    if (block == 0 && !cfi_list_is_empty(&slabs->forgotten)) {
         cfi_slabs_reclaim(slabs, slabs->forgotten_count);
         block = cfi_arena_take(slabs->arena, size);
     }
@@ -144,23 +119,17 @@ static cfi_slab *make_slab(cfi_slabs *slabs) {
 }
 
 static cfi_slab *spare_or_new(cfi_slabs *slabs) {
-    if (slabs->spare == NULL) {
+    if (cfi_list_is_empty(&slabs->spare)) {
         look_through_given(slabs);
     }
-    cfi_slab *slab = slabs->spare;
-    if (slab == NULL) {
-        return make_slab(slabs);
-    }
-    slabs->spare = slab->next;
-    return slab;
+    cfi_link *link = cfi_list_take(&slabs->spare);
+    return link != NULL ? CFI_ENTRY(link, cfi_slab, link) : make_slab(slabs);
 }
 
 static void keep_reserve(cfi_slabs *slabs) {
-    if (slabs->spare == NULL) {
-        look_through_given(slabs);
-    }
-    if (slabs->spare == NULL && (slabs->spare = make_slab(slabs)) != NULL) {
-        slabs->spare->next = NULL;
+    cfi_slab *slab = spare_or_new(slabs);
+    if (slab != NULL) {
+        cfi_list_prepend(&slabs->spare, &slab->link);
     }
 }
 

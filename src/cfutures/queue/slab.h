@@ -22,7 +22,7 @@ typedef struct cfi_slab {
     struct cf_executor *executor;
     uint64_t first_ticket;
     uint64_t times;            /* block of the tasks' times; 0 = not recorded */
-    struct cfi_slab *next;     /* in the list of given or spare slabs */
+    cfi_link link;             /* in the list of given or spare slabs */
     struct cfi_slab *all_next; /* in the list of all the executor's slabs */
     _Atomic uint32_t given_up;
     bool has_blocks; /* the payload of some task lies in a block */
@@ -66,14 +66,12 @@ typedef struct cfi_slabs {
     void (*grown)(struct cf_executor *executor); /* after the arena has grown; or NULL */
     bool record_times;
     cfi_slab *all;
-    cfi_slab *open;  /* slots are handed out from it; NULL before the first */
-    cfi_slab *given; /* all slots given up, some tasks perhaps not settled; oldest first */
-    cfi_slab *given_last;
+    cfi_slab *open; /* slots are handed out from it; NULL before the first */
+    cfi_list given; /* all slots given up, some tasks perhaps not settled; oldest first */
     /* Ready for use. One is kept in reserve: when arguments and results fill the arena, the blocks
      * that they give back can serve new tasks only if there is a slot. */
-    cfi_slab *spare;
-    cfi_slot *forgotten; /* given up with a block, tasks perhaps not settled; oldest first */
-    cfi_slot *forgotten_last;
+    cfi_list spare;
+    cfi_list forgotten; /* given up with a block, tasks perhaps not settled; oldest first */
     size_t forgotten_count;
     uint32_t next; /* number of the next slot in `open` */
     size_t in_use; /* slabs that are neither spare nor given */
@@ -101,7 +99,7 @@ static inline cfi_slot *cfi_slabs_reserve(cfi_slabs *slabs, size_t arg_size, siz
     enum {
         LOOKS = 2 /* more than the one that this task can add */
     };
-    if (slabs->forgotten != NULL) {
+    if (!cfi_list_is_empty(&slabs->forgotten)) {
         cfi_slabs_reclaim(slabs, LOOKS);
     }
     if (!cfi_slabs_have_slot(slabs)) {

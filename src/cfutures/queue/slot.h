@@ -30,6 +30,8 @@
 #ifndef CFUTURES_SLOT_H
 #define CFUTURES_SLOT_H
 
+#include "cfutures/queue/list.h"
+
 #include "platform/atomic.h"
 
 #include <cfutures.h>
@@ -76,8 +78,8 @@ typedef struct cf_future {
     _Atomic uint8_t announcement; /* a cfi_announcement; in an open slot, under the reap lock */
     _Atomic uint32_t refs;        /* of the caller, watches, the completion stack; CFI_SEEN */
     union {
-        struct cfi_watch *watch;          /* list of its watches; under the reap lock */
-        struct cf_future *next_forgotten; /* if no future of it is held: slab.h */
+        struct cfi_watch *watch; /* list of its watches; under the reap lock */
+        cfi_link forgotten;      /* if no future of it is held: slab.h */
     };
     union {
         /* The payload if it fits: time limit, argument, result (each 8-aligned). If not, the offset

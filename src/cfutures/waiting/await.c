@@ -53,7 +53,7 @@ cf_status cfi_await_longer(cfi_slot *slot, int64_t timeout_ns, uint64_t *word) {
     return CF_OK;
 }
 
-/* ---- one of many ------------------------------------------------------------------------------- */
+/* ---- one of many ----------------------------------------------------------------------------- */
 
 /* The same for any of many: to find one so costs little more than if it had been done already. */
 static bool completes_soon(const cfi_watch_set *set) {

@@ -26,20 +26,11 @@ bool cfi_callback_is_of(const cf_executor *executor) {
 
 /* ---- the list -------------------------------------------------------------------------------- */
 
-static void append(cfi_callback_list *list, cfi_callback *callback) {
-    callback->next = NULL;
-    if (list->first == NULL) {
-        list->first = callback;
-    } else {
-        list->last->next = callback;
-    }
-    list->last = callback;
-}
-
 /* The watch's slot is settled: moves the callback from there to the executor's list. */
 static void deliver(cfi_watch *watch) {
     cfi_watch_take_off(watch);
-    append(&cfi_executor_of(watch->slot)->callbacks, (cfi_callback *)watch);
+    cfi_list_append(&cfi_executor_of(watch->slot)->callbacks.waiting,
+                    &((cfi_callback *)watch)->link);
 }
 
 /* ---- calling --------------------------------------------------------------------------------- */
@@ -69,16 +60,15 @@ static bool take_turn(cf_executor *executor) {
 static bool call_all(cf_executor *executor) {
     for (;;) {
         cfi_biased_lock_take(&executor->reap_lock);
-        cfi_callback *callback = executor->callbacks.first;
-        if (callback == NULL) {
+        cfi_link *link = cfi_list_take(&executor->callbacks.waiting);
+        if (link == NULL) {
             executor->callbacks.busy = false;
             bool none = cfi_load_relaxed(&executor->callbacks.outstanding) == 0;
             cfi_biased_lock_give(&executor->reap_lock);
             return none;
         }
-        executor->callbacks.first = callback->next;
         cfi_biased_lock_give(&executor->reap_lock);
-        call(executor, callback);
+        call(executor, CFI_ENTRY(link, cfi_callback, link));
     }
 }
 

@@ -33,7 +33,7 @@ typedef struct cfi_callback {
     cfi_watch watch; /* its set is NULL; it holds a reference to the slot */
     cf_done_fn *call;
     void *context;
-    struct cfi_callback *next; /* in the executor's list */
+    cfi_link link; /* in the executor's list */
 } cfi_callback;
 
 /* For an executor whose tasks run on their caller's thread: after each task, with none of its locks

@@ -41,9 +41,9 @@ cf_status cfi_nested_run_one_of(cfi_watch_set *set, bool *ran) {
         return CF_OK;
     }
     while (set->unhelped != NULL && !*ran && status == CF_OK) {
-        status = cfi_nested_run(set->unhelped->slot, ran);
+        status = cfi_nested_run(CFI_ENTRY(set->unhelped, cfi_watch, member)->slot, ran);
         if (status == CF_OK) {
-            set->unhelped = set->unhelped->set_next;
+            set->unhelped = set->unhelped->next;
         }
     }
     return status;
@@ -52,7 +52,7 @@ cf_status cfi_nested_run_one_of(cfi_watch_set *set, bool *ran) {
 /* ---- the threads that wait ------------------------------------------------------------------- */
 
 static cfi_lock list_lock = CFI_LOCK_INITIALIZER;
-static cfi_blocked *list;
+static cfi_chain list; /* of cfi_blocked; under list_lock */
 
 static bool works_for(const cfi_blocked *blocked, const cfi_queue *queue) {
     const cfi_worker_scope *scope = blocked->scope;
@@ -71,7 +71,8 @@ static bool is_worker(const cfi_blocked *blocked, const cfi_queue *queue, unsign
 }
 
 static bool worker_goes_on(const cfi_queue *queue, unsigned number) {
-    for (const cfi_blocked *b = list; b != NULL; b = b->next) {
+    for (cfi_node *node = list.first; node != NULL; node = node->next) {
+        const cfi_blocked *b = CFI_ENTRY(node, cfi_blocked, node);
         if (b->hopeless && is_worker(b, queue, number)) {
             return false;
         }
@@ -84,7 +85,8 @@ static bool some_worker_goes_on(const cf_executor *executor) {
     if (cfi_executor_is_serial(executor)) { /* its submitter runs it when no other task runs */
         return worker_goes_on(&executor->queue, 0);
     }
-    for (const cfi_blocked *b = list; b != NULL; b = b->next) {
+    for (cfi_node *node = list.first; node != NULL; node = node->next) {
+        const cfi_blocked *b = CFI_ENTRY(node, cfi_blocked, node);
         hopeless += b->hopeless && works_for(b, &executor->queue);
     }
     return hopeless < cfi_load_relaxed(&executor->started);
@@ -108,26 +110,20 @@ static bool goes_on(const cfi_blocked *blocked) {
 
 /* Marks the threads that will never go on: all, except those that are shown to go on. */
 static void find_hopeless(void) {
-    for (cfi_blocked *b = list; b != NULL; b = b->next) {
+    for (cfi_node *node = list.first; node != NULL; node = node->next) {
+        cfi_blocked *b = CFI_ENTRY(node, cfi_blocked, node);
         b->hopeless = true;
     }
     for (bool changed = true; changed;) {
         changed = false;
-        for (cfi_blocked *b = list; b != NULL; b = b->next) {
+        for (cfi_node *node = list.first; node != NULL; node = node->next) {
+            cfi_blocked *b = CFI_ENTRY(node, cfi_blocked, node);
             if (b->hopeless && goes_on(b)) {
                 b->hopeless = false;
                 changed = true;
             }
         }
     }
-}
-
-static void take_off(const cfi_blocked *blocked) {
-    cfi_blocked **link = &list;
-    while (*link != blocked) {
-        link = &(*link)->next;
-    }
-    *link = blocked->next;
 }
 
 bool cfi_nested_block(cfi_blocked *blocked) {
@@ -137,12 +133,11 @@ bool cfi_nested_block(cfi_blocked *blocked) {
         return true;
     }
     cfi_lock_take(&list_lock);
-    blocked->next = list;
-    list = blocked;
+    cfi_chain_insert(&list, NULL, &blocked->node);
     find_hopeless();
     bool hopeless = blocked->hopeless;
     if (hopeless) {
-        take_off(blocked);
+        cfi_chain_remove(&list, &blocked->node);
     }
     cfi_lock_give(&list_lock);
     return !hopeless;
@@ -153,13 +148,13 @@ void cfi_nested_unblock(cfi_blocked *blocked) {
         return;
     }
     cfi_lock_take(&list_lock);
-    take_off(blocked);
+    cfi_chain_remove(&list, &blocked->node);
     cfi_lock_give(&list_lock);
 }
 
 static void forget_parent(void) {
     cfi_lock_init(&list_lock);
-    list = NULL;
+    list = (cfi_chain){0};
     cfi_worker_forget_scopes();
 }
 

@@ -46,7 +46,7 @@ typedef struct cfi_blocked {
     cfi_watch_set *set;
     const cfi_worker_scope *scope; /* of the waiting thread */
     bool hopeless;
-    struct cfi_blocked *next;
+    cfi_node node;
 } cfi_blocked;
 
 /* Before such a wait and after it. False: the wait would never end; unblock must not be called. */

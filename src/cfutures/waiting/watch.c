@@ -14,13 +14,7 @@ static void deliver_to_set(cfi_watch *watch) {
     cfi_biased_lock_take(&set->lock);
     if (!watch->delivered) {
         watch->delivered = true;
-        watch->next_ready = NULL;
-        if (set->ready_first == NULL) {
-            set->ready_first = watch;
-        } else {
-            set->ready_last->next_ready = watch;
-        }
-        set->ready_last = watch;
+        cfi_list_append(&set->ready, &watch->ready);
     }
     cfi_biased_lock_give(&set->lock);
 }
@@ -67,7 +61,7 @@ void cfi_watch_reap(cf_executor *executor) {
     }
     cfi_biased_lock_take(&executor->reap_lock);
     reap_locked(executor);
-    bool calls = executor->callbacks.first != NULL;
+    bool calls = !cfi_list_is_empty(&executor->callbacks.waiting);
     cfi_biased_lock_give(&executor->reap_lock);
     cfi_event_ring(&executor->queue.bell->event, true);
     if (calls) {
@@ -142,33 +136,17 @@ bool cfi_watch_ask(cfi_slot *slot) {
 }
 
 static void join_set(cfi_watch_set *set, cfi_watch *watch) {
-    watch->set_next = NULL;
-    watch->set_previous = set->last;
-    if (set->last != NULL) {
-        set->last->set_next = watch;
-    } else {
-        set->first = watch;
-    }
-    set->last = watch;
+    cfi_chain_insert(&set->members, NULL, &watch->member);
     if (set->unhelped == NULL) {
-        set->unhelped = watch;
+        set->unhelped = &watch->member;
     }
 }
 
 static void leave_set(cfi_watch_set *set, cfi_watch *watch) {
-    if (set->unhelped == watch) {
-        set->unhelped = watch->set_next;
+    if (set->unhelped == &watch->member) {
+        set->unhelped = watch->member.next;
     }
-    if (watch->set_previous != NULL) {
-        watch->set_previous->set_next = watch->set_next;
-    } else {
-        set->first = watch->set_next;
-    }
-    if (watch->set_next != NULL) {
-        watch->set_next->set_previous = watch->set_previous;
-    } else {
-        set->last = watch->set_previous;
-    }
+    cfi_chain_remove(&set->members, &watch->member);
 }
 
 cfi_watch_begun cfi_watch_begin(cfi_watch_set *set, cfi_watch *watch, cfi_slot *slot,
@@ -224,12 +202,9 @@ void cfi_watch_end(cfi_watch *watch) {
 
 cfi_watch *cfi_watch_set_pop(cfi_watch_set *set) {
     cfi_biased_lock_take(&set->lock);
-    cfi_watch *watch = set->ready_first;
-    if (watch != NULL) {
-        set->ready_first = watch->next_ready;
-    }
+    cfi_link *link = cfi_list_take(&set->ready);
     cfi_biased_lock_give(&set->lock);
-    return watch;
+    return link != NULL ? CFI_ENTRY(link, cfi_watch, ready) : NULL;
 }
 
 void cfi_watch_set_reap(cfi_watch_set *set) {
@@ -240,8 +215,9 @@ void cfi_watch_set_reap(cfi_watch_set *set) {
 
 bool cfi_watch_set_any(cfi_watch_set *set, bool (*f)(cfi_slot *slot)) {
     cfi_biased_lock_take(&set->lock);
-    bool any = set->ready_first != NULL;
-    for (const cfi_watch *watch = set->first; watch != NULL && !any; watch = watch->set_next) {
+    bool any = !cfi_list_is_empty(&set->ready);
+    for (cfi_node *node = set->members.first; node != NULL && !any; node = node->next) {
+        const cfi_watch *watch = CFI_ENTRY(node, cfi_watch, member);
         any = !watch->delivered &&
               (cfi_word_settled(cfi_load_acquire(&watch->slot->word)) || f(watch->slot));
     }

@@ -17,26 +17,24 @@
 #include "cfutures/core/executor.h"
 
 typedef struct cfi_watch {
-    cfi_slot *slot;                            /* NULL: not in use */
-    void (*deliver)(struct cfi_watch *watch);  /* the slot is settled; under reap_lock */
-    struct cfi_watch_set *set;                 /* NULL: the watch is a callback */
-    struct cfi_watch *next;                    /* of the same slot; under reap_lock */
-    struct cfi_watch *set_next, *set_previous; /* of the same set; the waiting thread's */
-    struct cfi_watch *next_ready;              /* under the set's lock, like `delivered` */
-    size_t index;                              /* the owner's */
+    cfi_slot *slot;                           /* NULL: not in use */
+    void (*deliver)(struct cfi_watch *watch); /* the slot is settled; under reap_lock */
+    struct cfi_watch_set *set;                /* NULL: the watch is a callback */
+    struct cfi_watch *next;                   /* of the same slot; under reap_lock */
+    cfi_node member;                          /* of the same set; the waiting thread's */
+    cfi_link ready;                           /* under the set's lock, like `delivered` */
+    size_t index;                             /* the owner's */
     bool delivered;
 } cfi_watch;
 
 typedef struct cfi_watch_set {
     cfi_biased_lock lock;
-    cfi_watch *ready_first; /* done and not yet handed out, in the order of delivery */
-    cfi_watch *ready_last;
+    cfi_list ready;          /* done and not yet handed out, in the order of delivery */
     cf_executor **executors; /* of the slots that are watched */
     size_t executor_count;
     cfi_bell *bell;
-    cfi_watch *first,
-        *last;           /* all watches, in the order in which they began; the waiting thread's */
-    cfi_watch *unhelped; /* nested.c need not look at those before it any more */
+    cfi_chain members;  /* all watches, in the order in which they began; the waiting thread's */
+    cfi_node *unhelped; /* nested.c need not look at those before it any more */
 } cfi_watch_set;
 
 /* False: no memory. */
