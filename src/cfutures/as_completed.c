@@ -8,6 +8,7 @@
 #include "cfutures/core/reference.h"
 #include "cfutures/waiting/await.h"
 
+#include "platform/assert.h"
 #include "platform/clock.h"
 #include "platform/fork_mark.h"
 

@@ -4,10 +4,12 @@
 #include "cfutures/core/deadline.h"
 #include "cfutures/core/reference.h"
 #include "cfutures/core/submission.h"
+#include "cfutures/queue/wakeup.h"
 #include "cfutures/waiting/callback.h"
 #include "cfutures/waiting/nested.h"
 #include "cfutures/worker/share.h"
 
+#include "platform/assert.h"
 #include "platform/barrier.h"
 
 #include <signal.h>
@@ -122,6 +124,7 @@ cf_status cfi_executor_create(size_t size, const cfi_executor_ops *ops,
 }
 
 void cfi_executor_free(cf_executor *executor) {
+    cfi_assert(executor->slabs.in_use == 0);
     cfi_task_table_free(&executor->tasks);
     cfi_arena_destroy(&executor->arena);
     cfi_biased_lock_destroy(&executor->lock);

@@ -2,6 +2,8 @@
  * Workers that share the caller's memory can read and write the arrays in place (may_be_direct). */
 #include "cfutures/batch/window.h"
 
+#include "platform/assert.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +112,7 @@ static void copy_piece(map_call *map, const cfi_piece *piece) {
 
 /* Items that were never sent fail with `status`. Returns the map's status. */
 static cf_status finish(map_call *map, cf_status status) {
+    cfi_assert(map->stream->handed_out == map->sent); /* none is lost */
     const cf_exception exception = {.status = status, .worker = -1};
     for (size_t sent = map->sent; sent < map->count; sent++) {
         size_t item = item_at(map, sent);

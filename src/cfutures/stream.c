@@ -1,6 +1,7 @@
 /* The public stream: takes items one by one from a source, and hands results out one by one. */
 #include "cfutures/batch/window.h"
 
+#include "platform/assert.h"
 #include "platform/clock.h"
 #include "platform/fork_mark.h"
 

@@ -11,8 +11,10 @@
 #include "cfutures/core/submission.h"
 #include "cfutures/queue/completion.h"
 #include "cfutures/queue/times.h"
+#include "cfutures/queue/wakeup.h"
 #include "cfutures/waiting/watch.h"
 
+#include "platform/assert.h"
 #include "platform/clock.h"
 #include "platform/futex.h"
 #include "platform/wait_status.h"
@@ -21,6 +23,7 @@
 static void settle_as_lost(cf_executor *executor, cfi_slot *slot, unsigned worker,
                            cf_status outcome, int wait_status) {
     uint64_t word;
+    cfi_assert(cfi_biased_lock_is_held(&executor->lock));
     slot->outcome = (uint8_t)outcome;
     slot->detail = wait_status;
     cfi_times_stamp_finish(&executor->queue, slot);
@@ -41,6 +44,7 @@ static bool may_run_again(const cf_executor *executor, const cfi_slot *slot, uin
 }
 
 static void run_again(cf_executor *executor, cfi_slot *slot, unsigned worker) {
+    cfi_assert(cfi_biased_lock_is_held(&executor->lock));
     uint64_t word;
     if (cfi_slot_leave(slot, worker, CFI_PENDING, &word)) {
         executor->counts.again++;
@@ -139,6 +143,8 @@ static void settle_as_broken(cfi_slot *slot, void *context) {
 
 /* Under the lock, after `refuses` is set, so that no task becomes pending any more. */
 static void break_pending(cf_executor *executor) {
+    cfi_assert(cfi_biased_lock_is_held(&executor->lock));
+    cfi_assert(executor->refuses != CF_OK);
     cfi_slabs_visit_pending(&executor->slabs, settle_as_broken, executor);
 }
 

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "executors/nursery.h"
 
+#include "cfutures/queue/wakeup.h"
 #include "cfutures/worker/worker.h"
 
 #include "platform/clock.h"

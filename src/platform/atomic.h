@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #define cfi_load_relaxed(p)     atomic_load_explicit((p), memory_order_relaxed)
+#define cfi_peek(p)             cfi_load_relaxed(p) /* for assertions: no step of the explorer */
 #define cfi_load_acquire(p)     atomic_load_explicit((p), memory_order_acquire)
 #define cfi_load_seq_cst(p)     atomic_load_explicit((p), memory_order_seq_cst)
 #define cfi_store_relaxed(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)

@@ -56,6 +56,7 @@ void cfi_biased_lock_take_mutex(cfi_biased_lock *lock) {
     lock->by_owner = false;
     lock->streak = lock->last == cfi_thread_number ? lock->streak + 1 : 0;
     lock->last = cfi_thread_number;
+    cfi_biased_lock_note_holder(lock, cfi_thread_number);
 }
 
 /* The holder becomes the owner if it has a place or a place is free. */

@@ -31,6 +31,7 @@
 #ifndef PLATFORM_BIASED_LOCK_H
 #define PLATFORM_BIASED_LOCK_H
 
+#include "platform/assert.h"
 #include "platform/atomic.h"
 #include "platform/barrier.h"
 #include "platform/lock.h"
@@ -55,6 +56,9 @@ typedef struct cfi_biased_lock {
     uint32_t needed;             /* how long a streak makes an owner */
     bool by_owner;               /* the lock is held as its owner, without the mutex */
     uint8_t place;               /* if so: the owner's place */
+#ifdef CFI_ASSERTIONS
+    uint64_t holder; /* its thread's number; 0 = nobody holds the lock */
+#endif
 } cfi_biased_lock;
 
 void cfi_biased_lock_init(cfi_biased_lock *lock);
@@ -66,6 +70,25 @@ void cfi_biased_lock_give_mutex(cfi_biased_lock *lock);
 
 /* The calling thread's number; no other thread of the process ever has it. 0: none yet. */
 extern _Thread_local uint64_t cfi_thread_number __attribute__((tls_model("initial-exec")));
+
+/* For assertions. Elsewhere the holder is not known, and every thread may be it. */
+static inline bool cfi_biased_lock_is_held(const cfi_biased_lock *lock) {
+#ifdef CFI_ASSERTIONS
+    return cfi_thread_number != 0 &&
+           __atomic_load_n(&lock->holder, __ATOMIC_RELAXED) == cfi_thread_number;
+#else
+    (void)lock;
+    return true;
+#endif
+}
+
+static inline void cfi_biased_lock_note_holder(cfi_biased_lock *lock, uint64_t thread) {
+#ifdef CFI_ASSERTIONS
+    __atomic_store_n(&lock->holder, thread, __ATOMIC_RELAXED);
+#else
+    (void)lock, (void)thread;
+#endif
+}
 
 static inline bool cfi_owner_is_me(uint64_t owner) {
     return owner != 0 && owner / CFI_OWNERS == cfi_thread_number;
@@ -85,6 +108,7 @@ static inline void cfi_biased_lock_take(cfi_biased_lock *lock) {
         if (cfi_load_acquire(&lock->owner) == owner) {
             lock->by_owner = true;
             lock->place = (uint8_t)place;
+            cfi_biased_lock_note_holder(lock, cfi_thread_number);
             return;
         }
         cfi_store_release(&lock->inside[place], 0);
@@ -93,6 +117,8 @@ static inline void cfi_biased_lock_take(cfi_biased_lock *lock) {
 }
 
 static inline void cfi_biased_lock_give(cfi_biased_lock *lock) {
+    cfi_assert(cfi_biased_lock_is_held(lock));
+    cfi_biased_lock_note_holder(lock, 0);
     if (lock->by_owner) {
         cfi_store_release(&lock->inside[lock->place], 0);
     } else {

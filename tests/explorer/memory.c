@@ -264,6 +264,12 @@ uint64_t sim_load(const volatile void *at, size_t size, const char *what, const 
     return value;
 }
 
+uint64_t sim_peek(const volatile void *at, size_t size) {
+    bool buffered = current != NULL && !is_empty(&current->buffer);
+    const sim_entry *own = buffered ? own_entry(location_of(at)) : NULL;
+    return own != NULL ? cut(own->value, size) : read_bytes(at, size);
+}
+
 void sim_store(volatile void *at, size_t size, uint64_t value, const char *what,
                const char *where) {
     if (current == NULL) {

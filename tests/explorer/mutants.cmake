@@ -3,15 +3,15 @@
 # ---- falling asleep and waking up ------------------------------------------------------------------
 
 explorer_mutant(
-  sleeper_without_heavy_barrier cfutures/queue/queue.c queue_hand_off
+  sleeper_without_heavy_barrier cfutures/queue/wakeup.c queue_hand_off
   [[cfi_barrier_heavy(queue->shared); /* need_wake is written before tail is read */]] "")
 
 explorer_mutant(
-  submit_without_light_barrier cfutures/queue/queue.h queue_hand_off
+  submit_without_light_barrier cfutures/queue/wakeup.h queue_hand_off
   [[cfi_barrier_light(); /* tail is written before need_wake is read */]] "")
 
 explorer_mutant(
-  sleeper_does_not_look_again cfutures/queue/queue.c queue_hand_off [[
+  sleeper_does_not_look_again cfutures/queue/wakeup.c queue_hand_off [[
     seat->woken = true;
     if (cfi_queue_has_any_work(queue)) {
         return true;
@@ -19,22 +19,22 @@ explorer_mutant(
     seat->woken = true;]])
 
 explorer_mutant(
-  woken_worker_does_not_arm cfutures/queue/queue.c queue_meeting [[
+  woken_worker_does_not_arm cfutures/queue/wakeup.c queue_meeting [[
     if (seat->woken) { /* its wake-up was taken from the others too */
         arm(queue);
     }]] "")
 
 explorer_mutant(
-  worker_does_not_pass_on cfutures/queue/queue.c queue_meeting [[
+  worker_does_not_pass_on cfutures/queue/wakeup.c queue_meeting [[
     if (cfi_queue_has_any_work(queue)) {
         wake_if_armed(queue);
     }]] "")
 
-explorer_mutant(searcher_does_not_arm cfutures/queue/queue.c queue_meeting_later
+explorer_mutant(searcher_does_not_arm cfutures/queue/wakeup.c queue_meeting_later
                 "cfi_cas(&control->need_wake, &searched, CFI_ARMED);" "(void)searched;")
 
 explorer_mutant(
-  searcher_arms_by_a_plain_store cfutures/queue/queue.c queue_searcher [[
+  searcher_arms_by_a_plain_store cfutures/queue/wakeup.c queue_searcher [[
         cfi_cas(&control->need_wake, &searched, CFI_ARMED);
         cfi_barrier_full(); /* need_wake is written before tail is read */]] [[
         if (cfi_load_relaxed(&control->need_wake) == searched) {
@@ -42,11 +42,11 @@ explorer_mutant(
         }]])
 
 explorer_mutant(
-  submit_without_full_barrier cfutures/queue/queue.c queue_searcher
+  submit_without_full_barrier cfutures/queue/wakeup.c queue_searcher
   "cfi_barrier_full(); /* against the searcher, which does no heavy one */" "")
 
 explorer_mutant(
-  wake_count_read_late cfutures/queue/queue.c queue_hand_off
+  wake_count_read_late cfutures/queue/wakeup.c queue_hand_off
   "cfi_futex_wait(&control->wake_count, woken, -1, queue->shared);"
   "cfi_futex_wait(&control->wake_count, cfi_load_acquire(&control->wake_count) + 0 * woken, -1,
                        queue->shared);")

@@ -5,6 +5,7 @@
 #include "explorer.h"
 
 #include "cfutures/core/executor.h"
+#include "cfutures/queue/wakeup.h"
 
 enum {
     TASKS_MAX = 16

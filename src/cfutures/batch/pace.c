@@ -2,6 +2,8 @@
 
 #include "cfutures/queue/tuning.h"
 
+#include "platform/assert.h"
+
 /* Items of the next chunk. Chunks get shorter near the end, so that all workers end together. */
 static size_t next_count(const cf_stream *stream) {
     uint64_t left = stream->options.size_hint - stream->taken;

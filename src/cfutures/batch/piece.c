@@ -3,6 +3,8 @@
 #include "cfutures/core/reference.h"
 #include "cfutures/core/submission.h"
 
+#include "platform/assert.h"
+
 #include <stdlib.h>
 
 /* ---- lists ----------------------------------------------------------------------------------- */
@@ -45,6 +47,7 @@ void cfi_piece_drop(cf_stream *stream, cfi_piece *piece) {
 /* ---- how a piece ends ------------------------------------------------------------------------ */
 
 void cfi_piece_make_ready(cf_stream *stream, cfi_piece *piece) {
+    cfi_assert(piece->state != CFI_PIECE_READY && piece->count > 0);
     piece->state = CFI_PIECE_READY;
     if (stream->options.as_completed) {
         cfi_list_append(&stream->ready, &piece->link);
@@ -52,6 +55,7 @@ void cfi_piece_make_ready(cf_stream *stream, cfi_piece *piece) {
 }
 
 void cfi_piece_keep_args_in(cfi_piece *piece, cfi_slot *slot, uint32_t first) {
+    cfi_assert(piece->origin == NULL && piece->block == 0);
     cfi_slot_retain(slot);
     piece->origin = slot;
     piece->origin_first = first;

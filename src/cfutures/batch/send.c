@@ -5,6 +5,7 @@
 #include "cfutures/core/submission.h"
 #include "cfutures/waiting/await.h"
 
+#include "platform/assert.h"
 #include "platform/clock.h"
 
 #include <string.h>
@@ -70,6 +71,7 @@ cf_task cfi_send_task(const cf_stream *stream, const cfi_piece *piece) {
 }
 
 void cfi_send_note(cf_stream *stream, cfi_piece *piece, cf_future *future) {
+    cfi_assert(piece->block != 0 && piece->state == CFI_PIECE_UNSENT);
     piece->block = 0;
     piece->layout = piece->count;
     piece->sent_ns = cfi_pace_is_adaptive(stream) ? cfi_now_ns() : 0;

@@ -5,6 +5,7 @@
 #include "cfutures/core/submission.h"
 #include "cfutures/queue/tuning.h"
 
+#include "platform/assert.h"
 #include "platform/clock.h"
 
 /* There are more workers than pieces under way, and no piece waits to be sent. */
@@ -74,6 +75,7 @@ static bool send_half(cf_stream *stream, cfi_piece *piece) {
         cfi_piece_drop(stream, rest);
         return false;
     }
+    cfi_assert(kept < piece->count);
     rest->first = piece->first + kept;
     rest->count = piece->count - kept;
     piece->count = kept;

@@ -9,6 +9,7 @@
 #include "cfutures/queue/tuning.h"
 #include "cfutures/waiting/await.h"
 
+#include "platform/assert.h"
 #include "platform/clock.h"
 
 #include <stdlib.h>
@@ -17,7 +18,9 @@
 /* ---- the window ------------------------------------------------------------------------------ */
 
 void cfi_stream_hand_out(cf_stream *stream, cfi_piece *piece) {
+    cfi_assert(piece->state == CFI_PIECE_READY && piece->handed_out <= piece->count);
     stream->handed_out += piece->count - piece->handed_out;
+    cfi_assert(stream->handed_out <= stream->taken);
     cfi_piece_drop(stream, piece);
 }
 
@@ -109,6 +112,7 @@ static void break_up(cf_stream *stream, cfi_piece *piece, uint32_t done, bool wa
 static void collect(cf_stream *stream, cfi_piece *piece) {
     cfi_slot *slot = piece->watch.slot;
     cf_exception exception;
+    cfi_assert(piece->state == CFI_PIECE_SENT && stream->under_way > 0);
     stream->under_way--;
     stream->look_ns = CFI_LOOK_NS;
     cfi_ending_of(slot, &exception);

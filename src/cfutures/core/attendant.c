@@ -1,5 +1,6 @@
 #include "cfutures/core/attendant.h"
 
+#include "platform/assert.h"
 #include "platform/atomic.h"
 #include "platform/thread.h"
 
@@ -31,6 +32,7 @@ bool cfi_attendant_start(cfi_attendant *attendant, void *(*run)(void *), void *c
 
 void cfi_attendant_stop(cfi_attendant *attendant, void (*ring)(void *), void *context) {
     cfi_lock_take(&attendant->lock);
+    cfi_assert(!cfi_peek(&attendant->stopped)); /* once */
     cfi_store_release(&attendant->stopped, true);
     bool running = cfi_load_relaxed(&attendant->running);
     cfi_lock_give(&attendant->lock);

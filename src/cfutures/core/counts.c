@@ -1,10 +1,13 @@
 #include "cfutures/core/counts.h"
 
+#include "platform/assert.h"
+
 unsigned cfi_counts_workers(const cf_executor *executor) {
     return cfi_executor_is_serial(executor) ? 1 : cfi_load_relaxed(&executor->started);
 }
 
 uint64_t cfi_counts_pending(const cf_executor *executor) {
+    cfi_assert(cfi_biased_lock_is_held(&executor->lock));
     const cfi_counts *counts = &executor->counts;
     uint64_t ended = cfi_load_relaxed(&counts->cancelled) + counts->broken;
     for (unsigned i = 0; i < cfi_counts_workers(executor); i++) {
@@ -23,6 +26,7 @@ static unsigned running(const cfi_record *record) {
 }
 
 void cfi_counts_sum(const cf_executor *executor, cf_stats *stats) {
+    cfi_assert(cfi_biased_lock_is_held(&executor->lock));
     const cfi_counts *counts = &executor->counts;
     const uint64_t lost = counts->lost + counts->broken;
     *stats = (cf_stats){

@@ -3,6 +3,7 @@
 #include "cfutures/queue/completion.h"
 #include "cfutures/queue/times.h"
 
+#include "platform/assert.h"
 #include "platform/clock.h"
 #include "platform/futex.h"
 #include "platform/thread_id.h"
@@ -13,6 +14,7 @@
 /* ---- declaring, under the executor's lock ---------------------------------------------------- */
 
 static void end_run(cf_executor *executor, unsigned worker, cfi_slot *slot, uint64_t word) {
+    cfi_assert(cfi_biased_lock_is_held(&executor->lock));
     if (executor->ops->kill != NULL) {
         if (cfi_slot_expire(slot, false, &word)) {
             executor->ops->kill(executor, worker, SIGKILL);

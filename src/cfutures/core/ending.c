@@ -1,10 +1,12 @@
 #include "cfutures/core/ending.h"
 
+#include "platform/assert.h"
 #include "platform/wait_status.h"
 
 void cfi_ending_of(cfi_slot *slot, cf_exception *exception) {
     cf_executor *executor = cfi_executor_of(slot);
     uint64_t word = cfi_load_acquire(&slot->word);
+    cfi_assert(cfi_word_settled(word));
     *exception = (cf_exception){
         .worker = cfi_word_attempts(word) > 0 ? (int)cfi_word_owner(word) : -1,
     };
@@ -30,6 +32,7 @@ void cfi_ending_of(cfi_slot *slot, cf_exception *exception) {
 }
 
 void cfi_ending_seen(cfi_slot *slot) {
+    cfi_assert(cfi_word_settled(cfi_peek(&slot->word)));
     if ((cfi_load_relaxed(&slot->refs) & CFI_SEEN) == 0 &&
         (cfi_or_relaxed(&slot->refs, CFI_SEEN) & CFI_SEEN) == 0) {
         cfi_add_relaxed(&cfi_executor_of(slot)->counts.seen, 1);

@@ -1,5 +1,7 @@
 #include "cfutures/core/reference.h"
 
+#include "platform/assert.h"
+
 /* A slot without references can only be retained while its slab is pinned (as_completed.c). It is
  * then in use again. */
 void cfi_slot_retain(cfi_slot *slot) {
@@ -39,6 +41,8 @@ static void count_given_up(cfi_slab *slab, uint32_t count) {
 
 bool cfi_row_end(cf_executor *executor) {
     cfi_row row = executor->row;
+    cfi_assert(cfi_biased_lock_is_held(&executor->lock));
+    cfi_assert(row.slab == NULL || (row.count > 0 && row.count < CFI_SLAB_SLOTS));
     executor->row = (cfi_row){0};
     bool last = row.slab != NULL && cfi_slab_is_given_up(row.slab, row.count);
     if (last) {
@@ -50,6 +54,7 @@ bool cfi_row_end(cf_executor *executor) {
 /* Under the lock. */
 static void add_to_row(cf_executor *executor, cfi_slot *slot) {
     cfi_slab *slab = cfi_slab_of(slot);
+    cfi_assert(cfi_biased_lock_is_held(&executor->lock));
     if (executor->row.slab != slab) {
         cfi_row_end(executor);
         executor->row.slab = slab;
@@ -76,6 +81,7 @@ void cfi_slot_release(cfi_slot *slot) {
      * thread that has the future from a cf_as_completed: this keeps futures by a pin, not by
      * references. Its futures are released after it began, so the pin is seen here. */
     uint32_t refs = cfi_load_acquire(&slot->refs);
+    cfi_assert((refs & ~CFI_SEEN) > 0);
     if ((refs & ~CFI_SEEN) == 1 && cfi_load_relaxed(&cfi_slab_of(slot)->was_pinned) == 0) {
         cfi_store_relaxed(&slot->refs, refs - 1);
     } else if ((cfi_sub_acq_rel(&slot->refs, 1) & ~CFI_SEEN) > 1) {

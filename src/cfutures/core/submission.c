@@ -5,7 +5,9 @@
 #include "cfutures/queue/completion.h"
 #include "cfutures/queue/times.h"
 #include "cfutures/queue/tuning.h"
+#include "cfutures/queue/wakeup.h"
 
+#include "platform/assert.h"
 #include "platform/copy.h"
 
 /* ---- workers --------------------------------------------------------------------------------- */
@@ -14,6 +16,8 @@
  * there are none, that is an error. Under the lock. */
 static cf_status start_worker(cf_executor *executor) {
     unsigned started = cfi_load_relaxed(&executor->started);
+    cfi_assert(cfi_biased_lock_is_held(&executor->lock));
+    cfi_assert(started <= executor->max_workers);
     if (started == executor->max_workers || cfi_executor_is_serial(executor)) {
         return CF_OK;
     }
@@ -91,6 +95,7 @@ static bool find_slot(cf_executor *executor) {
 static inline cf_status reserve(cf_executor *executor, const cfi_submission *submission,
                                 cfi_slot **slot) {
     const cf_task *task = submission->task;
+    cfi_assert(cfi_biased_lock_is_held(&executor->lock));
     uint16_t index;
     cf_status status = executor->refuses;
     if (status == CF_OK && executor->max_pending != 0 && !has_room(executor)) {
@@ -137,6 +142,9 @@ static void give_up(cf_executor *executor, cfi_slot *slot) {
 /* Under the lock. */
 static inline void publish(cf_executor *executor, const cfi_submission *submission, cfi_slot *slot,
                            bool wanted) {
+    cfi_assert(cfi_biased_lock_is_held(&executor->lock));
+    cfi_assert(executor->refuses == CF_OK);
+    cfi_assert(slot == cfi_slab_slot(executor->slabs.open, executor->slabs.next));
     cfi_store_relaxed(&slot->announcement, CFI_NOT_ASKED);
     slot->watch = NULL;
     cfi_store_relaxed(&slot->refs, wanted ? 1 : 0);
@@ -146,6 +154,7 @@ static inline void publish(cf_executor *executor, const cfi_submission *submissi
     cfi_slabs_use(&executor->slabs);
     cfi_slot_open(slot, submission->retries);
     cfi_queue_publish(&executor->queue);
+    cfi_assert(executor->max_pending == 0 || cfi_counts_pending(executor) <= executor->max_pending);
     if (!wanted) {
         give_up(executor, slot);
     }
@@ -177,6 +186,7 @@ void cfi_submission_publish(cf_executor *executor, const cfi_submission *submiss
 }
 
 void cfi_submission_abandon(cf_executor *executor, cfi_slot *slot) {
+    cfi_assert(slot == cfi_slab_slot(executor->slabs.open, executor->slabs.next));
     cfi_slabs_unreserve(slot);
     cfi_biased_lock_give(&executor->lock);
 }

@@ -1,5 +1,6 @@
 #include "cfutures/queue/arena.h"
 
+#include "platform/assert.h"
 #include "platform/atomic.h"
 
 #include <stdlib.h>
@@ -100,7 +101,9 @@ static uint32_t take_run(cfi_arena *arena, size_t count) {
 }
 
 static void give_run(cfi_arena *arena, uint32_t start, size_t count) {
+    cfi_assert(start >= arena->fixed && start + count <= arena->used);
     for (size_t i = 0; i < count; i++) {
+        cfi_assert(arena->chunks[start + i].blocks_used <= 1);
         arena->chunks[start + i].blocks_used = 0;
     }
     if (start < arena->first_free) {
@@ -187,6 +190,8 @@ static uint32_t take_block(cfi_arena *arena, uint32_t number) {
 
 static void give_block(cfi_arena *arena, uint32_t number, uint32_t block) {
     cfi_chunk *chunk = &arena->chunks[number];
+    cfi_assert(number >= arena->fixed && number < arena->used);
+    cfi_assert(chunk->blocks_used > 0 && block < CHUNK / block_bytes(chunk->size));
     if (is_full(chunk)) {
         link_partial(arena, number);
     }
@@ -232,6 +237,8 @@ uint64_t cfi_arena_take_zeroed(cfi_arena *arena, size_t size) {
 
 void cfi_arena_give(cfi_arena *arena, uint64_t block, size_t size) {
     uint32_t number = (uint32_t)(block / CHUNK);
+    cfi_assert(block != 0 && block % 32 == 0 && size <= CFI_BLOCK_BYTES_MAX);
+    cfi_assert(size > SMALL_MOST || arena->chunks[number].size == block_size_for(size));
     if (size > SMALL_MOST) {
         give_run(arena, number, chunks_for(size));
     } else {

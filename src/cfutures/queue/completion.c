@@ -1,8 +1,10 @@
 #include "cfutures/queue/completion.h"
 
+#include "platform/assert.h"
 #include "platform/futex.h"
 
 static void push(cfi_queue *queue, cfi_slot *slot) {
+    cfi_assert(cfi_word_settled(cfi_peek(&slot->word)));
     _Atomic uint32_t *done = &queue->control->done;
     uint32_t first = cfi_load_relaxed(done);
     do {
@@ -11,6 +13,7 @@ static void push(cfi_queue *queue, cfi_slot *slot) {
 }
 
 void cfi_completion_announce(cfi_queue *queue, cfi_slot *slot, uint64_t replaced) {
+    cfi_assert(!cfi_word_settled(replaced));
     if ((replaced & CFI_WAITED) != 0) {
         cfi_futex_wake_all(&slot->futex, queue->shared);
     }

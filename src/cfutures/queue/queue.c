@@ -2,10 +2,7 @@
 
 #include "cfutures/queue/tuning.h"
 
-#include "platform/barrier.h"
-#include "platform/clock.h"
-#include "platform/futex.h"
-#include "platform/spin.h"
+#include "platform/assert.h"
 
 #define TICKET_MASK ((UINT64_C(1) << 48) - 1)
 #define EPOCH       (UINT64_C(1) << 48)
@@ -38,6 +35,7 @@ bool cfi_queue_has_work(const cfi_queue *queue) {
 }
 
 void cfi_queue_rewind(cfi_queue *queue, uint64_t ticket) {
+    cfi_assert(ticket < cfi_peek(&queue->control->tail));
     uint64_t seen = cfi_load_acquire(&queue->control->cursor);
     uint64_t next;
     do {
@@ -46,56 +44,12 @@ void cfi_queue_rewind(cfi_queue *queue, uint64_t ticket) {
     } while (!cfi_cas(&queue->control->cursor, &seen, next));
 }
 
-/* ---- waking ---------------------------------------------------------------------------------- */
-
-static void wake(cfi_queue *queue, int how_many) {
-    cfi_add_seq_cst(&queue->control->wake_count, 1);
-    cfi_futex_wake(&queue->control->wake_count, how_many, queue->shared);
-}
-
-static void wake_if_armed(cfi_queue *queue) {
-    uint32_t armed = CFI_ARMED;
-    if (cfi_load_relaxed(&queue->control->need_wake) == CFI_ARMED &&
-        cfi_cas(&queue->control->need_wake, &armed, CFI_CALM)) {
-        wake(queue, 1);
-    }
-}
-
-void cfi_queue_wake_needed(cfi_queue *queue, uint32_t need) {
-    if (need == CFI_SEARCHED) {
-        cfi_barrier_full(); /* against the searcher, which does no heavy one */
-    }
-    wake_if_armed(queue);
-}
-
-void cfi_queue_wake_all(cfi_queue *queue) {
-    wake(queue, INT_MAX);
-}
-
-static void arm(cfi_queue *queue) {
-    cfi_store_relaxed(&queue->control->need_wake, CFI_ARMED);
-    cfi_barrier_heavy(queue->shared); /* need_wake is written before tail is read */
-}
-
-void cfi_queue_forget_searcher(cfi_queue *queue, unsigned worker) {
-    uint32_t searcher = worker + 1;
-    if (cfi_cas(&queue->control->searcher, &searcher, 0)) {
-        arm(queue);
-    }
-}
-
-void cfi_queue_worker_stopped(cfi_queue *queue, unsigned worker) {
-    uint32_t searcher = worker + 1;
-    cfi_cas(&queue->control->searcher, &searcher, 0);
-    arm(queue); /* also if it was not the searcher: it may have had to arm after a wake-up */
-    cfi_queue_wake_all(queue);
-}
-
 /* ---- what there is to do --------------------------------------------------------------------- */
 
 /* If the system has no memory for this, the worker's next access is a segmentation fault. It is
  * judged like any other death of a worker. */
 void cfi_queue_open_growth(cfi_queue *queue, uint64_t committed) {
+    cfi_assert(queue->shared && committed > queue->followed);
     cfi_region_open(queue->base, queue->followed, committed - queue->followed);
     queue->followed = committed;
 }
@@ -178,6 +132,7 @@ void cfi_queue_visit(const cfi_queue *queue, void (*visit)(cfi_slot *slot, void 
 /* ---- claiming -------------------------------------------------------------------------------- */
 
 static void set_claimed(cfi_record *record, uint64_t ticket, uint64_t count) {
+    cfi_assert(count <= CFI_CLAIM_MOST && ticket <= TICKET_MASK);
     uint64_t claimed = count > 1 ? ticket << 8 | count : 0; /* a single one is in `current` */
     if (cfi_load_relaxed(&record->claimed) != claimed) {
         cfi_store_release(&record->claimed, claimed); /* others read the slots that it names */
@@ -215,6 +170,7 @@ static bool claim_more(cfi_queue *queue, cfi_seat *seat) {
             cfi_store_relaxed(&record->current, cfi_queue_index(queue, slot) + 1);
         }
         if (cfi_cas(&control->cursor, &seen, (seen & ~TICKET_MASK) | (ticket + count))) {
+            cfi_assert(seat->next == seat->end);
             seat->next = ticket;
             seat->end = ticket + count;
             return slot != NULL;
@@ -271,99 +227,4 @@ void cfi_queue_advance(cfi_queue *queue) {
     uint64_t ticket = seen & TICKET_MASK;
     find_pending(queue, &ticket, cfi_load_acquire(&queue->control->tail));
     cfi_cas(&queue->control->cursor, &seen, (seen & ~TICKET_MASK) | ticket);
-}
-
-/* ---- waiting for work ------------------------------------------------------------------------ */
-
-/* The worker has begun a task: another one must be ready for the next task. */
-static void hand_over(cfi_queue *queue, cfi_seat *seat) {
-    cfi_control *control = queue->control;
-    if (!seat->searching && !seat->woken) {
-        return;
-    }
-    if (seat->searching) {
-        uint32_t searched = CFI_SEARCHED;
-        cfi_store_release(&control->searcher, 0);
-        cfi_cas(&control->need_wake, &searched, CFI_ARMED);
-        cfi_barrier_full(); /* need_wake is written before tail is read */
-    }
-    if (seat->woken) { /* its wake-up was taken from the others too */
-        arm(queue);
-    }
-    seat->searching = false;
-    seat->woken = false;
-    if (cfi_queue_has_any_work(queue)) {
-        wake_if_armed(queue);
-    }
-}
-
-/* True: there may be work, and the worker stays the searcher until it has begun a task. */
-static bool search(cfi_queue *queue, cfi_seat *seat) {
-    cfi_control *control = queue->control;
-    uint32_t nobody = 0;
-    if (!seat->searching && (cfi_load_relaxed(&control->searcher) != 0 ||
-                             !cfi_cas(&control->searcher, &nobody, seat->worker + 1))) {
-        return false;
-    }
-    seat->searching = true;
-    int64_t until_ns = cfi_now_ns() + CFI_SEARCH_NS;
-    do {
-        for (unsigned i = 0; i < CFI_SEARCH_LOOKS; i++) {
-            uint32_t armed = CFI_ARMED;
-            if (cfi_load_relaxed(&control->need_wake) == CFI_ARMED) {
-                cfi_cas(&control->need_wake, &armed, CFI_SEARCHED);
-            }
-            if (cfi_queue_has_work(queue)) {
-                return true;
-            }
-            cfi_spin_pause();
-        }
-    } while (cfi_now_ns() < until_ns && cfi_load_relaxed(&control->stop) == 0);
-    seat->searching = false;
-    cfi_store_release(&control->searcher, 0);
-    return false;
-}
-
-void cfi_queue_account(cfi_queue *queue, unsigned worker) {
-    cfi_record *record = &queue->records[worker];
-    cfi_bump_owned(&record->busy_ns, cfi_now_ns() - cfi_load_relaxed(&record->awake_since_ns));
-    cfi_store_relaxed(&record->awake_since_ns, 0);
-}
-
-/* False: there is no work and there will be none. */
-static bool fall_asleep(cfi_queue *queue, cfi_seat *seat) {
-    cfi_control *control = queue->control;
-    cfi_record *record = &queue->records[seat->worker];
-    uint32_t woken = cfi_load_acquire(&control->wake_count);
-    const bool stop = cfi_load_acquire(&control->stop) != 0;
-    if (stop) { /* tasks published before `stop` are seen, and all workers are woken */
-        bool work = cfi_queue_has_any_work(queue);
-        if (!work) {
-            cfi_queue_account(queue, seat->worker);
-        }
-        return work;
-    }
-    arm(queue);
-    seat->woken = true;
-    if (cfi_queue_has_any_work(queue)) {
-        return true;
-    }
-    cfi_queue_account(queue, seat->worker);
-    cfi_futex_wait(&control->wake_count, woken, -1, queue->shared);
-    cfi_store_relaxed(&record->awake_since_ns, cfi_now_ns());
-    return true;
-}
-
-cfi_slot *cfi_queue_next(cfi_queue *queue, cfi_seat *seat, uint64_t *word) {
-    for (;;) {
-        cfi_slot *slot = cfi_queue_claim(queue, seat, word);
-        if (slot != NULL) {
-            hand_over(queue, seat);
-            return slot;
-        }
-        cfi_store_release(&queue->records[seat->worker].current, 0); /* others began them first */
-        if (!search(queue, seat) && !fall_asleep(queue, seat)) {
-            return NULL;
-        }
-    }
 }

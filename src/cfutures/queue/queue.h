@@ -1,4 +1,4 @@
-/* The queue of pending tasks, and the workers that sleep on it.
+/* The queue of pending tasks. queue/wakeup.h has the workers that find it empty.
  *
  * Tickets number tasks in the order of submission. Ticket t is slot t % 1024 of a slab of 1024
  * slots (64 KiB); the directory names that slab at t / 1024. So the slots *are* the queue: nothing
@@ -30,36 +30,6 @@
  *     passed it. A worker then sees slots of later tickets. It passes over them or begins one of
  *     them early; both are harmless.
  *
- * Waiting for work
- *
- * A worker that finds none searches for a while, then sleeps on wake_count. One worker searches at
- * a time (`searcher`), the others sleep at once: with two cores, two searchers would take the
- * submitter's. `need_wake` is
- *
- *      CALM      all are awake, or a woken worker is on its way
- *      ARMED     a wake-up would find a sleeper
- *      SEARCHED  it would too, but the searcher finds the task sooner and without a system call
- *
- *   - A worker that falls asleep sets ARMED, does the heavy barrier, looks once more for work, and
- *     sleeps. Submit publishes, does the light barrier, reads need_wake. So one sees the other.
- *   - Submit that reads ARMED takes it (CALM) and wakes one worker. When that worker has begun a
- *     task, or is about to sleep again, it sets ARMED for the others, with the heavy barrier. If
- *     there is more work, it takes ARMED again and wakes the next worker. So a burst of submits
- *     costs one system call, and no sleeper is forgotten.
- *   - The searcher turns ARMED into SEARCHED. When it has begun a task, it turns SEARCHED back into
- *     ARMED and looks for more work; if there is some, it wakes a worker as above. This happens
- *     too often for a heavy barrier. So both sides do a full one: the searcher between its CAS and
- *     its look, submit between reading SEARCHED and reading need_wake again. Submit sees ARMED, or
- *     the searcher sees the task.
- *   - Submit may read CALM though ARMED has replaced it, with a heavy barrier after that. If submit
- *     read before the barrier, the look after the barrier finds its task. If submit reads after
- *     the barrier, it reads ARMED or a later value. CALM never becomes SEARCHED.
- *   - A worker may be stopped as the searcher, or with a wake-up to pass on. The nursery clears
- *     `searcher`, sets ARMED and wakes all. When the worker goes on, it does the same again, which
- *     is harmless.
- *   - Every death wakes all workers. The successor of a dead worker begins as if it had been woken.
- *     If the dead worker was the searcher, its supervisor sets ARMED in its place.
- *
  * The queue is lock-free because workers die, not for speed: a dead worker holds nothing. */
 #ifndef CFUTURES_QUEUE_H
 #define CFUTURES_QUEUE_H
@@ -68,6 +38,7 @@
 #include "cfutures/queue/bell.h"
 #include "cfutures/queue/slot.h"
 
+#include "platform/assert.h"
 #include "platform/barrier.h"
 #include "platform/event_count.h"
 
@@ -83,12 +54,6 @@ typedef enum cfi_readiness {
     CFI_READY,
     CFI_RETIRED, /* ended after max_tasks_per_worker tasks */
 } cfi_readiness;
-
-typedef enum cfi_need {
-    CFI_CALM,
-    CFI_ARMED,
-    CFI_SEARCHED,
-} cfi_need;
 
 /* What one worker shows the others. The worker writes it; when it is dead, its supervisor. */
 typedef struct cfi_record {
@@ -129,7 +94,7 @@ _Static_assert(sizeof(cfi_record) == 128, "records do not share cache lines");
 typedef struct cfi_control {
     _Alignas(64) _Atomic uint64_t cursor;    /* bits 0-47 ticket, 48-63 epoch */
     _Alignas(64) _Atomic uint64_t tail;      /* the next ticket to be given out */
-    _Alignas(64) _Atomic uint32_t need_wake; /* a cfi_need */
+    _Alignas(64) _Atomic uint32_t need_wake; /* a cfi_need (wakeup.h) */
     _Atomic uint32_t searcher;               /* worker + 1, 0 = none */
     _Atomic uint32_t wake_count;             /* futex that idle workers sleep on */
     /* words that seldom change */
@@ -215,23 +180,6 @@ void cfi_queue_visit(const cfi_queue *queue, void (*visit)(cfi_slot *slot, void 
 void cfi_queue_visit_claimed(const cfi_queue *queue, unsigned worker,
                              void (*visit)(cfi_slot *slot, void *context), void *context);
 
-/* ---- waking: any thread ---------------------------------------------------------------------- */
-
-void cfi_queue_wake_needed(cfi_queue *queue, uint32_t need);
-/* After publishing: wakes a worker if that is needed. */
-static inline void cfi_queue_wake_one(cfi_queue *queue) {
-    cfi_barrier_light(); /* tail is written before need_wake is read */
-    uint32_t need = cfi_load_relaxed(&queue->control->need_wake);
-    if (need != CFI_CALM) {
-        cfi_queue_wake_needed(queue, need);
-    }
-}
-void cfi_queue_wake_all(cfi_queue *queue);
-/* The worker is dead: it no longer searches. */
-void cfi_queue_forget_searcher(cfi_queue *queue, unsigned worker);
-/* The worker is stopped (SIGSTOP): others do what it was about to do. It may go on at any time. */
-void cfi_queue_worker_stopped(cfi_queue *queue, unsigned worker);
-
 /* ---- the worker's side ----------------------------------------------------------------------- */
 
 void cfi_queue_open_growth(cfi_queue *queue, uint64_t committed);
@@ -247,13 +195,9 @@ static inline void cfi_queue_follow_growth(cfi_queue *queue) {
 }
 /* Begins a pending task. NULL: there is none. */
 cfi_slot *cfi_queue_claim(cfi_queue *queue, cfi_seat *seat, uint64_t *word);
-/* The same, but waits for one. NULL: there is none and there will be none, the worker ends. */
-cfi_slot *cfi_queue_next(cfi_queue *queue, cfi_seat *seat, uint64_t *word);
 /* Moves the cursor past slots that are no longer pending. For an executor that begins tasks without
  * claiming them. */
 void cfi_queue_advance(cfi_queue *queue);
-/* Adds the time that the worker was awake until now. */
-void cfi_queue_account(cfi_queue *queue, unsigned worker);
 
 /* ---- room: a limit on the number of pending tasks -------------------------------------------- */
 

@@ -1,5 +1,7 @@
 #include "cfutures/queue/slab.h"
 
+#include "platform/assert.h"
+
 #include <string.h>
 
 #define SLOTS_PER_SLAB (CFI_SLAB_SLOTS - 1u) /* one place is the header */
@@ -29,6 +31,8 @@ static bool all_left(cfi_slab *slab) {
 }
 
 static void make_spare(cfi_slabs *slabs, cfi_slab *slab) {
+    cfi_assert(slab->executor == slabs->executor);
+    cfi_assert(cfi_peek(&slab->given_up) == SLOTS_PER_SLAB);
     for (uint32_t i = 1; i < CFI_SLAB_SLOTS && slab->has_blocks; i++) {
         give_block(slabs, cfi_slab_slot(slab, i));
     }
@@ -44,6 +48,7 @@ static void sort_given(cfi_slabs *slabs, cfi_slab *slab) {
 }
 
 void cfi_slabs_retire(cfi_slabs *slabs, cfi_slab *slab) {
+    cfi_assert(slabs->in_use > 0);
     slabs->in_use--;
     if (slabs->open == slab) {
         slabs->open = NULL;
@@ -64,6 +69,8 @@ static void look_through_given(cfi_slabs *slabs) {
 /* ---- the forgotten --------------------------------------------------------------------------- */
 
 void cfi_slabs_forget(cfi_slabs *slabs, cfi_slot *slot) {
+    cfi_assert(cfi_slot_has_block(slot));
+    cfi_assert((cfi_peek(&slot->refs) & ~CFI_SEEN) == 0);
     if (!cfi_word_left(cfi_load_acquire(&slot->word))) {
         cfi_list_append(&slabs->forgotten, &slot->forgotten);
         slabs->forgotten_count++;
@@ -77,6 +84,7 @@ void cfi_slabs_forget(cfi_slabs *slabs, cfi_slot *slot) {
 
 void cfi_slabs_reclaim(cfi_slabs *slabs, size_t looks) {
     for (; looks > 0 && !cfi_list_is_empty(&slabs->forgotten); looks--) {
+        cfi_assert(slabs->forgotten_count > 0);
         slabs->forgotten_count--;
         cfi_slabs_forget(slabs, CFI_ENTRY(cfi_list_take(&slabs->forgotten), cfi_slot, forgotten));
     }
@@ -156,6 +164,8 @@ bool cfi_slabs_open(cfi_slabs *slabs) {
     if (slab == NULL) {
         return false;
     }
+    cfi_assert(ticket % CFI_SLAB_SLOTS == 0);
+    cfi_assert(slabs->open == NULL || slabs->next == CFI_SLAB_SLOTS);
     slab->first_ticket = ticket;
     slab->has_blocks = false;
     cfi_store_relaxed(&slab->was_pinned, 0);
@@ -184,7 +194,9 @@ bool cfi_slabs_give_room(cfi_slabs *slabs, cfi_slot *slot, size_t payload, uint6
 /* ---- giving up ------------------------------------------------------------------------------- */
 
 bool cfi_slab_is_given_up(cfi_slab *slab, uint32_t how_many) {
-    return cfi_add_acq_rel(&slab->given_up, how_many) + how_many == SLOTS_PER_SLAB;
+    uint32_t given_up = cfi_add_acq_rel(&slab->given_up, how_many) + how_many;
+    cfi_assert(how_many > 0 && (int32_t)given_up <= (int32_t)SLOTS_PER_SLAB);
+    return given_up == SLOTS_PER_SLAB;
 }
 
 bool cfi_slab_give_up(cfi_slot *slot) {

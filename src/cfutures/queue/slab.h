@@ -15,6 +15,8 @@
 
 #include "cfutures/queue/queue.h"
 
+#include "platform/assert.h"
+
 struct cf_executor;
 
 typedef struct cfi_slab {
@@ -105,6 +107,7 @@ static inline cfi_slot *cfi_slabs_reserve(cfi_slabs *slabs, size_t arg_size, siz
     if (!cfi_slabs_have_slot(slabs)) {
         return NULL;
     }
+    cfi_assert(slabs->next >= 1 && slabs->next < CFI_SLAB_SLOTS);
     cfi_slot *slot = cfi_slab_slot(slabs->open, slabs->next);
     slot->arg_size = (uint32_t)arg_size;
     slot->result_size = (uint32_t)result_size;
@@ -124,6 +127,7 @@ static inline void cfi_slabs_unreserve(cfi_slot *slot) {
 
 /* The reserved slot is used: the next ticket has the next slot. */
 static inline void cfi_slabs_use(cfi_slabs *slabs) {
+    cfi_assert(slabs->open != NULL && slabs->next < CFI_SLAB_SLOTS);
     slabs->next++;
 }
 

@@ -32,6 +32,7 @@
 
 #include "cfutures/queue/list.h"
 
+#include "platform/assert.h"
 #include "platform/atomic.h"
 
 #include <cfutures.h>
@@ -157,6 +158,9 @@ static inline bool cfi_word_is_run_by(uint64_t word, unsigned worker) {
 
 /* Caller: a worker may begin the filled-in slot from now on. */
 static inline void cfi_slot_open(cfi_slot *slot, unsigned retries) {
+    cfi_assert(retries <= CF_RETRIES_MAX);
+    cfi_assert(cfi_word_phase(cfi_peek(&slot->word)) == CFI_CLOSED ||
+               cfi_word_left(cfi_peek(&slot->word)));
     cfi_store_release(&slot->word, (uint64_t)(retries + 1) << 48 | CFI_PENDING);
 }
 
@@ -164,6 +168,7 @@ static inline void cfi_slot_open(cfi_slot *slot, unsigned retries) {
 static inline bool cfi_slot_begin(cfi_slot *slot, unsigned worker, uint64_t *word) {
     uint64_t seen = cfi_load_relaxed(&slot->word);
     while (cfi_word_phase(seen) == CFI_PENDING) {
+        cfi_assert(cfi_word_attempts(seen) < cfi_word_allowed(seen));
         uint64_t next = cfi_word_with_phase(seen, CFI_RUNNING) + CFI_ATTEMPT;
         next = (next & ~(CFI_OWNER_MASK | CFI_TICK_MASK)) | worker * CFI_OWNER;
         if (cfi_cas(&slot->word, &seen, next)) {
@@ -222,6 +227,7 @@ static inline bool cfi_slot_expire(cfi_slot *slot, bool finished, uint64_t *word
 
 /* Thread: leaves the slot whose task was taken from it. */
 static inline void cfi_slot_vacate(cfi_slot *slot) {
+    cfi_assert((cfi_peek(&slot->word) & CFI_OCCUPIED) != 0);
     cfi_and_release(&slot->word, ~CFI_OCCUPIED);
 }
 

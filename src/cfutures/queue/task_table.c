@@ -1,5 +1,7 @@
 #include "cfutures/queue/task_table.h"
 
+#include "platform/assert.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,6 +67,7 @@ bool cfi_task_table_search(cfi_task_table *table, cfi_queue *queue, const cf_tas
         table->last = 0;
         return false;
     }
+    cfi_assert(table->last < table->count && table->count <= CFI_TASKS_MAX);
     *index = (uint16_t)table->last;
     return true;
 }

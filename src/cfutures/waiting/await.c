@@ -4,6 +4,7 @@
 #include "cfutures/queue/tuning.h"
 #include "cfutures/waiting/nested.h"
 
+#include "platform/assert.h"
 #include "platform/clock.h"
 #include "platform/futex.h"
 #include "platform/spin.h"
@@ -39,6 +40,7 @@ static bool settles_soon(const cfi_slot *slot, uint64_t *word) {
 
 cf_status cfi_await_longer(cfi_slot *slot, int64_t timeout_ns, uint64_t *word) {
     int64_t deadline_ns = cfi_deadline_ns(timeout_ns);
+    cfi_assert(timeout_ns != 0);
     bool ran;
     cf_status status = cfi_nested_run(slot, &ran);
     if (status == CF_OK && settles_soon(slot, word)) {

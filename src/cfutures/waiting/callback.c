@@ -3,6 +3,7 @@
 #include "cfutures/core/reference.h"
 #include "cfutures/queue/completion.h"
 
+#include "platform/assert.h"
 #include "platform/futex.h"
 #include "platform/thread_id.h"
 
@@ -42,6 +43,7 @@ static void call(cf_executor *executor, cfi_callback *callback) {
     callback->call(slot, callback->context);
     innermost_call = scope.outer;
     free(callback);
+    cfi_assert(cfi_peek(&executor->callbacks.outstanding) > 0);
     cfi_sub_relaxed(&executor->callbacks.outstanding, 1);
     cfi_slot_release(slot);
 }
@@ -60,6 +62,7 @@ static bool take_turn(cf_executor *executor) {
 static bool call_all(cf_executor *executor) {
     for (;;) {
         cfi_biased_lock_take(&executor->reap_lock);
+        cfi_assert(executor->callbacks.busy);
         cfi_link *link = cfi_list_take(&executor->callbacks.waiting);
         if (link == NULL) {
             executor->callbacks.busy = false;

@@ -2,6 +2,7 @@
 
 #include "cfutures/worker/worker.h"
 
+#include "platform/assert.h"
 #include "platform/thread.h"
 
 /* ---- running what is waited for -------------------------------------------------------------- */
@@ -21,6 +22,7 @@ static cf_status run_in(const cfi_worker_scope *scope, cfi_slot *slot, bool *ran
     if (cfi_worker_innermost()->depth >= CF_NESTING_MAX) {
         return CF_EDEADLOCK;
     }
+    cfi_assert(scope->worker->queue == &cfi_executor_of(slot)->queue);
     *ran = cfi_slot_begin(slot, scope->worker->number, &word);
     if (*ran) {
         cfi_worker_execute_in_scope(scope->worker, slot, word);

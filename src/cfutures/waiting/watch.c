@@ -3,6 +3,8 @@
 #include "cfutures/core/reference.h"
 #include "cfutures/queue/completion.h"
 
+#include "platform/assert.h"
+
 #include <stdlib.h>
 
 /* ---- delivering ------------------------------------------------------------------------------ */
@@ -32,6 +34,7 @@ static cfi_watch *oldest_first(cfi_watch *newest) {
 }
 
 void cfi_watch_deliver_all(cfi_slot *slot) {
+    cfi_assert(cfi_biased_lock_is_held(&cfi_executor_of(slot)->reap_lock));
     slot->watch = oldest_first(slot->watch);
     for (cfi_watch *watch = slot->watch, *next; watch != NULL; watch = next) {
         next = watch->next; /* deliver may take the watch off */
@@ -40,6 +43,8 @@ void cfi_watch_deliver_all(cfi_slot *slot) {
 }
 
 static void collect(cfi_slot *slot) {
+    cfi_assert(cfi_peek(&slot->announcement) == CFI_ASKED);
+    cfi_assert(cfi_word_settled(cfi_peek(&slot->word)));
     cfi_store_relaxed(&slot->announcement, CFI_COLLECTED);
     cfi_watch_deliver_all(slot);
     cfi_slot_release(slot); /* the stack's reference */
@@ -123,6 +128,7 @@ static bool is_watched_by(const cfi_slot *slot, const cfi_watch_set *set) {
 
 bool cfi_watch_ask(cfi_slot *slot) {
     uint64_t word;
+    cfi_assert(cfi_biased_lock_is_held(&cfi_executor_of(slot)->reap_lock));
     if (cfi_load_relaxed(&slot->announcement) != CFI_NOT_ASKED) {
         return cfi_load_relaxed(&slot->announcement) == CFI_ASKED;
     }
@@ -177,8 +183,10 @@ cfi_watch_begun cfi_watch_begin(cfi_watch_set *set, cfi_watch *watch, cfi_slot *
 }
 
 void cfi_watch_take_off(cfi_watch *watch) {
+    cfi_assert(cfi_biased_lock_is_held(&cfi_executor_of(watch->slot)->reap_lock));
     cfi_watch **link = &watch->slot->watch;
     while (*link != watch) {
+        cfi_assert(*link != NULL);
         link = &(*link)->next;
     }
     *link = watch->next;

@@ -2,6 +2,7 @@
 
 #include "cfutures/worker/limit.h"
 
+#include "platform/assert.h"
 #include "platform/barrier.h"
 #include "platform/clock.h"
 #include "platform/copy.h"
@@ -185,6 +186,7 @@ uint32_t cfi_chunk_take_back(cfi_chunk_progress *progress, bool shared) {
         return 0;
     }
     uint32_t half = begun + (end - begun) / 2;
+    cfi_assert(half >= begun && half < end);
     cfi_store_relaxed(&progress->end, half);
     cfi_barrier_heavy(shared); /* end is written before begun is read */
     if (cfi_load_acquire(&progress->begun) <= half) {

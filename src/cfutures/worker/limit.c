@@ -1,5 +1,6 @@
 #include "cfutures/worker/limit.h"
 
+#include "platform/assert.h"
 #include "platform/clock.h"
 
 /* The deadline thread reads run_until, limited, the slot's word, and run_until again, in this
@@ -42,6 +43,7 @@ static void pop_outer(cf_task_context *ctx) {
         return;
     }
     cfi_lock_take(&limits->lock);
+    cfi_assert(limits->of[ctx->worker].outer == &ctx->outer); /* limits nest */
     limits->of[ctx->worker].outer = ctx->outer.next;
     if (ctx->outer.ended) {
         ctx->outer.until_ns = 0;
@@ -61,6 +63,7 @@ bool cfi_limit_begin(cf_task_context *ctx, int64_t timeout_ns) {
 }
 
 bool cfi_limit_end(cf_task_context *ctx) {
+    cfi_assert(ctx->until_ns != 0);
     pop_outer(ctx);
     publish(ctx->queue, &ctx->queue->records[ctx->worker], ctx->outer.limited, ctx->outer.until_ns);
     return cfi_now_ns() < ctx->until_ns && cfi_task_is_ours(ctx);

@@ -1,5 +1,7 @@
 #include "cfutures/worker/scope.h"
 
+#include "platform/assert.h"
+
 static _Thread_local const cfi_worker_scope *innermost_scope;
 
 void cfi_worker_enter(cfi_worker_scope *scope, const cfi_worker *worker) {
@@ -12,6 +14,7 @@ void cfi_worker_enter(cfi_worker_scope *scope, const cfi_worker *worker) {
 }
 
 void cfi_worker_leave(const cfi_worker_scope *scope) {
+    cfi_assert(innermost_scope == scope && scope->depth > 0);
     innermost_scope = scope->outer;
 }
 

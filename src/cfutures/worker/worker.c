@@ -2,9 +2,11 @@
 
 #include "cfutures/queue/completion.h"
 #include "cfutures/queue/times.h"
+#include "cfutures/queue/wakeup.h"
 #include "cfutures/worker/limit.h"
 #include "cfutures/worker/share.h"
 
+#include "platform/assert.h"
 #include "platform/clock.h"
 #include "platform/copy.h"
 #include "platform/on_leaving.h"
@@ -92,6 +94,7 @@ static inline void end_run(task_run *run) {
         cfi_times_stamp_finish(queue, slot);
     }
     uint64_t word;
+    cfi_assert(cfi_peek(&record->tasks) < cfi_peek(&record->begun));
     count_task(record, failed, late);
     if (cfi_slot_settle(slot, worker->number, late, &word)) {
         cfi_completion_announce(queue, slot, word);
@@ -104,6 +107,7 @@ static inline void end_run(task_run *run) {
 
 void cfi_worker_execute(const cfi_worker *worker, cfi_slot *slot, uint64_t word) {
     cfi_queue *queue = worker->queue;
+    cfi_assert(cfi_word_is_run_by(word, worker->number) && cfi_word_attempts(word) > 0);
     cfi_bump_owned(&queue->records[worker->number].begun, 1);
     cfi_queue_room_made(queue);
     cfi_queue_follow_growth(queue); /* the slot may have been opened after it was looked for */

@@ -27,6 +27,8 @@ typedef enum sim_operation {
 } sim_operation;
 
 uint64_t sim_load(const volatile void *at, size_t size, const char *what, const char *where);
+/* For assertions: what the thread itself would load now, without a step. */
+uint64_t sim_peek(const volatile void *at, size_t size);
 void sim_store(volatile void *at, size_t size, uint64_t value, const char *what, const char *where);
 void sim_store_and_drain(volatile void *at, size_t size, uint64_t value, const char *what,
                          const char *where);

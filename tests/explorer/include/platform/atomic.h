@@ -41,6 +41,14 @@
         sim_changed;                                                                               \
     })
 
+#define cfi_peek(p)                                                                                \
+    __extension__({                                                                                \
+        SIM_TYPE(p) sim_peeked;                                                                    \
+        uint64_t sim_peeked_bits = sim_peek((p), sizeof sim_peeked);                               \
+        memcpy(&sim_peeked, &sim_peeked_bits, sizeof sim_peeked);                                  \
+        sim_peeked;                                                                                \
+    })
+
 #define cfi_load_relaxed(p)     SIM_LOAD(p)
 #define cfi_load_acquire(p)     SIM_LOAD(p)
 #define cfi_load_seq_cst(p)     SIM_LOAD(p)
