@@ -18,8 +18,8 @@ bool is_zero(const void *bytes, size_t size);
 /* At an address that is aligned; NULL if it has no bytes. */
 bool lies_right(const void *memory, size_t size);
 
-/* Fills its result with what follows from its argument; fails if one of them does not lie right, or the result
- * is not zeroed. */
+/* Fills its result with what follows from its argument. Fails if one of them does not lie right, or if the
+ * result is not zeroed. */
 cf_task_fn run_transform;
 cf_task transform_of(size_t arg_size, size_t result_size);
 

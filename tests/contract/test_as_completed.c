@@ -1,5 +1,5 @@
-/* An iteration hands out each future once, in the order in which they are done, and at the same cost for
- * each, however many there are and in whatever order they were given. */
+/* An iteration hands out each future once, in the order in which they finish. Each costs the same, however
+ * many there are and in whatever order they were given. */
 #include "rows.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* Futures of several executors, some of them done, some given twice and some released meanwhile: an
- * iteration hands out each once, those that were done first in the order given, with whole results. */
+/* An iteration hands out each of its futures once, the finished ones first and in the order given, even if
+ * they are of several executors, given twice, or released meanwhile. */
 #include "rows.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* A callback may submit, wait, map, cancel, add, release, shut down and destroy; it neither waits for itself
- * nor holds up tasks and threads beside it. */
+/* A callback may submit, wait, map, cancel, add callbacks, release, shut down and destroy. It never waits
+ * for itself, and never holds up tasks or threads beside it. */
 #include "callbacks.h"
 
 #include <pthread.h>

@@ -1,5 +1,5 @@
-/* Shutdown and destroy wait for callbacks, also for those that callbacks add; futures that outlive their
- * executor still call theirs. */
+/* Shutdown and destroy wait for all callbacks, also for those that callbacks add. A future that outlives
+ * its executor still calls its callbacks. */
 #include "callbacks.h"
 
 TestSuite(callbacks_shutdown, .timeout = TEST_SECONDS);

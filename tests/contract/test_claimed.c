@@ -1,5 +1,5 @@
-/* Tasks behind one that takes long: workers may take several out of the queue at once, but none waits
- * for the one before it while a worker is idle, and until it has begun it is pending like any other. */
+/* A worker may take several tasks out of the queue at once. No task waits behind a long one while a worker
+ * is idle, and a task is pending until it has begun. */
 #include "rows.h"
 #include "stats.h"
 

@@ -1,5 +1,5 @@
-/* A run over its time ends with CF_EDEADLINE, once, and costs only itself; its time counts from the start of
- * the run. A limit that is not reached changes nothing. */
+/* A run over its time ends with CF_EDEADLINE, once, and costs only itself. Its time counts from the start
+ * of the run. A limit that is not reached changes nothing. */
 #include "deadlines.h"
 
 #include <errno.h>

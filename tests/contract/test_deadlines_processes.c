@@ -1,5 +1,5 @@
-/* A process over its time is killed, with what its task has started, even if it hangs or is stopped, and no
- * other; the run is not tried again. */
+/* A process over its time is killed with what its task has started, even if it hangs or is stopped. Other
+ * workers are spared, and the run is not tried again. */
 #include "deadlines.h"
 
 #include <signal.h>

@@ -1,5 +1,5 @@
-/* A thread over its time is not waited for. It may write its result late without harm to others, and shutdown
- * waits for it. The same holds for tasks within tasks, each with a limit of its own. */
+/* A thread over its time is not waited for, except by shutdown. Its late result harms nothing. Tasks within
+ * tasks have limits of their own. */
 #include "deadlines.h"
 
 #include <pthread.h>

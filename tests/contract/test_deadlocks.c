@@ -1,5 +1,5 @@
-/* Where tasks wait for each other in a circle, one of them is refused with CF_EDEADLOCK and the others get
- * what they wait for. Where there is no circle, none is refused. */
+/* If tasks wait for each other in a circle, one of them is refused with CF_EDEADLOCK and the others get what
+ * they wait for. If there is no circle, none is refused. */
 #include "nested.h"
 
 #include <errno.h>

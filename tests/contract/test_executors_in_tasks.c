@@ -1,4 +1,4 @@
-/* A task may make and use executors of every kind, three deep; a task in another process cannot use the
+/* A task may make and use executors of every kind, three deep. A task in another process cannot use the
  * executor that it works for. */
 #include "nested.h"
 

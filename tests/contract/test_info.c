@@ -1,4 +1,4 @@
-/* What futures and executors tell about themselves. */
+/* Futures and executors tell the truth about themselves: times, workers, and counts that add up. */
 #include "rows.h"
 #include "stats.h"
 

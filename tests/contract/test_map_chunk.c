@@ -1,5 +1,5 @@
-/* A chunk that was chosen is obeyed, by maps and streams: its items run one after the other on one worker,
- * even while others idle. */
+/* Maps and streams obey a chunk that was chosen: its items run one after the other on one worker, even while
+ * others idle. */
 #include "rows.h"
 
 #include <time.h>

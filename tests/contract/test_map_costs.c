@@ -1,5 +1,5 @@
-/* Where costs are told, the dearest items begin first. The answers keep the array's order, and the first failure
- * is the first of the array. */
+/* If costs are told, the dearest items begin first. Results keep the array's order, and the first failure is
+ * the first of the array. */
 #include "rows.h"
 
 #include <math.h>

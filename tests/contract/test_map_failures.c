@@ -1,5 +1,5 @@
-/* An item of a map that runs over its time or kills its worker costs no other item; each is run as often as its
- * retries allow, and tells how it ended. Killed workers lose no item. */
+/* An item of a map that overruns its time or kills its worker costs no other item. It is run as often as its
+ * retries allow, and tells how it ended. */
 #include "map_items.h"
 
 #include <pthread.h>

@@ -1,5 +1,5 @@
-/* Items of every size and at every address are run once each, on aligned and zeroed memory; the caller's
- * arrays are read and written at their own bytes only, whatever way the items travel. */
+/* Items of every size and at every address run once each, on aligned and zeroed memory. Of the caller's
+ * arrays only their own bytes are read and written. */
 #include "map_items.h"
 
 #include <pthread.h>

@@ -1,5 +1,5 @@
-/* No worker idles while another has items of a map or stream that it has not begun, whether those take long or
- * lie behind one that is blocked. */
+/* No worker idles while another has items of a map or stream that it has not begun, whether these take long
+ * or wait behind a blocked one. */
 #include "rows.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* A submit beyond max_pending waits until there is room or the executor ends; where that was chosen, it is
- * refused instead and takes no memory. */
+/* A submit beyond max_pending waits until there is room or the executor ends. With refuse_when_full it is
+ * refused instead, and takes no memory. */
 #include "rows.h"
 #include "stats.h"
 

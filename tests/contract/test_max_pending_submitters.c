@@ -1,5 +1,5 @@
-/* max_pending is never exceeded, by many threads at once, by maps, from inside tasks or behind a run over its
- * time; and no task waits for room that only it can make. */
+/* max_pending is never exceeded: by threads at once, by maps, from inside tasks, behind a run over its time.
+ * No task waits for room that only it can make. */
 #include "rows.h"
 #include "stats.h"
 

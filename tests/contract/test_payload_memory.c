@@ -1,5 +1,5 @@
-/* The memory of arguments and results is given back with their future, or without one when the task is done;
- * what does not fit into the arena is refused, and costs no more than that. */
+/* The memory of arguments and results is given back with their future, or with the task if it has none. What
+ * does not fit into the arena is refused. */
 #include "payloads.h"
 
 #include <stdlib.h>

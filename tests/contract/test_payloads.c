@@ -1,5 +1,5 @@
-/* Arguments and results of every size up to CF_PAYLOAD_MAX arrive whole, aligned and on zeroed memory, at each
- * attempt, and do not touch each other; larger ones are refused. */
+/* Arguments and results of every size up to CF_PAYLOAD_MAX arrive whole and aligned, on zeroed memory at each
+ * attempt, and never touch each other. Larger ones are refused. */
 #include "payloads.h"
 
 #include <signal.h>

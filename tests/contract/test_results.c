@@ -1,5 +1,5 @@
-/* A result is as long as its task says and can be read in place from the end of the task until the future is
- * released; a task that failed has none. */
+/* A result is as long as its task says. It can be read in place from the end of the task until the future is
+ * released. A task that failed has none. */
 #include "payloads.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* A stream that is closed or stopped, or whose executor is shut down, begins no more items; those that run
- * end by themselves, and those that are done are still handed out. */
+/* A stream that is closed or stopped, or whose executor is shut down, takes no more from its source. Items
+ * that run end by themselves, and a stopped stream still hands out those that are done. */
 #include "stream.h"
 
 TestSuite(stream_end, .timeout = TEST_SECONDS);

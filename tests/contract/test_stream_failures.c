@@ -1,5 +1,5 @@
-/* An item that fails, kills its worker or runs over its time costs no other item of its stream, and tells
- * how it ended; what is tried again keeps to the window. */
+/* An item that fails, kills its worker or overruns its time costs no other item of its stream, and tells how
+ * it ended. Items that are tried again stay within the window. */
 #include "stream.h"
 
 #include <signal.h>

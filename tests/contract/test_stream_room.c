@@ -1,5 +1,5 @@
-/* A stream needs no more memory and pending tasks than its executor has: where they do not suffice for the
- * window, it waits for room. Afterwards nothing is left. */
+/* If its window does not fit into the arena or into max_pending, a stream waits for room and still hands out
+ * every item. Closed, it leaves nothing behind. */
 #include "stream.h"
 
 TestSuite(stream_room, .timeout = TEST_SECONDS);

@@ -1,5 +1,5 @@
-/* The source is asked for as much as the window holds. When it has no item yet, all that have come are
- * handed out, and the stream goes on when more have come. */
+/* A source is asked for no more than a window of items. If it has none yet, all items so far are handed out,
+ * and the stream goes on when more have come. */
 #include "stream.h"
 
 TestSuite(stream_source, .timeout = TEST_SECONDS);

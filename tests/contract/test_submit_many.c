@@ -1,4 +1,4 @@
-/* Many tasks in one call: as if each had been submitted by itself. */
+/* Many tasks in one call run as if each had been submitted by itself. */
 #include "rows.h"
 #include "stats.h"
 

@@ -1,5 +1,5 @@
-/* terminate_workers and kill_workers shut the executor down and cancel what is pending, at any time, again and
- * again, from any thread, callback or task; every future ends and every callback is called. */
+/* terminate_workers and kill_workers shut the executor down and cancel what is pending, whenever and from
+ * wherever they are called. Every future ends, and every callback is called. */
 #include "terminate.h"
 
 #include <pthread.h>

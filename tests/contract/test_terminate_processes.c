@@ -1,5 +1,5 @@
-/* A worker process ends by the signal of terminate_workers or kill_workers, busy, idle or stopped, and with it
- * what its task has started; a task that holds off SIGTERM finishes, unless it is killed. */
+/* terminate_workers and kill_workers end busy and idle worker processes, with what their tasks have started.
+ * A task that holds off SIGTERM finishes, unless it is killed. */
 #include "terminate.h"
 
 #include <signal.h>

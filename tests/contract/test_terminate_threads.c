@@ -1,5 +1,5 @@
-/* terminate_workers asks tasks that share the caller's process to return, and what they return counts.
- * kill_workers is refused there, and harms no running task. */
+/* terminate_workers asks tasks in the caller's process to return, and what they return counts. kill_workers
+ * is refused there, and harms no running task. */
 #include "terminate.h"
 
 #include <pthread.h>

@@ -1,5 +1,5 @@
-/* A worker's life begins with one initializer and ends with one finalizer. A successor's begins anew, after a
- * death or after as many tasks as a life may have. */
+/* A worker's life begins with one call of the initializer and ends with one of the finalizer. After a death,
+ * or after as many tasks as a life may have, a new life begins. */
 #include "worker_life.h"
 
 #include <signal.h>

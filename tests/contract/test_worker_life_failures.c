@@ -1,4 +1,4 @@
-/* A worker whose initializer fails or dies breaks the executor: the reason is told, other workers finish what
+/* An initializer that fails or dies breaks the executor: the reason is told, and other workers finish what
  * they run. While an initializer hangs, tasks stay pending. */
 #include "worker_life.h"
 

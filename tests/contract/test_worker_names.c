@@ -1,4 +1,4 @@
-/* A worker is called after its executor, with its number, as far as the system has room for the name. */
+/* A worker's thread or process is named after its executor and numbered, as far as the system has room. */
 #include "rows.h"
 
 #include <stdio.h>
