@@ -1,8 +1,8 @@
-/* Completion order: each future once, those done first come first. */
+/* An iteration hands out each future once, in the order in which they finish. Each costs the same, however
+ * many there are and in whatever order they were given. */
 #include "rows.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 TestSuite(as_completed, .timeout = TEST_SECONDS);
@@ -200,59 +200,6 @@ Test(as_completed, several_executors) {
     }
 }
 
-/* Of this thread alone: what other programs do to the clock on the wall is not counted. */
-static int64_t cpu_time_ns(void) {
-    struct timespec ts;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    return (int64_t)ts.tv_sec * SECOND + ts.tv_nsec;
-}
-
-/* Hands out a batch of n; returns how long this thread worked for that. */
-static int64_t time_of(cf_executor *ex, size_t n) {
-    cf_future **futures = malloc(n * sizeof(cf_future *));
-    unsigned char *seen = calloc(n, 1);
-    submit_squares(ex, futures, n);
-    int64_t start = cpu_time_ns();
-    cf_as_completed *ac = watch(futures, n);
-    for (size_t i = 0; i < n; i++) {
-        size_t index = next_index(ac, futures);
-        cr_assert(seen[index]++ == 0, "future %zu came twice", index);
-    }
-    int64_t taken = cpu_time_ns() - start;
-    expect_exhausted(ac);
-    cf_as_completed_destroy(ac);
-    release_all(futures, n);
-    free(seen);
-    free(futures);
-    return taken;
-}
-
-Test(as_completed, ten_thousand_each_once) {
-    cf_executor *ex = create(2);
-    time_of(ex, scaled(10000));
-    cf_executor_destroy(ex);
-}
-
-/* Eight times the futures take about eight times as long, 64 times if next() looked at each of
- * them. The least of several times is taken, as other programs can only lengthen one. */
-Test(as_completed, costs_the_same_for_each) {
-    enum {
-        SMALL = 4000,
-        TIMES = 8,
-        TRIES = 7
-    };
-    cf_executor *ex = create(2);
-    int64_t small = INT64_MAX, large = INT64_MAX;
-    for (int i = 0; i < TRIES; i++) {
-        int64_t s = time_of(ex, SMALL), l = time_of(ex, TIMES * SMALL);
-        small = s < small ? s : small;
-        large = l < large ? l : large;
-    }
-    double ratio = (double)large / (double)small;
-    cr_assert(ratio < 3.0 * TIMES, "%d times the futures take %.1f times as long", TIMES, ratio);
-    cf_executor_destroy(ex);
-}
-
 Test(as_completed, futures_may_be_released_meanwhile) {
     enum {
         N = 2000
@@ -330,5 +277,136 @@ Test(as_completed, two_may_watch_the_same_futures) {
     cf_as_completed_destroy(first);
     cf_as_completed_destroy(second);
     release_all(futures, N);
+    cf_executor_destroy(ex);
+}
+
+/* ---- what it costs --------------------------------------------------------------------------- */
+
+/* Of this thread alone: what other programs do to the clock on the wall is not counted. */
+static int64_t cpu_time_ns(void) {
+    struct timespec ts;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (int64_t)ts.tv_sec * SECOND + ts.tv_nsec;
+}
+
+/* Hands out a batch of n; returns how long this thread worked for that. */
+static int64_t time_of(cf_executor *ex, size_t n) {
+    cf_future **futures = malloc(n * sizeof(cf_future *));
+    unsigned char *seen = calloc(n, 1);
+    submit_squares(ex, futures, n);
+    int64_t start = cpu_time_ns();
+    cf_as_completed *ac = watch(futures, n);
+    for (size_t i = 0; i < n; i++) {
+        size_t index = next_index(ac, futures);
+        cr_assert(seen[index]++ == 0, "future %zu came twice", index);
+    }
+    int64_t taken = cpu_time_ns() - start;
+    expect_exhausted(ac);
+    cf_as_completed_destroy(ac);
+    release_all(futures, n);
+    free(seen);
+    free(futures);
+    return taken;
+}
+
+Test(as_completed, ten_thousand_each_once) {
+    cf_executor *ex = create(2);
+    time_of(ex, scaled(10000));
+    cf_executor_destroy(ex);
+}
+
+/* Eight times the futures take about eight times as long, 64 times if next() looked at each of
+ * them. The least of several times is taken, as other programs can only lengthen one. */
+Test(as_completed, costs_the_same_for_each) {
+    enum {
+        SMALL = 4000,
+        TIMES = 8,
+        TRIES = 7
+    };
+    cf_executor *ex = create(2);
+    int64_t small = INT64_MAX, large = INT64_MAX;
+    for (int i = 0; i < TRIES; i++) {
+        int64_t s = time_of(ex, SMALL), l = time_of(ex, TIMES * SMALL);
+        small = s < small ? s : small;
+        large = l < large ? l : large;
+    }
+    double ratio = (double)large / (double)small;
+    cr_assert(ratio < 3.0 * TIMES, "%d times the futures take %.1f times as long", TIMES, ratio);
+    cf_executor_destroy(ex);
+}
+
+typedef enum pattern {
+    REVERSED,
+    SHUFFLED,
+    TWICE, /* all of them, and all of them again */
+    PATTERNS
+} pattern;
+
+static size_t arrange(cf_future **given, cf_future **futures, size_t n, pattern how,
+                      uint64_t *seed) {
+    for (size_t i = 0; i < n; i++) {
+        given[i] = futures[how == REVERSED ? n - 1 - i : i];
+        given[n + i] = futures[i];
+    }
+    for (size_t i = n; how == SHUFFLED && i > 1; i--) {
+        const size_t k = random_next(seed) % i;
+        cf_future *f = given[k];
+        given[k] = given[i - 1];
+        given[i - 1] = f;
+    }
+    return how == TWICE ? 2 * n : n;
+}
+
+static int64_t time_of_pattern(cf_executor *ex, size_t n, pattern how, bool done_before,
+                               uint64_t *seed) {
+    cf_future **futures = malloc(n * sizeof(cf_future *));
+    cf_future **given = malloc(2 * n * sizeof(cf_future *));
+    for (uint64_t i = 0; i < n; i++) {
+        futures[i] = submit(ex, &square_task, &i);
+    }
+    if (done_before) {
+        EXPECT(CF_OK, cf_wait(futures, n, CF_ALL_COMPLETED, LONG_WAIT, NULL));
+    }
+    const size_t count = arrange(given, futures, n, how, seed);
+    cf_as_completed *ac = NULL;
+    const int64_t start = cpu_time_ns();
+    EXPECT(CF_OK, cf_as_completed_create(given, count, &ac));
+    for (size_t i = 0; i < n; i++) {
+        cf_future *f = NULL;
+        cr_assert_eq(cf_as_completed_next(ac, LONG_WAIT, &f, NULL), CF_OK);
+    }
+    EXPECT(CF_EEXHAUSTED, cf_as_completed_next(ac, 0, &(cf_future *){NULL}, NULL));
+    cf_as_completed_destroy(ac);
+    const int64_t taken = cpu_time_ns() - start;
+    for (size_t i = 0; i < n; i++) {
+        cf_future_release(futures[i]);
+    }
+    free(given);
+    free(futures);
+    return taken;
+}
+
+/* Eight times as many take 64 times as long where each looks at all others. */
+Test(as_completed, costs_the_same_in_any_order) {
+    enum {
+        SMALL = 2000,
+        TIMES = 8,
+        TRIES = 5
+    };
+    uint64_t seed = test_seed("as_completed/costs_the_same_in_any_order");
+    cf_executor *ex = create(2);
+    for (int k = 0; k < 2 * PATTERNS; k++) {
+        const pattern how = (pattern)(k % PATTERNS);
+        int64_t small = INT64_MAX, large = INT64_MAX;
+        for (int i = 0; i < TRIES; i++) {
+            const int64_t s = time_of_pattern(ex, SMALL, how, k >= PATTERNS, &seed);
+            const int64_t l = time_of_pattern(ex, TIMES * SMALL, how, k >= PATTERNS, &seed);
+            small = s < small ? s : small;
+            large = l < large ? l : large;
+        }
+        const double ratio = (double)large / (double)small;
+        cr_assert(ratio < 3.0 * TIMES, "order %d: %d times the futures take %.1f times as long", k,
+                  TIMES, ratio);
+    }
     cf_executor_destroy(ex);
 }

@@ -1,4 +1,4 @@
-/* Cancel against start: one gate, so exactly one of them wins. */
+/* Either the caller cancels a task or a worker starts it, never both, and all threads agree on the winner. */
 #include "rows.h"
 
 #include <pthread.h>

@@ -1,6 +1,7 @@
-/* Tasks behind one that takes long: workers may take several out of the queue at once, but none waits
- * for the one before it while a worker is idle, and until it has begun it is pending like any other. */
+/* A worker may take several tasks out of the queue at once. No task waits behind a long one while a worker
+ * is idle, and a task is pending until it has begun. */
 #include "rows.h"
+#include "stats.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -96,12 +97,6 @@ static void expect_each_ran_once(scene *sc, cf_future **futures) {
         EXPECT_EQ(take(futures[i]), i);
         EXPECT_EQ(sc->runs[i], 1);
     }
-}
-
-static cf_stats stats_of(cf_executor *ex) {
-    cf_stats s;
-    EXPECT(CF_OK, cf_executor_stats(ex, &s));
-    return s;
 }
 
 static scene *scene_new(void) {

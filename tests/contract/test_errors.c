@@ -1,4 +1,5 @@
-/* A task's own error: a channel beside the library's statuses. */
+/* The error number that a task returns arrives unchanged, beside the status CF_ETASK. A task that failed has
+ * no result, and other tasks are not affected. */
 #include "rows.h"
 
 #include <errno.h>

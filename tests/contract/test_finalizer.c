@@ -1,5 +1,5 @@
-/* Finalizers that submit tasks to their own executor: each life is ended once, and what they submit is run
- * in another life, or refused. */
+/* A finalizer may submit tasks to its own executor: they run in another life, or are refused. Each life is
+ * ended once. */
 #include "rows.h"
 
 #include <pthread.h>

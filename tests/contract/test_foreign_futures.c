@@ -1,5 +1,5 @@
-/* What a forked child is told of its parent's futures by calls that return no status, and by those that
- * test_fork.c does not make. (process/test_foreign_futures.c has futures that are no more.) */
+/* A forked child learns nothing of its parent's futures, from calls that return a status and from those that
+ * do not. (For futures that have been released see process/test_foreign_futures.c.) */
 #include "rows.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Who has nothing to do costs nothing: an executor without tasks, and a thread that waits for one. */
+/* An executor without tasks costs no processor time, and neither does a thread that waits for one. */
 #include "rows.h"
 
 #include <pthread.h>

@@ -1,5 +1,6 @@
-/* What futures and executors tell about themselves. */
+/* Futures and executors tell the truth about themselves: times, workers, and counts that add up. */
 #include "rows.h"
+#include "stats.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -98,12 +99,6 @@ Test(info, worker_is_the_one_that_ran) {
         cf_future_release(futures[i]);
     }
     cf_executor_destroy(ex);
-}
-
-static cf_stats stats_of(cf_executor *ex) {
-    cf_stats s;
-    EXPECT(CF_OK, cf_executor_stats(ex, &s));
-    return s;
 }
 
 Test(info, stats_of_a_new_executor) {

@@ -1,4 +1,4 @@
-/* What is refused, and with which status. Nothing of it may do harm. */
+/* Invalid options, tasks and arguments are refused with CF_EINVAL, and do no harm. */
 #include "rows.h"
 
 #include <stdlib.h>

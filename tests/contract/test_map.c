@@ -1,4 +1,5 @@
-/* Arrays in, arrays out, in input order, whatever the chunk. */
+/* A map writes each item's result in the item's place, whatever the count and the chunk. An item that fails
+ * costs only itself. */
 #include "rows.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* What cf_executor_stats tells of pending tasks never exceeds max_pending, at whatever moment it is asked,
- * and nobody waits for room that there is: so each count has to be right at every moment. */
+/* At every moment cf_executor_stats tells at most max_pending pending tasks, and no submit waits while there
+ * is room. So each count has to be right at every moment. */
 #include "rows.h"
 
 #include <pthread.h>

@@ -1,4 +1,5 @@
-/* What an executor takes it gives back: descriptors, threads, processes, memory. */
+/* An executor gives back what it takes: descriptors, threads, processes, memory. It keeps to its memory
+ * limit, and gets by with one processor. */
 #include "rows.h"
 
 #include <sched.h>

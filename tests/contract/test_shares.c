@@ -1,5 +1,5 @@
-/* The processors that a worker has to itself: what executors made inside tasks get by default, and
- * how many threads there are then at each level. */
+/* By default an executor inside a task has as many workers as that task's worker has processors to itself, so
+ * that levels of executors do not multiply their threads. */
 #include "rows.h"
 
 #include <errno.h>

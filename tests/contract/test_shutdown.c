@@ -1,5 +1,5 @@
-/* {wait, not} x {cancel pending, not} x {idle, busy, full queue, crashed worker} x {from the main
- * thread, a task, a callback, eight threads at once}, then destroy. */
+/* Shutdown keeps its promises, waiting or not, cancelling or not, on an idle, busy, full or damaged executor,
+ * from the main thread, a task, a callback or eight threads at once. */
 #include "rows.h"
 
 #include <pthread.h>

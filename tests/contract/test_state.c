@@ -1,4 +1,5 @@
-/* PENDING -> RUNNING -> FINISHED, PENDING -> CANCELLED, and nothing else. */
+/* A future goes from PENDING to RUNNING to FINISHED, or from PENDING to CANCELLED, in no other way, and wakes
+ * everybody who waits for it. */
 #include "rows.h"
 
 #include <pthread.h>

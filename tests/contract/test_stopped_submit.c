@@ -1,5 +1,5 @@
-/* A submit_many that waits for room when the executor is shut down: it says how far it came, and no worker
- * begins to live after shutdown has said that all are gone. */
+/* A submit_many that waits for room when its executor is shut down tells how far it came. No worker begins
+ * to live after shutdown has said that all are gone. */
 #include "rows.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* How much a stream takes from its source: as much as its window, never more; and nothing is kept back
- * for the sake of a chunk that could be fuller. */
+/* A stream takes as much from its source as its window holds, never more. It keeps no item back for the sake
+ * of a fuller chunk. */
 #include "rows.h"
 
 #include <stdlib.h>

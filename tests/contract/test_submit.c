@@ -1,4 +1,5 @@
-/* One task: what goes in, what comes out, who owns it. */
+/* A task gets a copy of its argument, and its future has the result, as often as it is asked, for as long as
+ * it is held. */
 #include "rows.h"
 
 #include <stdlib.h>

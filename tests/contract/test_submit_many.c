@@ -1,5 +1,6 @@
-/* Many tasks in one call: as if each had been submitted by itself. */
+/* Many tasks in one call run as if each had been submitted by itself. */
 #include "rows.h"
+#include "stats.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -7,12 +8,6 @@
 #include <unistd.h>
 
 TestSuite(submit_many, .timeout = TEST_SECONDS);
-
-static cf_stats stats_of(cf_executor *ex) {
-    cf_stats stats;
-    EXPECT(CF_OK, cf_executor_stats(ex, &stats));
-    return stats;
-}
 
 static uint64_t *numbers(size_t count) {
     uint64_t *args = malloc((count + 1) * sizeof *args);

@@ -1,4 +1,4 @@
-/* Many threads of the caller at one executor, and several executors at once. */
+/* Many threads may use one executor at once, and one thread several executors, of any kinds. */
 #include "rows.h"
 
 #include <pthread.h>

@@ -1,4 +1,5 @@
-/* stats.unseen: failures that nobody has looked at. */
+/* stats.unseen counts each failure until its result or exception is asked for; forever, if the future is
+ * released before. */
 #include "rows.h"
 
 #include <errno.h>

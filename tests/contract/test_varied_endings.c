@@ -1,5 +1,5 @@
-/* Items of one chunk that end in all manners while one of them overruns its time: each tells its own
- * ending, those that were done before the late one and those that come after it. */
+/* Items of one chunk end in every manner while one of them overruns its time. Each tells its own ending,
+ * whether it ran before the late one or after it. */
 #include "rows.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* cf_wait on all conditions; and what a future tells of itself. */
+/* cf_wait returns when its condition holds or its time is over, and counts what is done. A future describes
+ * its state, and lives until its last release. */
 #include "rows.h"
 
 #include <stdio.h>

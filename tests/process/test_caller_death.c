@@ -1,5 +1,5 @@
-/* Workers outlive nobody: the caller is killed in many a moment, and all are gone within a second.
- * Zombies do not count: what runs as init may not reap. */
+/* Workers never outlive their caller: at whatever moment it is killed, all are gone within a second. (Zombies
+ * do not count: the init process of a container may not reap.) */
 #include "process.h"
 
 #include <dirent.h>

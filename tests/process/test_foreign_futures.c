@@ -1,5 +1,5 @@
-/* Futures of a process pool in another process: a forked child of the caller, or a worker of another pool.
- * Every call on them is refused or does nothing, whatever has become of them in the caller meanwhile. */
+/* In another process, a forked child or a worker of another pool, every call on a pool's futures is refused
+ * or does nothing, whatever has become of them in the caller meanwhile. */
 #include "process.h"
 
 #include <errno.h>

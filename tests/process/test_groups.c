@@ -1,5 +1,5 @@
-/* Process groups: a worker leads one, so that what its task has started dies with it; Ctrl-Z, which
- * reaches the caller's group alone, stops the workers all the same. */
+/* A worker leads a process group, so that what its task has started dies with it. Ctrl-Z reaches only the
+ * caller's group, and stops the workers all the same. */
 #include "process.h"
 
 #include <errno.h>

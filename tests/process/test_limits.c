@@ -1,5 +1,5 @@
-/* Too few descriptors, processes or bytes: a clean error, or it works; never a signal, never a
- * hang, and nothing left behind. Each in a host of its own, as limits stay with a process. */
+/* With too few descriptors, processes or bytes, calls work or return an error: no signal, no hang, nothing
+ * left behind. (Each test has a host of its own, as limits stay with a process.) */
 #include "process.h"
 
 #include <errno.h>

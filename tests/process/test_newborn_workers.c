@@ -1,5 +1,5 @@
-/* The nursery is killed at any moment while it brings workers into the world, in the place of others that
- * die or retire all the time. Every future ends, no worker stays behind, and destroy returns. */
+/* If the nursery is killed while it starts workers, at any moment, every future ends, no worker stays behind,
+ * and destroy returns. */
 #include "process.h"
 
 #include <pthread.h>

@@ -1,5 +1,5 @@
-/* Without its nursery the pool is broken: everything says so, nothing hangs, nobody stays behind.
- */
+/* A pool without its nursery is broken: every call and future says so, nothing hangs, and no process stays
+ * behind. */
 #include "process.h"
 
 #include <errno.h>

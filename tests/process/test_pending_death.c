@@ -1,5 +1,5 @@
-/* Hundreds of tasks are pending when a worker dies or is stopped, at any moment: all that it can cost is
- * the task that it was running. */
+/* If a worker dies or is stopped at any moment, with hundreds of tasks pending, it costs at most the task
+ * that it was running. */
 #include "process.h"
 
 #include <signal.h>

@@ -1,5 +1,5 @@
-/* Signals, standard streams and reaping: what the caller's process looks like must not matter, and
- * what its workers do must not touch it. */
+/* Workers work the same whatever signals, standard streams and children the caller has, and what they do to
+ * their own does not touch the caller's. */
 #include "process.h"
 
 #include <errno.h>

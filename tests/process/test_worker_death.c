@@ -1,5 +1,5 @@
-/* A worker that dies costs its own task at most; the task says how, the pool replaces the worker.
- */
+/* A worker that dies costs at most its own task. The task tells how it ended, and the pool replaces the
+ * worker. */
 #include "process.h"
 
 #include <signal.h>

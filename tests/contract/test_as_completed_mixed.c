@@ -1,13 +1,11 @@
-/* Completion order of futures in any order, of several executors, given more than once, with large
- * results, and released at any time. */
+/* An iteration hands out each of its futures once, the finished ones first and in the order given, even if
+ * they are of several executors, given twice, or released meanwhile. */
 #include "rows.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
-TestSuite(as_completed_more, .timeout = TEST_SECONDS);
+TestSuite(as_completed_mixed, .timeout = TEST_SECONDS);
 
 enum {
     EXECUTORS = 3,
@@ -241,16 +239,16 @@ static void play_free(play *p) {
     free(p);
 }
 
-Test(as_completed_more, all_done_at_the_beginning) {
-    play *p = play_new("as_completed_more/all_done_at_the_beginning", scaled(30), 0);
+Test(as_completed_mixed, all_done_at_the_beginning) {
+    play *p = play_new("as_completed_mixed/all_done_at_the_beginning", scaled(30), 0);
     for (size_t round = 0; round < p->rounds; round++) {
         play_round(p, 1 + below(p, COUNT_MOST), 0, 2, (int)(round % 3));
     }
     play_free(p);
 }
 
-Test(as_completed_more, none_done_at_the_beginning) {
-    play *p = play_new("as_completed_more/none_done_at_the_beginning", scaled(30), 0);
+Test(as_completed_mixed, none_done_at_the_beginning) {
+    play *p = play_new("as_completed_mixed/none_done_at_the_beginning", scaled(30), 0);
     for (size_t round = 0; round < p->rounds; round++) {
         play_round(p, 1 + below(p, COUNT_MOST), 4, 2, (int)(round % 3));
     }
@@ -258,8 +256,8 @@ Test(as_completed_more, none_done_at_the_beginning) {
 }
 
 /* With little memory: what is given up has to come back, whoever held it last. */
-Test(as_completed_more, large_results_in_a_small_arena) {
-    play *p = play_new("as_completed_more/large_results_in_a_small_arena", scaled(120), 8 << 20);
+Test(as_completed_mixed, large_results_in_a_small_arena) {
+    play *p = play_new("as_completed_mixed/large_results_in_a_small_arena", scaled(120), 8 << 20);
     for (size_t round = 0; round < p->rounds; round++) {
         play_round(p, 1 + below(p, 16), round % 2 * 4, 90, (int)(round % 3));
     }
@@ -268,12 +266,12 @@ Test(as_completed_more, large_results_in_a_small_arena) {
 
 /* ---- some are done, some are running, some pending --------------------------------------------- */
 
-Test(as_completed_more, some_done_at_the_beginning) {
+Test(as_completed_mixed, some_done_at_the_beginning) {
     NEEDS(runs_beside_caller);
     enum {
         N = 300
     };
-    uint64_t seed = test_seed("as_completed_more/some_done_at_the_beginning");
+    uint64_t seed = test_seed("as_completed_mixed/some_done_at_the_beginning");
     counter *gate = shared_alloc(sizeof *gate);
     cf_executor *ex = create(2);
     for (size_t round = 0; round < scaled(20); round++) {
@@ -311,88 +309,4 @@ Test(as_completed_more, some_done_at_the_beginning) {
     }
     cf_executor_destroy(ex);
     shared_free(gate, sizeof *gate);
-}
-
-/* ---- what it costs ----------------------------------------------------------------------------- */
-
-/* Of this thread alone. */
-static int64_t cpu_time_ns(void) {
-    struct timespec ts;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-    return (int64_t)ts.tv_sec * SECOND + ts.tv_nsec;
-}
-
-typedef enum pattern {
-    REVERSED,
-    SHUFFLED,
-    TWICE, /* all of them, and all of them again */
-    PATTERNS
-} pattern;
-
-static size_t arrange(cf_future **given, cf_future **futures, size_t n, pattern how,
-                      uint64_t *seed) {
-    for (size_t i = 0; i < n; i++) {
-        given[i] = futures[how == REVERSED ? n - 1 - i : i];
-        given[n + i] = futures[i];
-    }
-    for (size_t i = n; how == SHUFFLED && i > 1; i--) {
-        const size_t k = random_next(seed) % i;
-        cf_future *f = given[k];
-        given[k] = given[i - 1];
-        given[i - 1] = f;
-    }
-    return how == TWICE ? 2 * n : n;
-}
-
-static int64_t time_of(cf_executor *ex, size_t n, pattern how, bool done_before, uint64_t *seed) {
-    cf_future **futures = malloc(n * sizeof(cf_future *));
-    cf_future **given = malloc(2 * n * sizeof(cf_future *));
-    for (uint64_t i = 0; i < n; i++) {
-        futures[i] = submit(ex, &square_task, &i);
-    }
-    if (done_before) {
-        EXPECT(CF_OK, cf_wait(futures, n, CF_ALL_COMPLETED, LONG_WAIT, NULL));
-    }
-    const size_t count = arrange(given, futures, n, how, seed);
-    cf_as_completed *ac = NULL;
-    const int64_t start = cpu_time_ns();
-    EXPECT(CF_OK, cf_as_completed_create(given, count, &ac));
-    for (size_t i = 0; i < n; i++) {
-        cf_future *f = NULL;
-        cr_assert_eq(cf_as_completed_next(ac, LONG_WAIT, &f, NULL), CF_OK);
-    }
-    EXPECT(CF_EEXHAUSTED, cf_as_completed_next(ac, 0, &(cf_future *){NULL}, NULL));
-    cf_as_completed_destroy(ac);
-    const int64_t taken = cpu_time_ns() - start;
-    for (size_t i = 0; i < n; i++) {
-        cf_future_release(futures[i]);
-    }
-    free(given);
-    free(futures);
-    return taken;
-}
-
-/* Eight times as many take 64 times as long where each looks at all others. */
-Test(as_completed_more, costs_the_same_in_any_order) {
-    enum {
-        SMALL = 2000,
-        TIMES = 8,
-        TRIES = 5
-    };
-    uint64_t seed = test_seed("as_completed_more/costs_the_same_in_any_order");
-    cf_executor *ex = create(2);
-    for (int k = 0; k < 2 * PATTERNS; k++) {
-        const pattern how = (pattern)(k % PATTERNS);
-        int64_t small = INT64_MAX, large = INT64_MAX;
-        for (int i = 0; i < TRIES; i++) {
-            const int64_t s = time_of(ex, SMALL, how, k >= PATTERNS, &seed);
-            const int64_t l = time_of(ex, TIMES * SMALL, how, k >= PATTERNS, &seed);
-            small = s < small ? s : small;
-            large = l < large ? l : large;
-        }
-        const double ratio = (double)large / (double)small;
-        cr_assert(ratio < 3.0 * TIMES, "order %d: %d times the futures take %.1f times as long", k,
-                  TIMES, ratio);
-    }
-    cf_executor_destroy(ex);
 }
