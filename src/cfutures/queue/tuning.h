@@ -3,7 +3,21 @@
  * Measured on 2 cores of an AMD EPYC (Zen 5), with 2 workers and one submitter: medians of
  * alternating runs. "A task" is one of 10^6 tiny ones, submitted one by one, each result read.
  * Figures vary by a tenth from day to day; what counts is their direction when one number changes.
- * (The numbers of the biased lock are in platform/biased_lock.c.) */
+ * (The numbers of the biased lock are in platform/biased_lock.c.)
+ *
+ * What has no number, each switched off alone on that machine (9 to 15 rounds, a task of the later
+ * passes of `bench/run submit`, gcc 12):
+ *
+ *      biased lock (platform/biased_lock.h)     a mutex: 26 -> 88 ns on threads, 23 -> 62 on processes
+ *      the searcher (wakeup.h)                  none: a round trip takes 8.8 us instead of 0.23
+ *      release in a batch, and by a plain store (core/reference.c): without both 3 to 9 % more on
+ *                                               threads, 5 % on processes; they save two locked
+ *                                               instructions a task, of 6 ns each on an Intel Xeon
+ *      items in the caller's arrays (map.c)     copied: a map on threads takes 1.17 times as long
+ *      taking items back (batch/share_out.c)    none: 1.54 times as long where long items come last
+ *                                               (`bench/run map`, balance, 400 000 items of 100 ns)
+ *      a turn for others' claims (queue.c)      none: a task costs the same. It is there so that no
+ *                                               claimed task waits while new ones keep coming */
 #ifndef CFUTURES_TUNING_H
 #define CFUTURES_TUNING_H
 
@@ -11,7 +25,7 @@
 
 enum {
     /* The most tasks that a worker claims at once: the cursor changes hands once for all of them.
-     * 1: a task costs 9 ns more (of 35 to 45 ns). */
+     * 8: a task costs 1.2 to 1.3 times as much. 1: 1.9 times on threads, 1.75 on processes. */
     CFI_CLAIM_MOST = 32,
 
     /* A worker claims at most pending / (CFI_CLAIM_SHARES * workers), but at least one: few tasks
