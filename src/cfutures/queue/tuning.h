@@ -8,7 +8,8 @@
  * What has no number, each switched off alone on that machine (9 to 15 rounds, a task of the later
  * passes of `bench/run submit`, gcc 12):
  *
- *      biased lock (platform/biased_lock.h)     a mutex: 26 -> 88 ns on threads, 23 -> 62 on processes
+ *      biased lock (platform/biased_lock.h)     a mutex: 88 ns a task on threads instead of 26, and
+ *                                               62 on processes instead of 23
  *      the searcher (wakeup.h)                  none: a round trip takes 8.8 us instead of 0.23
  *      release in a batch, and by a plain store (core/reference.c): without both 3 to 9 % more on
  *                                               threads, 5 % on processes; they save two locked
