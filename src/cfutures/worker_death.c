@@ -28,8 +28,7 @@ static void settle_as_lost(cf_executor *executor, cfi_slot *slot, unsigned worke
     slot->detail = wait_status;
     cfi_times_stamp_finish(&executor->queue, slot);
     if (cfi_slot_leave(slot, worker, CFI_FINISHED, &word)) {
-        executor->counts
-            .lost++; /* in time for a caller that has the result: stats wait for the lock */
+        executor->counts.lost++; /* stats wait for the lock: a caller with the result finds it */
         cfi_completion_announce(&executor->queue, slot, word);
     }
 }
@@ -94,30 +93,39 @@ static void give_back(cfi_slot *slot, void *context) {
     }
 }
 
-void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_status) {
+/* The slot that it was about to begin, was running, or had just settled. */
+static void judge_current(cf_executor *executor, unsigned worker, int wait_status) {
     cfi_queue *queue = &executor->queue;
-    cfi_record *record = &queue->records[worker];
-    uint32_t current = cfi_load_acquire(&record->current);
-    cfi_store_relaxed(&record->run_until_ns, 0);
-    if (current != 0) {
-        cfi_slot *slot = cfi_queue_slot(queue, current - 1);
-        cfi_biased_lock_take(&executor->lock); /* cancel sees it before or after, not between */
-        judge(executor, slot, worker, wait_status);
-        give_back(slot, executor);
-        cfi_biased_lock_give(&executor->lock);
-        cfi_futex_wake_all(&slot->futex, queue->shared); /* it may have died before it woke them */
-        cfi_watch_reap_orphan(executor, slot, worker);
+    uint32_t current = cfi_load_acquire(&queue->records[worker].current);
+    if (current == 0) {
+        return;
     }
-    cfi_biased_lock_take(&executor->lock);
-    cfi_queue_visit_claimed(queue, worker, give_back, executor);
+    cfi_slot *slot = cfi_queue_slot(queue, current - 1);
+    cfi_biased_lock_take(&executor->lock); /* cancel sees it before or after, not between */
+    judge(executor, slot, worker, wait_status);
+    give_back(slot, executor);
     cfi_biased_lock_give(&executor->lock);
-    cfi_store_relaxed(&record->claimed, 0);
-    cfi_queue_forget_searcher(queue, worker);
-    cfi_event_ring_always(&queue->bell->event, true); /* the worker may have died before it rang, */
-    cfi_queue_wake_all(queue);                        /* with a wake-up that it had to pass on, */
-    cfi_event_ring_always(&queue->control->room,
-                          queue->shared); /* or before it told a submitter of room */
+    cfi_futex_wake_all(&slot->futex, queue->shared); /* it may have died before it woke them */
+    cfi_watch_reap_orphan(executor, slot, worker);
+}
 
+/* What it had claimed and not begun. */
+static void give_back_claimed(cf_executor *executor, unsigned worker) {
+    cfi_biased_lock_take(&executor->lock);
+    cfi_queue_visit_claimed(&executor->queue, worker, give_back, executor);
+    cfi_biased_lock_give(&executor->lock);
+    cfi_store_relaxed(&executor->queue.records[worker].claimed, 0);
+}
+
+/* It may have died with a ring or a wake-up in its hands: all are woken that it could have woken. */
+static void wake_in_its_place(cfi_queue *queue, unsigned worker) {
+    cfi_queue_forget_searcher(queue, worker);
+    cfi_event_ring_always(&queue->bell->event, true);
+    cfi_queue_wake_all(queue);
+    cfi_event_ring_always(&queue->control->room, queue->shared);
+}
+
+static void clean_record(cfi_record *record) {
     int64_t awake_since_ns = cfi_load_relaxed(&record->awake_since_ns);
     if (awake_since_ns != 0) {
         cfi_bump_owned(&record->busy_ns, cfi_now_ns() - awake_since_ns);
@@ -128,6 +136,17 @@ void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_s
     cfi_store_relaxed(&record->timed_out_settled, cfi_load_relaxed(&record->timed_out));
     cfi_store_relaxed(&record->limited, 0);
     cfi_store_relaxed(&record->current, 0);
+}
+
+/* In this order: `current` is judged before it is cleaned, and nobody is woken before the tasks that
+ * they look for are pending again. */
+void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_status) {
+    cfi_record *record = &executor->queue.records[worker];
+    cfi_store_relaxed(&record->run_until_ns, 0);
+    judge_current(executor, worker, wait_status);
+    give_back_claimed(executor, worker);
+    wake_in_its_place(&executor->queue, worker);
+    clean_record(record);
 }
 
 /* ---- the end of a pool ----------------------------------------------------------------------- */

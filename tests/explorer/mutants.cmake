@@ -164,7 +164,7 @@ explorer_mutant(judge_does_not_deliver cfutures/worker_death.c death_watched
                 "cfi_watch_reap_orphan(executor, slot, worker);" "cfi_watch_reap(executor);")
 
 explorer_mutant(judge_forgets_what_was_claimed cfutures/worker_death.c death_lost
-                "cfi_queue_visit_claimed(queue, worker, give_back, executor);" "(void)give_back;")
+                "cfi_queue_visit_claimed(&executor->queue, worker, give_back, executor);" "(void)give_back;")
 
 # ---- the biased lock -----------------------------------------------------------------------------------
 

@@ -50,63 +50,102 @@ void cfi_stream_top_up(cf_stream *stream) {
 
 /* ---- collecting ------------------------------------------------------------------------------ */
 
-/* Whether the item fails that was running when the run was cut short. If it is tried again,
- * *attempt becomes the number of that attempt. */
-static bool running_item_fails(cf_stream *stream, const cf_exception *exception, bool was_running,
-                               uint32_t *attempt) {
-    if (exception->status == CF_OK) { /* the worker stopped before that item */
+/* What becomes of a chunk whose run was cut short: `done` items have their results; the next one
+ * fails, perhaps; the rest is sent again. */
+typedef struct breakup {
+    uint32_t done;
+    bool fails;
+    uint32_t rest_first;
+    uint32_t rest_count;
+    uint32_t rest_attempt; /* of the rest's first item */
+    cfi_piece *failed;     /* NULL = no item fails */
+    cfi_piece *rest;       /* NULL = there is none */
+} breakup;
+
+/* Whether the item fails that was running when the run was cut short. `attempts` were made of it. */
+static bool next_item_fails(const cf_stream *stream, const cf_exception *exception,
+                            bool was_running, uint32_t attempts) {
+    switch (exception->status) {
+    case CF_OK: /* the worker stopped before that item */
         return false;
-    }
-    if (exception->status == CF_EDEADLINE) {
+    case CF_EDEADLINE:
         return was_running;
+    default: /* the worker died */
+        return attempts > stream->options.retries;
     }
-    if (*attempt > stream->options.retries) {
-        return true;
-    }
-    cfi_add_relaxed(&stream->executor->counts.retries, 1);
-    ++*attempt;
-    return false;
 }
 
-/* The chunk's run was cut short: its first `done` items have their results. */
-static void break_up(cf_stream *stream, cfi_piece *piece, uint32_t done, bool was_running,
-                     const cf_exception *exception) {
-    cfi_slot *slot = piece->watch.slot;
-    uint32_t attempt = done == 0 ? piece->attempt : 1;
-    uint32_t count = piece->count;
-    bool fails = running_item_fails(stream, exception, was_running, &attempt);
+static breakup plan_breakup(const cf_stream *stream, const cfi_piece *piece, uint32_t done,
+                            bool was_running, const cf_exception *exception) {
+    uint32_t attempts = done == 0 ? piece->attempt : 1;
+    bool fails = next_item_fails(stream, exception, was_running, attempts);
+    bool again = !fails && exception->status == CF_EWORKER;
     uint32_t rest_first = done + fails;
-    cfi_piece *failed = fails ? cfi_piece_add(stream, piece, piece->first + done, 1) : NULL;
-    cfi_piece *rest = rest_first < count
-                          ? cfi_piece_add(stream, failed != NULL ? failed : piece,
-                                          piece->first + rest_first, count - rest_first)
-                          : NULL;
-    if ((fails && failed == NULL) || (rest_first < count && rest == NULL)) {
-        if (failed != NULL) {
-            cfi_piece_drop(stream, failed);
+    return (breakup){
+        .done = done,
+        .fails = fails,
+        .rest_first = rest_first,
+        .rest_count = piece->count - rest_first,
+        .rest_attempt = fails ? 1 : attempts + again,
+    };
+}
+
+/* The pieces that it takes, behind the one that breaks. False: no memory, and nothing to undo. */
+static bool reserve_pieces(cf_stream *stream, cfi_piece *piece, breakup *plan) {
+    if (plan->fails) {
+        plan->failed = cfi_piece_add(stream, piece, piece->first + plan->done, 1);
+        if (plan->failed == NULL) {
+            return false;
         }
-        cfi_piece_fail_with(stream, piece, CF_ENOMEM);
-        return;
     }
-    if (failed != NULL) {
-        cfi_piece_keep_args_in(failed, slot, done);
+    if (plan->rest_count > 0) {
+        cfi_piece *before = plan->fails ? plan->failed : piece;
+        plan->rest =
+            cfi_piece_add(stream, before, piece->first + plan->rest_first, plan->rest_count);
+        if (plan->rest == NULL && plan->fails) {
+            cfi_piece_drop(stream, plan->failed);
+        }
     }
-    if (rest != NULL) {
-        cfi_piece_keep_args_in(rest, slot, rest_first);
-        rest->attempt = fails ? 1 : attempt;
+    return plan->rest_count == 0 || plan->rest != NULL;
+}
+
+/* The arguments stay in the slot that broke. */
+static void break_up(cf_stream *stream, cfi_piece *piece, const breakup *plan,
+                     const cf_exception *exception) {
+    cfi_assert(plan->done + plan->fails + plan->rest_count == piece->count);
+    if (plan->failed != NULL) {
+        cfi_piece_keep_args_in(plan->failed, piece->watch.slot, plan->done);
     }
-    if (done > 0) {
-        piece->count = done;
+    if (plan->rest != NULL) {
+        cfi_piece_keep_args_in(plan->rest, piece->watch.slot, plan->rest_first);
+        plan->rest->attempt = plan->rest_attempt;
+    }
+    if (plan->done > 0) {
+        piece->count = plan->done;
         cfi_piece_make_ready(stream, piece);
     } else {
         cfi_piece_drop(stream, piece);
     }
-    if (failed != NULL) {
-        cfi_piece_fail(stream, failed, exception);
+    if (plan->failed != NULL) {
+        cfi_piece_fail(stream, plan->failed, exception);
     }
-    if (rest != NULL) {
-        cfi_send_piece(stream, rest);
+    if (plan->rest != NULL) {
+        cfi_send_piece(stream, plan->rest);
     }
+}
+
+/* The chunk's run was cut short after `done` items. */
+static void collect_part(cf_stream *stream, cfi_piece *piece, uint32_t done, bool was_running,
+                         const cf_exception *exception) {
+    breakup plan = plan_breakup(stream, piece, done, was_running, exception);
+    if (!reserve_pieces(stream, piece, &plan)) {
+        cfi_piece_fail_with(stream, piece, CF_ENOMEM);
+        return;
+    }
+    if (!plan.fails && exception->status == CF_EWORKER) {
+        cfi_add_relaxed(&stream->executor->counts.retries, 1);
+    }
+    break_up(stream, piece, &plan, exception);
 }
 
 static void collect(cf_stream *stream, cfi_piece *piece) {
@@ -134,7 +173,7 @@ static void collect(cf_stream *stream, cfi_piece *piece) {
     if (done >= piece->count) {
         cfi_piece_make_ready(stream, piece);
     } else {
-        break_up(stream, piece, done, begun > done, &exception);
+        collect_part(stream, piece, done, begun > done, &exception);
     }
 }
 

@@ -23,8 +23,7 @@ static void end_run(cf_executor *executor, unsigned worker, cfi_slot *slot, uint
     }
     cfi_times_stamp_finish(&executor->queue, slot);
     if (cfi_slot_expire(slot, true, &word)) {
-        executor->counts
-            .lost++; /* under the lock that stats take: a caller with the result finds it counted */
+        executor->counts.lost++; /* stats wait for the lock: a caller with the result finds it */
         executor->counts.timed_out++;
         cfi_bump_owned(&executor->queue.records[worker].cut, 1);
         cfi_completion_announce(&executor->queue, slot, word);
@@ -43,30 +42,34 @@ static uint64_t word_of(const cf_executor *executor, uint32_t limited) {
                         : cfi_load_acquire(&cfi_queue_slot(&executor->queue, limited - 1)->word);
 }
 
-/* Ends the run that the worker's record shows, if that still ends at until_ns. False: the record
- * shows another run by now. */
-static bool end_shown(cf_executor *executor, unsigned worker, int64_t until_ns) {
+/* What a worker's record shows: a run, and when it must end. */
+typedef struct shown_run {
+    uint32_t limited;
+    uint64_t word;
+} shown_run;
+
+/* As a sequence lock: the worker changes `limited` only while run_until is 0. So if run_until is the
+ * same before and after, all that was read between belongs to one run. False: it does not. */
+static bool read_shown(const cf_executor *executor, unsigned worker, int64_t until_ns,
+                       shown_run *run) {
     const cfi_record *record = &executor->queue.records[worker];
-    uint32_t limited = cfi_load_acquire(&record->limited);
-    uint64_t word = word_of(executor, limited);
-    if (cfi_load_acquire(&record->run_until_ns) != until_ns) {
-        return false;
-    }
-    end_if_running(executor, worker, limited, word);
-    return true;
+    run->limited = cfi_load_acquire(&record->limited);
+    run->word = word_of(executor, run->limited);
+    return cfi_load_acquire(&record->run_until_ns) == until_ns;
 }
 
 static void look_at_shown(cf_executor *executor, unsigned worker, int64_t now_ns,
                           int64_t *earliest_ns) {
-    int64_t *ended_ns =
-        &executor->limits.of[worker].ended_ns; /* shown until the worker knows: not again */
+    int64_t *ended_ns = &executor->limits.of[worker].ended_ns; /* shown until the worker knows */
+    shown_run run;
     int64_t until_ns = cfi_load_seq_cst(&executor->queue.records[worker].run_until_ns);
     if (until_ns == 0 || until_ns == *ended_ns) {
         return;
     }
     if (until_ns > now_ns) {
         *earliest_ns = until_ns < *earliest_ns ? until_ns : *earliest_ns;
-    } else if (end_shown(executor, worker, until_ns)) {
+    } else if (read_shown(executor, worker, until_ns, &run)) {
+        end_if_running(executor, worker, run.limited, run.word);
         *ended_ns = until_ns;
     }
 }
