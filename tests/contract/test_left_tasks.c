@@ -126,7 +126,7 @@ Test(left_tasks, are_run_by_whoever_has_the_turn) {
     s->serial = create(1);
     EXPECT(CF_OK, cf_thread_pool_create(&(cf_pool_options){.max_workers = 1}, &s->pool));
     cr_assert_eq(pthread_create(&holder, NULL, hold_again_and_again, s), 0);
-    const int64_t end = now_ns() + (int64_t)scaled(2) * SECOND;
+    const int64_t end = now_ns() + (int64_t)scaled(1500) * MILLISECOND;
     for (uint32_t round = 1; now_ns() < end; round++) {
         play(s, round, &seed);
     }

@@ -93,7 +93,7 @@ static void break_pool(unsigned workers, reason why, int64_t after_ns, bool shut
 
 static void break_pools(const char *test, reason why, int64_t most_ns) {
     uint64_t seed = test_seed(test);
-    const int64_t end = now_ns() + (int64_t)scaled(1200) * MILLISECOND;
+    const int64_t end = now_ns() + (int64_t)scaled(800) * MILLISECOND;
     while (now_ns() < end) {
         const uint64_t r = random_next(&seed);
         const int64_t after_ns = (int64_t)(random_next(&seed) % (uint64_t)most_ns);

@@ -773,7 +773,7 @@ int main(int argc, char **argv) {
     for (size_t turn = 0; now_ns() < end_ns &&
                           (atomic_load(&round_count) < rounds || atomic_load(&kill_count) < kills);
          turn++) {
-        play_scene(turns[turn % COUNT_OF(turns)], &seed, 30);
+        play_scene(turns[turn % COUNT_OF(turns)], &seed, 60);
     }
     clients_free();
     shared_free(shared, sizeof *shared);
