@@ -47,17 +47,17 @@ static cf_source_answer give_number(void *context, void *arg) {
 }
 
 int main(int argc, char **argv) {
-    demo_number numbers[] = {
-        {"WORKERS", 1, CF_WORKERS_MAX, 3},
-        {"COUNT", 0, COUNT_MAX, 5},
+    unsigned workers = 3, count = 5;
+    const command_line_positional positionals[] = {
+        {"WORKERS", 1, CF_WORKERS_MAX, &workers},
+        {"COUNT", 0, COUNT_MAX, &count},
         {0},
     };
     demo_prepare("Shows when the tasks of a map run, and when their results are handed out: COUNT "
                  "loiterers, of which number n does nothing for n seconds, on WORKERS threads."
                  "\vWORKERS is a number from 1 to 1024, by default 3. COUNT is a number from 0 to "
                  "100, by default 5.\n\n" DEMO_EXIT_DOC,
-                 "[WORKERS [COUNT]]", numbers, argc, argv);
-    const unsigned workers = numbers[0].value, count = numbers[1].value;
+                 "[WORKERS [COUNT]]", positionals, argc, argv);
 
     demo_display("Script starting.");
     cf_executor *pool;

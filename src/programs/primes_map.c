@@ -42,15 +42,16 @@ static cf_source_answer give_number(void *context, void *arg) {
 }
 
 int main(int argc, char **argv) {
-    demo_number numbers[] = {{"WORKERS", 1, CF_WORKERS_MAX, 3}, {0}};
+    unsigned workers = 3;
+    const command_line_positional positionals[] = {{"WORKERS", 1, CF_WORKERS_MAX, &workers}, {0}};
     demo_prepare("Checks 14 numbers for primality on WORKERS threads, and tells when each check "
                  "begins, when it ends, and when its result is handed out."
                  "\vWORKERS is a number from 1 to 1024, by default 3.\n\n" DEMO_EXIT_DOC,
-                 "[WORKERS]", numbers, argc, argv);
+                 "[WORKERS]", positionals, argc, argv);
 
     demo_display("Script starting.");
     cf_executor *pool;
-    const cf_pool_options options = {.max_workers = numbers[0].value};
+    const cf_pool_options options = {.max_workers = workers};
     demo_require(cf_thread_pool_create(&options, &pool), "create the pool");
 
     cf_stream *results;

@@ -1,6 +1,5 @@
 #include "programs/demo/demo.h"
 
-#include "programs/base/command_line.h"
 #include "programs/base/output.h"
 
 #include <error.h>
@@ -10,37 +9,16 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* ---- the command line ------------------------------------------------------------------------ */
-
-static void take_argument(struct argp_state *state, const char *text) {
-    demo_number **next = state->input;
-    if (*next == NULL || (*next)->name == NULL) {
-        argp_error(state, "'%s': an argument too many", text);
-    }
-    demo_number *number = (*next)++;
-    number->value = command_line_number(state, number->name, text, number->min, number->max);
-}
-
-static error_t parse_option(int key, char *text, struct argp_state *state) {
-    char word[64];
-    if (key == ARGP_KEY_ARG) {
-        take_argument(state, text);
-    } else if (command_line_is_negative(key, text, word, sizeof word)) {
-        take_argument(state, word);
-    } else {
-        return ARGP_ERR_UNKNOWN;
-    }
-    return 0;
-}
-
-void demo_prepare(const char *doc, const char *args_doc, demo_number *numbers, int argc,
-                  char **argv) {
-    static const struct argp_option OPTIONS[] = {COMMAND_LINE_DIGITS, {0}};
-    const struct argp argp = {
-        .options = OPTIONS, .parser = parse_option, .args_doc = args_doc, .doc = doc};
+void demo_prepare(const char *doc, const char *args_doc, const command_line_positional *positionals,
+                  int argc, char **argv) {
+    static const command_line_positional NONE[] = {{0}};
+    const command_line line = {
+        .doc = doc,
+        .args_doc = args_doc,
+        .positionals = positionals != NULL ? positionals : NONE,
+    };
     output_prepare(argv);
-    /* In order, so that a negative number is known by its place. */
-    command_line_parse(&argp, ARGP_IN_ORDER, argc, argv, &numbers);
+    command_line_parse(&line, argc, argv);
 }
 
 /* ---- printing -------------------------------------------------------------------------------- */

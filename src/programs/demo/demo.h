@@ -3,27 +3,19 @@
 #ifndef PROGRAMS_DEMO_H
 #define PROGRAMS_DEMO_H
 
+#include "programs/base/command_line.h"
+
 #include <cfutures.h>
 
 /* ---- the command line ------------------------------------------------------------------------ */
-
-/* A number that is given by its place on the command line. */
-typedef struct demo_number {
-    const char *name;
-    unsigned min;
-    unsigned max;
-    unsigned value; /* the default, and then what the user gave */
-} demo_number;
 
 /* For the end of `doc`. */
 #define DEMO_EXIT_DOC                                                                              \
     "Exit status: 0 done, 1 a task failed, 2 a usage error, 3 the output cannot be written."
 
-/* First thing in main. `doc` and `args_doc` are argp's. `numbers`, all of them optional, are in the
- * order in which they are given, and end with one without a name; NULL if there are none. Does not
- * return from --help, --usage, --version and from errors. */
-void demo_prepare(const char *doc, const char *args_doc, demo_number *numbers, int argc,
-                  char **argv);
+/* First thing in main. The first three are those of the command line. */
+void demo_prepare(const char *doc, const char *args_doc, const command_line_positional *positionals,
+                  int argc, char **argv);
 
 /* ---- printing -------------------------------------------------------------------------------- */
 
