@@ -174,15 +174,6 @@ typedef struct driver_options {
     const char *contenders;
 } driver_options;
 
-static const struct argp_option OPTIONS[] = {
-    {.name = "rounds", .key = 'r', .arg = "N", .doc = "Samples of each set and contender (7)"},
-    {.name = "seed", .key = 's', .arg = "N", .doc = "Of the numbers (a new one, which is printed)"},
-    {.name = "batch", .key = 'b', .arg = "N", .doc = "Numbers in one call (a whole set)"},
-    {.name = "sets", .key = 'S', .arg = "LIST", .doc = "Only these, separated by commas"},
-    {.name = "contenders", .key = 'c', .arg = "LIST", .doc = "Only these, separated by commas"},
-    {0},
-};
-
 static bool is_listed(const char *list, const char *name) {
     const size_t length = strlen(name);
     while (list != NULL) {
@@ -200,68 +191,59 @@ static bool is_chosen(const char *list, const char *name) {
 }
 
 /* A name that is misspelt must not be left out in silence. */
-static void check_list(struct argp_state *state, const char *list, size_t known) {
+static void check_list(struct argp_state *state, const char *name, const char *list, size_t known) {
     size_t items = 1;
     for (const char *comma = strchr(list, ','); comma != NULL; comma = strchr(comma + 1, ',')) {
         items++;
     }
     if (items != known) {
-        argp_error(state, "'%s': not all of these are known, or one is given twice", list);
+        argp_error(state, "%s: '%s': not all of these are known, or one is given twice", name,
+                   list);
     }
 }
 
-static const char *parse_sets(struct argp_state *state, const char *list) {
+static void parse_sets(struct argp_state *state, const char *name, char *list, void *sets) {
     size_t known = 0;
     for (size_t i = 0; i < COUNT_OF(KINDS); i++) {
         known += is_listed(list, KINDS[i].name);
     }
-    check_list(state, list, known);
-    return list;
+    check_list(state, name, list, known);
+    *(const char **)sets = list;
 }
 
-static const char *parse_contenders(struct argp_state *state, const char *list) {
+static void parse_contenders(struct argp_state *state, const char *name, char *list,
+                             void *contenders) {
     size_t known = 0;
     for (size_t i = 0; i < COUNT_OF(CONTENDERS); i++) {
         known += is_listed(list, CONTENDERS[i].name);
     }
-    check_list(state, list, known);
-    return list;
-}
-
-static error_t parse_option(int key, char *text, struct argp_state *state) {
-    driver_options *options = state->input;
-    switch (key) {
-    case 'r':
-        options->rounds = command_line_number(state, "--rounds", text, 1, ROUNDS_MAX);
-        return 0;
-    case 's':
-        options->seed = command_line_number(state, "--seed", text, 0, UINT32_MAX);
-        return 0;
-    case 'b':
-        options->batch = command_line_number(state, "--batch", text, 1, MANY);
-        return 0;
-    case 'S':
-        options->sets = parse_sets(state, text);
-        return 0;
-    case 'c':
-        options->contenders = parse_contenders(state, text);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
+    check_list(state, name, list, known);
+    *(const char **)contenders = list;
 }
 
 static driver_options parse(int argc, char **argv) {
     driver_options options = {.rounds = ROUNDS_DEFAULT,
                               .seed = (unsigned)(monotonic_ns() % 1000000)};
-    const struct argp argp = {
-        .options = OPTIONS,
-        .parser = parse_option,
+    const command_line_option rows[] = {
+        {"rounds", 'r', "N", "Samples of each set and contender (7)", .number = &options.rounds,
+         .min = 1, .max = ROUNDS_MAX},
+        {"seed", 's', "N", "Of the numbers (a new one, which is printed)", .number = &options.seed,
+         .max = UINT32_MAX},
+        {"batch", 'b', "N", "Numbers in one call (a whole set)", .number = &options.batch, .min = 1,
+         .max = MANY},
+        {"sets", 'S', "LIST", "Only these, separated by commas", .parse = parse_sets,
+         .value = &options.sets},
+        {"contenders", 'c', "LIST", "Only these, separated by commas", .parse = parse_contenders,
+         .value = &options.contenders},
+        {0},
+    };
+    const command_line line = {
         .doc = "Measures primality tests below 2^64: nanoseconds for each number, as JSON."
                "\vExit status: 0 done, 1 two contenders disagree, 2 a usage error, 3 no memory, or "
                "the samples cannot be written.",
+        .options = rows,
     };
-    command_line_parse(&argp, 0, argc, argv, &options);
+    command_line_parse(&line, argc, argv);
     return options;
 }
 

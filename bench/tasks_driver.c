@@ -74,45 +74,10 @@ static void list_contenders(void) {
 
 /* ---- the command line ------------------------------------------------------------------------ */
 
-enum { /* options without a short form */
-    KEY_LIST = 256,
-    KEY_WORKERS,
-    KEY_COUNT,
-    KEY_PASSES,
-    KEY_WAYS,
-    KEY_WINDOW,
-    KEY_PAYLOAD,
-    KEY_PAUSE,
-    KEY_ITEM,
-    KEY_SHAPE,
-    KEY_SEED,
-};
-
-static const struct argp_option OPTIONS[] = {
-    {.name = "list", .key = KEY_LIST, .doc = "Print the contenders of this build and do no more"},
-    {.name = "workers", .key = KEY_WORKERS, .arg = "N", .doc = "How many (2)"},
-    {.name = "count", .key = KEY_COUNT, .arg = "N", .doc = "Tasks or items in a pass (10^6)"},
-    {.name = "passes", .key = KEY_PASSES, .arg = "N", .doc = "How many, one after the other (6)"},
-    {.name = "ways",
-     .key = KEY_WAYS,
-     .arg = "LIST",
-     .doc = "submit: all, window, as_completed, many, payload; more than one alternate (all)"},
-    {.name = "window", .key = KEY_WINDOW, .arg = "N", .doc = "submit: tasks under way (1024)"},
-    {.name = "payload", .key = KEY_PAYLOAD, .arg = "BYTES", .doc = "submit: an argument (16)"},
-    {.name = "pause", .key = KEY_PAUSE, .arg = "US", .doc = "latency: before each task (0)"},
-    {.name = "item", .key = KEY_ITEM, .arg = "NS", .doc = "balance: what an item takes (100)"},
-    {.name = "shape",
-     .key = KEY_SHAPE,
-     .arg = "even|mixed|late",
-     .doc = "balance: all alike; heavy-tailed, 10 ns to 10 ms; half of the time in items of "
-            "10^4 times NS, all of them at the end (even)"},
-    {.name = "seed", .key = KEY_SEED, .arg = "N", .doc = "balance: of the mixed ones (1)"},
-    {0},
-};
-
 const char *const way_names[WAYS] = {"all", "window", "as_completed", "many", "payload"};
 
-static void parse_ways(struct argp_state *state, driver_options *options, char *list) {
+static void parse_ways(struct argp_state *state, const char *option, char *list, void *value) {
+    driver_options *options = value;
     options->ways_count = 0;
     for (char *name = strtok(list, ","); name != NULL; name = strtok(NULL, ",")) {
         submit_way way = 0;
@@ -120,21 +85,28 @@ static void parse_ways(struct argp_state *state, driver_options *options, char *
             way++;
         }
         if (way == WAYS || options->ways_count == WAYS) {
-            argp_error(state, "--ways: there is no '%s', or there are too many", name);
+            argp_error(state, "%s: there is no '%s', or there are too many", option, name);
         }
         options->ways[options->ways_count++] = way;
     }
 }
 
-static item_shape parse_shape(struct argp_state *state, const char *text) {
+static void parse_shape(struct argp_state *state, const char *name, char *text, void *shape) {
     static const char *const names[SHAPES] = {"even", "mixed", "late"};
-    for (item_shape shape = 0; shape < SHAPES; shape++) {
-        if (strcmp(text, names[shape]) == 0) {
-            return shape;
-        }
+    item_shape i = 0;
+    while (i < SHAPES && strcmp(text, names[i]) != 0) {
+        i++;
     }
-    argp_error(state, "--shape: there is no '%s'", text);
-    return SHAPE_EVEN;
+    if (i == SHAPES) {
+        argp_error(state, "%s: there is no '%s'", name, text);
+    }
+    *(item_shape *)shape = i;
+}
+
+static void list(struct argp_state *state, const char *name, char *text, void *value) {
+    (void)state, (void)name, (void)text, (void)value;
+    list_contenders();
+    exit(0);
 }
 
 typedef struct question {
@@ -148,7 +120,11 @@ static const question QUESTIONS[] = {
     {"stream", measure_stream},
 };
 
-static void parse_word(struct argp_state *state, driver_options *options, const char *word) {
+static void parse_word(struct argp_state *state, char *word, void *data) {
+    driver_options *options = data;
+    if (state->arg_num > 1) {
+        argp_usage(state);
+    }
     if (state->arg_num == 0) {
         for (size_t i = 0; i < COUNT_OF(QUESTIONS); i++) {
             if (strcmp(QUESTIONS[i].name, word) == 0) {
@@ -164,55 +140,10 @@ static void parse_word(struct argp_state *state, driver_options *options, const 
     }
 }
 
-static error_t parse_option(int key, char *text, struct argp_state *state) {
-    driver_options *options = state->input;
-    switch (key) {
-    case KEY_LIST:
-        list_contenders();
-        exit(0);
-    case KEY_WORKERS:
-        options->workers = command_line_number(state, "--workers", text, 1, CF_WORKERS_MAX);
-        return 0;
-    case KEY_COUNT:
-        options->count = command_line_number(state, "--count", text, 1, UINT32_MAX);
-        return 0;
-    case KEY_PASSES:
-        options->passes = command_line_number(state, "--passes", text, 1, 1000);
-        return 0;
-    case KEY_WAYS:
-        parse_ways(state, options, text);
-        return 0;
-    case KEY_WINDOW:
-        options->window = command_line_number(state, "--window", text, 1, UINT32_MAX);
-        return 0;
-    case KEY_PAYLOAD:
-        options->payload = command_line_number(state, "--payload", text, 8, CF_PAYLOAD_MAX);
-        return 0;
-    case KEY_PAUSE:
-        options->pause_us = command_line_number(state, "--pause", text, 0, 1000000);
-        return 0;
-    case KEY_ITEM:
-        options->item_ns = command_line_number(state, "--item", text, 1, 1000000000);
-        return 0;
-    case KEY_SHAPE:
-        options->shape = parse_shape(state, text);
-        return 0;
-    case KEY_SEED:
-        options->seed = command_line_number(state, "--seed", text, 0, UINT32_MAX);
-        return 0;
-    case ARGP_KEY_ARG:
-        if (state->arg_num > 1) {
-            argp_usage(state);
-        }
-        parse_word(state, options, text);
-        return 0;
-    case ARGP_KEY_END:
-        if (state->arg_num < 2) {
-            argp_usage(state);
-        }
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
+static void check_words(struct argp_state *state, void *unused) {
+    (void)unused;
+    if (state->arg_num < 2) {
+        argp_usage(state);
     }
 }
 
@@ -227,16 +158,44 @@ static driver_options parse(int argc, char **argv) {
                               .seed = 1,
                               .ways = {WAY_ALL},
                               .ways_count = 1};
-    const struct argp argp = {
-        .options = OPTIONS,
-        .parser = parse_option,
-        .args_doc = "QUESTION CONTENDER",
-        .doc =
-            "Measures what tasks cost, and prints JSON."
-            "\vExit status: 0 done, 1 a wrong result or a contender that failed, 2 a usage error, "
-            "3 the figures cannot be written.",
+    const command_line_option rows[] = {
+        {"list", .doc = "Print the contenders of this build and do no more", .parse = list},
+        {"workers", 0, "N", "How many (2)", .number = &options.workers, .min = 1,
+         .max = CF_WORKERS_MAX},
+        {"count", 0, "N", "Tasks or items in a pass (10^6)", .number = &options.count, .min = 1,
+         .max = UINT32_MAX},
+        {"passes", 0, "N", "How many, one after the other (6)", .number = &options.passes, .min = 1,
+         .max = 1000},
+        {"ways", 0, "LIST",
+         "submit: all, window, as_completed, many, payload; more than one alternate (all)",
+         .parse = parse_ways, .value = &options},
+        {"window", 0, "N", "submit: tasks under way (1024)", .number = &options.window, .min = 1,
+         .max = UINT32_MAX},
+        {"payload", 0, "BYTES", "submit: an argument (16)", .number = &options.payload, .min = 8,
+         .max = CF_PAYLOAD_MAX},
+        {"pause", 0, "US", "latency: before each task (0)", .number = &options.pause_us,
+         .max = 1000000},
+        {"item", 0, "NS", "balance: what an item takes (100)", .number = &options.item_ns, .min = 1,
+         .max = 1000000000},
+        {"shape", 0, "even|mixed|late",
+         "balance: all alike; heavy-tailed, 10 ns to 10 ms; half of the time in items of "
+         "10^4 times NS, all of them at the end (even)",
+         .parse = parse_shape, .value = &options.shape},
+        {"seed", 0, "N", "balance: of the mixed ones (1)", .number = &options.seed,
+         .max = UINT32_MAX},
+        {0},
     };
-    command_line_parse(&argp, 0, argc, argv, &options);
+    const command_line line = {
+        .doc = "Measures what tasks cost, and prints JSON."
+               "\vExit status: 0 done, 1 a wrong result or a contender that failed, 2 a usage "
+               "error, 3 the figures cannot be written.",
+        .args_doc = "QUESTION CONTENDER",
+        .options = rows,
+        .take = parse_word,
+        .check = check_words,
+        .input = &options,
+    };
+    command_line_parse(&line, argc, argv);
     return options;
 }
 

@@ -21,59 +21,28 @@ typedef struct futures_options {
     unsigned limit;
 } futures_options;
 
-static void parse_workers(struct argp_state *state, const char *text) {
-    futures_options *options = state->input;
-    if (options->workers != 0) {
-        argp_error(state, "'%s': WORKERS, a number from 1 to %d, is given once", text,
-                   CF_WORKERS_MAX);
-    }
-    options->workers = command_line_number(state, "WORKERS", text, 1, CF_WORKERS_MAX);
-}
-
-static error_t parse_option(int key, char *text, struct argp_state *state) {
-    futures_options *options = state->input;
-    char word[64];
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &options->download;
-        return 0;
-    case 'l':
-        options->limit = command_line_number(state, "--limit", text, 1, UINT_MAX);
-        return 0;
-    case ARGP_KEY_ARG:
-        parse_workers(state, text);
-        return 0;
-    default:
-        if (!command_line_is_negative(key, text, word, sizeof word)) {
-            return ARGP_ERR_UNKNOWN;
-        }
-        parse_workers(state, word);
-        return 0;
-    }
+static void parse_workers(struct argp_state *state, char *text, void *data) {
+    futures_options *options = data;
+    command_line_number_once(state, "WORKERS", text, CF_WORKERS_MAX, &options->workers);
 }
 
 static void parse(futures_options *options, int argc, char **argv) {
-    static const struct argp_option OPTIONS[] = {
-        {.name = "limit",
-         .key = 'l',
-         .arg = "N",
-         .doc = "Of the N countries with the most people, 20 at most (5)"},
-        COMMAND_LINE_DIGITS,
+    *options = (futures_options){.limit = LIMIT_DEFAULT};
+    const command_line_option rows[] = {
+        {"limit", 'l', "N", "Of the N countries with the most people, 20 at most (5)",
+         .number = &options->limit, .min = 1, .max = UINT_MAX},
         {0},
     };
-    static const struct argp_child CHILDREN[] = {{.argp = &DOWNLOAD_ARGP}, {0}};
-    static const struct argp ARGP = {
-        .options = OPTIONS,
-        .parser = parse_option,
-        .args_doc = "[WORKERS]",
+    const command_line line = {
         .doc = "Downloads the flags of five countries on WORKERS threads, and shows their futures: "
                "when they are submitted, and when they are completed."
                "\vWORKERS is a number from 1 to 1024, by default 3.\n\n" DOWNLOAD_EXIT_DOC,
-        .children = CHILDREN,
+        .args_doc = "[WORKERS]",
+        .options = rows,
+        .take = parse_workers,
+        .input = options,
     };
-    *options = (futures_options){.download = DOWNLOAD_OPTIONS_DEFAULT, .limit = LIMIT_DEFAULT};
-    options->download.site = REMOTE_SITE;
-    command_line_parse(&ARGP, 0, argc, argv, options);
+    download_options_parse(&options->download, REMOTE_SITE, &line, argc, argv);
     if (options->workers == 0) {
         options->workers = WORKERS_DEFAULT;
     }

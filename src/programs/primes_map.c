@@ -31,47 +31,18 @@ static const cf_task IS_PRIME = {
     .result_size = sizeof(bool),
 };
 
-/* One number for each call. */
-static cf_source_answer give_number(void *context, void *arg) {
-    size_t *given = context;
-    if (*given == COUNT) {
-        return CF_SOURCE_END;
-    }
-    *(uint64_t *)arg = PRIMES[(*given)++];
-    return CF_SOURCE_ITEM;
+static void show(const cf_stream_item *item) {
+    const bool prime = *(const bool *)item->result;
+    demo_display("result %" PRIu64 ": %s", item->index, prime ? "True" : "False");
 }
 
 int main(int argc, char **argv) {
-    demo_number numbers[] = {{"WORKERS", 1, CF_WORKERS_MAX, 3}, {0}};
+    unsigned workers = 3;
+    const command_line_positional positionals[] = {{"WORKERS", 1, CF_WORKERS_MAX, &workers}, {0}};
     demo_prepare("Checks 14 numbers for primality on WORKERS threads, and tells when each check "
                  "begins, when it ends, and when its result is handed out."
                  "\vWORKERS is a number from 1 to 1024, by default 3.\n\n" DEMO_EXIT_DOC,
-                 "[WORKERS]", numbers, argc, argv);
-
-    demo_display("Script starting.");
-    cf_executor *pool;
-    const cf_pool_options options = {.max_workers = numbers[0].value};
-    demo_require(cf_thread_pool_create(&options, &pool), "create the pool");
-
-    cf_stream *results;
-    size_t given = 0;
-    const cf_stream_options map = {.chunk = 1, .size_hint = COUNT};
-    demo_require(cf_stream_open(pool, &IS_PRIME, give_number, &given, &map, &results), "begin");
-    char text[64];
-    demo_display("results: %s", cf_stream_describe(results, text, sizeof text));
-
-    demo_display("Waiting for individual results:");
-    cf_status status;
-    cf_stream_item item;
-    while ((status = cf_stream_next(results, CF_FOREVER, &item)) == CF_OK) {
-        demo_require_success(&item.exception);
-        const bool prime = *(const bool *)item.result;
-        demo_display("result %" PRIu64 ": %s", item.index, prime ? "True" : "False");
-    }
-    if (status != CF_EEXHAUSTED) {
-        demo_require(status, "go on");
-    }
-    cf_stream_close(results);
-    cf_executor_destroy(pool);
+                 "[WORKERS]", positionals, argc, argv);
+    demo_map(workers, &IS_PRIME, PRIMES, COUNT, show);
     return EXIT_SUCCESS;
 }

@@ -3,50 +3,179 @@
 #include "programs/base/decimal.h"
 #include "programs/base/output.h"
 
+#include <assert.h>
 #include <error.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-static void print_version(FILE *stream, struct argp_state *state) {
-    fprintf(stream, "%s (primepool) %s\n", state->name, PRIMEPOOL_VERSION);
-}
+enum {
+    KEY_LONG = 256, /* and above: the keys of options without a short form */
+    OPTIONS_MAX = 32,
+    DIGITS = 10
+};
 
-void command_line_parse(const struct argp *argp, unsigned flags, int argc, char **argv,
-                        void *input) {
-    argp_err_exit_status = EXIT_USAGE;
-    argp_program_version_hook = print_version;
-    int problem = argp_parse(argp, argc, argv, flags, NULL, input);
-    if (problem != 0) {
-        error(EXIT_USAGE, problem, "the command line");
-    }
-}
+typedef struct parser {
+    const command_line *line;
+    const command_line_option *options[OPTIONS_MAX];
+    struct argp_option rows[OPTIONS_MAX + DIGITS + 1]; /* of the options; and of digits */
+    size_t count;                                      /* of options */
+    const command_line_positional *positional;         /* the next one */
+} parser;
 
-unsigned command_line_number(struct argp_state *state, const char *what, const char *text,
+/* ---- values ---------------------------------------------------------------------------------- */
+
+unsigned command_line_number(struct argp_state *state, const char *name, const char *text,
                              unsigned min, unsigned max) {
     uint64_t value = 0;
     if (!decimal_parse(text, strlen(text), min, max, &value)) {
-        argp_error(state, "%s: '%s' is not a number from %u to %u", what, text, min, max);
+        argp_error(state, "%s: '%s' is not a number from %u to %u", name, text, min, max);
     }
     return (unsigned)value;
 }
 
-int64_t command_line_seconds(struct argp_state *state, const char *what, const char *text) {
+void command_line_number_once(struct argp_state *state, const char *name, const char *text,
+                              unsigned max, unsigned *number) {
+    if (*number != 0) {
+        argp_error(state, "'%s': %s, a number from 1 to %u, is given once", text, name, max);
+    }
+    *number = command_line_number(state, name, text, 1, max);
+}
+
+int64_t command_line_seconds(struct argp_state *state, const char *name, const char *text) {
     const double most = 1e9;
-    bool plain = text[0] != '\0' && text[strspn(text, "0123456789.")] == '\0';
-    char *end;
-    double seconds = strtod(text, &end);
-    if (!plain || *end != '\0' || seconds > most || seconds * 1e9 < 1) {
-        argp_error(state, "%s: '%s' is not a number of seconds above 0 and up to %.0f", what, text,
+    double seconds;
+    if (!decimal_parse_real(text, &seconds) || seconds > most || seconds * 1e9 < 1) {
+        argp_error(state, "%s: '%s' is not a number of seconds above 0 and up to %.0f", name, text,
                    most);
     }
     return (int64_t)(seconds * 1e9);
 }
 
-bool command_line_is_negative(int key, const char *rest, char *word, size_t size) {
-    if (key < '0' || key > '9') {
-        return false;
+void command_line_folder(struct argp_state *state, const char *name, char *text, void *value) {
+    if (text[0] == '\0') {
+        argp_error(state, "%s: '' is not the name of a folder", name);
     }
-    snprintf(word, size, "-%c%s", key, rest == NULL ? "" : rest);
-    return true;
+    *(const char **)value = text;
+}
+
+static void take_value(struct argp_state *state, const command_line_option *option, char *text) {
+    char name[32];
+    snprintf(name, sizeof name, "--%s", option->name);
+    if (option->flag != NULL) {
+        *option->flag = true;
+    } else if (option->text != NULL) {
+        *option->text = text;
+    } else if (option->duration_ns != NULL) {
+        *option->duration_ns = command_line_seconds(state, name, text);
+    } else if (option->number != NULL) {
+        *option->number = command_line_number(state, name, text, option->min, option->max);
+    } else {
+        option->parse(state, name, text, option->value);
+    }
+}
+
+static void take_argument(struct argp_state *state, char *text) {
+    parser *p = state->input;
+    if (p->line->take != NULL) {
+        p->line->take(state, text, p->line->input);
+        return;
+    }
+    const command_line_positional *next = p->positional;
+    if (next->name == NULL) {
+        argp_error(state, "'%s': an argument too many", text);
+    }
+    *next->number = command_line_number(state, next->name, text, next->min, next->max);
+    p->positional++;
+}
+
+/* ---- argp ------------------------------------------------------------------------------------ */
+
+static const command_line_option *find_option(const parser *p, int key) {
+    size_t i = 0;
+    while (i < p->count && p->rows[i].key != key) {
+        i++;
+    }
+    return i < p->count ? p->options[i] : NULL;
+}
+
+static bool has_arguments(const command_line *line) {
+    return line->take != NULL || line->positionals != NULL;
+}
+
+static error_t parse_option(int key, char *text, struct argp_state *state) {
+    const parser *p = state->input;
+    const command_line_option *option = find_option(p, key);
+    char word[64];
+    if (option != NULL) {
+        take_value(state, option, text);
+    } else if (key >= '0' && key <= '9') {
+        snprintf(word, sizeof word, "-%c%s", key, text == NULL ? "" : text);
+        take_argument(state, word);
+    } else if (key == ARGP_KEY_ARG && has_arguments(p->line)) {
+        take_argument(state, text);
+    } else if (key == ARGP_KEY_END && p->line->check != NULL) {
+        p->line->check(state, p->line->input);
+    } else {
+        return ARGP_ERR_UNKNOWN;
+    }
+    return 0;
+}
+
+static void add_options(parser *p, const command_line_option *option) {
+    for (; option != NULL && (option->name != NULL || option->key != 0); option++) {
+        assert(p->count < OPTIONS_MAX);
+        p->options[p->count] = option;
+        p->rows[p->count] = (struct argp_option){
+            .name = option->name,
+            .key = option->key != 0 ? option->key : KEY_LONG + (int)p->count,
+            .arg = option->arg,
+            .flags = option->flags,
+            .doc = option->doc,
+            .group = option->group,
+        };
+        p->count++;
+    }
+}
+
+/* For argp -5 is the option 5, and the rest of the word its argument. */
+static void add_digits(parser *p) {
+    for (int digit = 0; digit < DIGITS; digit++) {
+        p->rows[p->count + (size_t)digit] = (struct argp_option){
+            .key = '0' + digit, .arg = "", .flags = OPTION_ARG_OPTIONAL | OPTION_HIDDEN};
+    }
+}
+
+static void print_version(FILE *stream, struct argp_state *state) {
+    fprintf(stream, "%s (primepool) %s\n", state->name, PRIMEPOOL_VERSION);
+}
+
+void command_line_parse(const command_line *line, int argc, char **argv) {
+    parser p = {.line = line, .positional = line->positionals};
+    add_options(&p, line->more_options); /* first: others after -h would join its group */
+    add_options(&p, line->options);
+    if (has_arguments(line)) {
+        add_digits(&p);
+    }
+    const struct argp argp = {
+        .options = p.rows, .parser = parse_option, .args_doc = line->args_doc, .doc = line->doc};
+    /* In order, so that a negative number is known by its place. */
+    const unsigned flags = line->positionals != NULL ? ARGP_IN_ORDER : 0;
+    argp_err_exit_status = EXIT_USAGE;
+    argp_program_version_hook = print_version;
+    const int problem = argp_parse(&argp, argc, argv, flags, NULL, &p);
+    if (problem != 0) {
+        error(EXIT_USAGE, problem, "the command line");
+    }
+}
+
+/* ---- options of several programs ------------------------------------------------------------- */
+
+command_line_option command_line_json(int key, bool *flag) {
+    return (command_line_option){"json", key, .doc = "Print one JSON object a line instead of text",
+                                 .flag = flag};
+}
+
+command_line_option command_line_stats(bool *flag) {
+    return (command_line_option){"stats", 'S', .doc = "After the last line, tell what the run cost",
+                                 .flag = flag};
 }

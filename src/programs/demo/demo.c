@@ -1,6 +1,5 @@
 #include "programs/demo/demo.h"
 
-#include "programs/base/command_line.h"
 #include "programs/base/output.h"
 
 #include <error.h>
@@ -8,39 +7,19 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
-/* ---- the command line ------------------------------------------------------------------------ */
-
-static void take_argument(struct argp_state *state, const char *text) {
-    demo_number **next = state->input;
-    if (*next == NULL || (*next)->name == NULL) {
-        argp_error(state, "'%s': an argument too many", text);
-    }
-    demo_number *number = (*next)++;
-    number->value = command_line_number(state, number->name, text, number->min, number->max);
-}
-
-static error_t parse_option(int key, char *text, struct argp_state *state) {
-    char word[64];
-    if (key == ARGP_KEY_ARG) {
-        take_argument(state, text);
-    } else if (command_line_is_negative(key, text, word, sizeof word)) {
-        take_argument(state, word);
-    } else {
-        return ARGP_ERR_UNKNOWN;
-    }
-    return 0;
-}
-
-void demo_prepare(const char *doc, const char *args_doc, demo_number *numbers, int argc,
-                  char **argv) {
-    static const struct argp_option OPTIONS[] = {COMMAND_LINE_DIGITS, {0}};
-    const struct argp argp = {
-        .options = OPTIONS, .parser = parse_option, .args_doc = args_doc, .doc = doc};
+void demo_prepare(const char *doc, const char *args_doc, const command_line_positional *positionals,
+                  int argc, char **argv) {
+    static const command_line_positional NONE[] = {{0}};
+    const command_line line = {
+        .doc = doc,
+        .args_doc = args_doc,
+        .positionals = positionals != NULL ? positionals : NONE,
+    };
     output_prepare(argv);
-    /* In order, so that a negative number is known by its place. */
-    command_line_parse(&argp, ARGP_IN_ORDER, argc, argv, &numbers);
+    command_line_parse(&line, argc, argv);
 }
 
 /* ---- printing -------------------------------------------------------------------------------- */
@@ -81,4 +60,50 @@ void demo_require_success(const cf_exception *exception) {
     char reason[128];
     error(EXIT_ITEM, 0, "a task failed: %s",
           cf_exception_describe(exception, reason, sizeof reason));
+}
+
+/* ---- a map ----------------------------------------------------------------------------------- */
+
+/* The arguments from `next` to `end`, one for each call. */
+typedef struct arguments {
+    const char *next, *end;
+    size_t size; /* of one */
+} arguments;
+
+static cf_source_answer give_argument(void *context, void *arg) {
+    arguments *from = context;
+    if (from->next == from->end) {
+        return CF_SOURCE_END;
+    }
+    memcpy(arg, from->next, from->size);
+    from->next += from->size;
+    return CF_SOURCE_ITEM;
+}
+
+void demo_map(unsigned workers, const cf_task *task, const void *args, size_t count,
+              void (*show)(const cf_stream_item *item)) {
+    demo_display("Script starting.");
+    cf_executor *pool;
+    const cf_pool_options options = {.max_workers = workers};
+    demo_require(cf_thread_pool_create(&options, &pool), "create the pool");
+
+    cf_stream *results;
+    arguments from = {args, (const char *)args + count * task->arg_size, task->arg_size};
+    const cf_stream_options map = {.chunk = 1, .size_hint = count};
+    demo_require(cf_stream_open(pool, task, give_argument, &from, &map, &results), "begin");
+    char text[64];
+    demo_display("results: %s", cf_stream_describe(results, text, sizeof text));
+
+    demo_display("Waiting for individual results:");
+    cf_status status;
+    cf_stream_item item;
+    while ((status = cf_stream_next(results, CF_FOREVER, &item)) == CF_OK) {
+        demo_require_success(&item.exception);
+        show(&item);
+    }
+    if (status != CF_EEXHAUSTED) {
+        demo_require(status, "go on");
+    }
+    cf_stream_close(results);
+    cf_executor_destroy(pool);
 }

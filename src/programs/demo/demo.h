@@ -1,29 +1,23 @@
 /* What the demonstrations share: their command line, how they print from several threads at once,
- * and what they do when something fails. */
+ * what they do when something fails, and the map that two of them show. */
 #ifndef PROGRAMS_DEMO_H
 #define PROGRAMS_DEMO_H
 
+#include "programs/base/command_line.h"
+
 #include <cfutures.h>
 
-/* ---- the command line ------------------------------------------------------------------------ */
+#include <stddef.h>
 
-/* A number that is given by its place on the command line. */
-typedef struct demo_number {
-    const char *name;
-    unsigned min;
-    unsigned max;
-    unsigned value; /* the default, and then what the user gave */
-} demo_number;
+/* ---- the command line ------------------------------------------------------------------------ */
 
 /* For the end of `doc`. */
 #define DEMO_EXIT_DOC                                                                              \
     "Exit status: 0 done, 1 a task failed, 2 a usage error, 3 the output cannot be written."
 
-/* First thing in main. `doc` and `args_doc` are argp's. `numbers`, all of them optional, are in the
- * order in which they are given, and end with one without a name; NULL if there are none. Does not
- * return from --help, --usage, --version and from errors. */
-void demo_prepare(const char *doc, const char *args_doc, demo_number *numbers, int argc,
-                  char **argv);
+/* First thing in main. The first three parameters are members of command_line. */
+void demo_prepare(const char *doc, const char *args_doc, const command_line_positional *positionals,
+                  int argc, char **argv);
 
 /* ---- printing -------------------------------------------------------------------------------- */
 
@@ -37,5 +31,11 @@ void demo_require(cf_status status, const char *what);
 
 /* A task that could not write has said so itself; then the exit code is that of output.h. */
 void demo_require_success(const cf_exception *exception);
+
+/* ---- a map: lazy, it hands out results one by one, in order, while the tasks behind still run --- */
+
+/* Maps the task over `count` arguments on `workers` threads, and calls `show` for each result. */
+void demo_map(unsigned workers, const cf_task *task, const void *args, size_t count,
+              void (*show)(const cf_stream_item *item));
 
 #endif

@@ -2,28 +2,24 @@
 #ifndef PROGRAMS_DOWNLOAD_OPTIONS_H
 #define PROGRAMS_DOWNLOAD_OPTIONS_H
 
-#include <argp.h>
+#include "programs/base/command_line.h"
+
 #include <stdint.h>
 
 typedef struct download_options {
-    const char *site;    /* --base-url, without / at its end; NULL = not given */
+    const char *site;    /* --base-url, without / at its end */
     const char *folder;  /* --dest */
     const char *ca_file; /* --cacert; NULL = not given */
     int64_t timeout_ns;
     int64_t deadline_ns;
 } download_options;
 
-#define DOWNLOAD_OPTIONS_DEFAULT                                                                   \
-    {                                                                                              \
-        .folder = "downloaded", .timeout_ns = INT64_C(6100000000),                                 \
-        .deadline_ns = INT64_C(30000000000)                                                        \
-    }
-
 /* Bytes: far above any flag, and what each connection to a server that never ends may cost in memory. */
 #define SIZE_LIMIT_DEFAULT 1048576u
 
-/* A child for a program's argp, whose input is a download_options. */
-extern const struct argp DOWNLOAD_ARGP;
+/* Parses the line and these options, which are its more_options. */
+void download_options_parse(download_options *options, const char *default_site,
+                            const command_line *line, int argc, char **argv);
 
 /* For the end of a program's doc. */
 #define DOWNLOAD_EXIT_DOC                                                                          \

@@ -15,7 +15,7 @@ typedef struct flags2_options {
     size_t count;  /* of codes, 1 at least */
     unsigned most; /* connections at once: no more than the program's, nor than codes */
     unsigned retries;
-    size_t size_limit;
+    unsigned size_limit;
     bool verbose;
     bool json;
     bool sync;

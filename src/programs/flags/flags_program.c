@@ -1,6 +1,5 @@
 #include "programs/flags/flags_program.h"
 
-#include "programs/base/command_line.h"
 #include "programs/base/monotonic.h"
 #include "programs/base/output.h"
 #include "programs/flags/download_run.h"
@@ -11,8 +10,7 @@
 static void parse(const flags_program *program, download_options *options, int argc, char **argv) {
     char doc[512];
     snprintf(doc, sizeof doc, "%s\v%s", program->doc, DOWNLOAD_EXIT_DOC);
-    const struct argp_child children[] = {{.argp = &DOWNLOAD_ARGP}, {0}};
-    command_line_parse(&(struct argp){.doc = doc, .children = children}, 0, argc, argv, options);
+    download_options_parse(options, REMOTE_SITE, &(command_line){.doc = doc}, argc, argv);
 }
 
 void flags_list(country_code *codes, size_t count) {
@@ -64,8 +62,7 @@ void flags_print_end(size_t saved, size_t left, int64_t elapsed_ns) {
 }
 
 int flags_program_main(const flags_program *program, int argc, char **argv) {
-    download_options options = DOWNLOAD_OPTIONS_DEFAULT;
-    options.site = REMOTE_SITE;
+    download_options options;
     output_prepare(argv);
     parse(program, &options, argc, argv);
 

@@ -21,8 +21,6 @@
 #define MAX_DIGITS_DEFAULT 10000
 #define BLOCK_MOST         (512 << 10)
 #define MAX_DIGITS_MOST    1000000
-#define STRING(value)      STRING_OF(value)
-#define STRING_OF(value)   #value
 
 #ifdef PRIMEPOOL_HAVE_OPENMP
 #define OPENMP_CHOICE "openmp|"
@@ -31,61 +29,6 @@
 #define OPENMP_CHOICE ""
 #define OPENMP_NAME   ""
 #endif
-
-enum { /* options without a short form */
-    KEY_ONLY = 256,
-    KEY_PROVE,
-    KEY_MAX_DIGITS,
-    KEY_PROGRESS,
-    KEY_BLOCK,
-};
-
-static const struct argp_option OPTIONS[] = {
-    {.name = "workers", .key = 'w', .arg = "N", .doc = "How many (the CPUs that may be used)"},
-    {.name = "executor",
-     .key = 'e',
-     .arg = "threads|processes|" OPENMP_CHOICE "serial",
-     .doc = "What the workers are (threads)"},
-    {.name = "file",
-     .key = 'f',
-     .arg = "FILE",
-     .doc = "Read the numbers from FILE instead (- is standard input)"},
-    {.name = "order",
-     .key = 'o',
-     .arg = "input|completed",
-     .doc = "Print results in the order of the input, or as they are completed"},
-    {.name = "only",
-     .key = KEY_ONLY,
-     .arg = "primes|composites",
-     .doc = "Print only those, each alone on its line"},
-    {.name = "count", .key = 'c', .doc = "Print only how many there are of each kind"},
-    {.name = "range",
-     .key = 'r',
-     .arg = "A..B",
-     .doc = "Print every prime from A to B; with --count how many there are"},
-    {.name = "prove",
-     .key = KEY_PROVE,
-     .doc = "Prove the primality of numbers above 2^64-1, which else are probable primes"},
-    {.name = "method",
-     .key = 'm',
-     .arg = "auto|bpsw|trial|wheel|vector",
-     .doc = "How a number is tested (auto, which is bpsw)"},
-    {.name = "max-digits",
-     .key = KEY_MAX_DIGITS,
-     .arg = "N",
-     .doc = "Take what has more digits for no number (" STRING(MAX_DIGITS_DEFAULT) ")"},
-    {.name = "block",
-     .key = KEY_BLOCK,
-     .arg = "BYTES",
-     .doc =
-         "How much of the input a worker gets at a time, if no number is longer (131072; less for "
-         "slow methods, proofs and JSON)"},
-    {.name = "json", .key = 'j', .doc = "Print one JSON object a line instead of text"},
-    {.name = "progress", .key = KEY_PROGRESS, .doc = "Show on the terminal how far it is"},
-    {.name = "stats", .key = 'S', .doc = "After the last line, tell what the run cost"},
-    COMMAND_LINE_DIGITS,
-    {0},
-};
 
 static const char DOC[] =
     "Tell which numbers are prime: those given, or else those in FILE or on standard input, one or "
@@ -109,42 +52,53 @@ static const primecheck_executor EXECUTORS[] = {
 
 /* ---- values: each either sets its option or ends the program with a usage error --------------- */
 
-static const primecheck_executor *parse_executor(struct argp_state *state, const char *text) {
+static void parse_executor(struct argp_state *state, const char *name, char *text, void *value) {
     size_t i = 0;
     while (i < EXECUTORS_COUNT && strcmp(text, EXECUTORS[i].name) != 0) {
         i++;
     }
     if (i == EXECUTORS_COUNT) {
         argp_error(state,
-                   "--executor: '%s' is not in this build, only threads, processes" OPENMP_NAME
+                   "%s: '%s' is not in this build, only threads, processes" OPENMP_NAME
                    " and serial",
-                   text);
+                   name, text);
     }
-    return &EXECUTORS[i];
+    *(const primecheck_executor **)value = &EXECUTORS[i];
 }
 
 /* Which of two words it is. */
-static bool parse_choice(struct argp_state *state, const char *option, const char *text,
+static bool parse_choice(struct argp_state *state, const char *name, const char *text,
                          const char *first, const char *second) {
     const bool is_second = strcmp(text, second) == 0;
     if (!is_second && strcmp(text, first) != 0) {
-        argp_error(state, "%s: '%s' is neither '%s' nor '%s'", option, text, first, second);
+        argp_error(state, "%s: '%s' is neither '%s' nor '%s'", name, text, first, second);
     }
     return is_second;
 }
 
-static size_t parse_method(struct argp_state *state, const char *text) {
+static void parse_order(struct argp_state *state, const char *name, char *text, void *completed) {
+    *(bool *)completed = parse_choice(state, name, text, "input", "completed");
+}
+
+static void parse_only(struct argp_state *state, const char *name, char *text, void *shown) {
+    *(unsigned *)shown = parse_choice(state, name, text, "primes", "composites")
+                             ? CHECK_SHOW_COMPOSITES
+                             : CHECK_SHOW_PRIMES;
+}
+
+static void parse_method(struct argp_state *state, const char *name, char *text, void *value) {
+    primecheck_options *options = value;
+    options->method = text;
     if (strcmp(text, "auto") == 0 || strcmp(text, "bpsw") == 0) {
-        return CHECK_BY_BATCH;
+        options->check.method = CHECK_BY_BATCH;
+        return;
     }
-    const size_t method = prime_method_find(text);
-    if (method == PRIME_METHODS_COUNT) {
+    options->check.method = prime_method_find(text);
+    if (options->check.method == PRIME_METHODS_COUNT) {
         argp_error(state,
-                   "--method: method '%s' is not in this build, only auto, bpsw, trial, wheel and "
-                   "vector",
-                   text);
+                   "%s: method '%s' is not in this build, only auto, bpsw, trial, wheel and vector",
+                   name, text);
     }
-    return method;
 }
 
 static bool parse_bound(const char *text, size_t length, uint64_t *bound) {
@@ -153,17 +107,30 @@ static bool parse_bound(const char *text, size_t length, uint64_t *bound) {
     return t.kind == TOKEN_SMALL;
 }
 
-static void parse_range(struct argp_state *state, const char *text, uint64_t range[2]) {
+static void parse_range(struct argp_state *state, const char *name, char *text, void *value) {
+    primecheck_options *options = value;
+    uint64_t *range = options->range;
     const char *dots = strstr(text, "..");
+    options->has_range = true;
     if (dots == NULL || !parse_bound(text, (size_t)(dots - text), &range[0]) ||
         !parse_bound(dots + 2, strlen(dots + 2), &range[1])) {
-        argp_error(state, "--range: '%s' is not A..B, two numbers from 0 to %" PRIu64, text,
+        argp_error(state, "%s: '%s' is not A..B, two numbers from 0 to %" PRIu64, name, text,
                    UINT64_MAX);
     }
     if (range[0] > range[1]) {
-        argp_error(state, "--range: '%s' is empty: the first number must not be the greater one",
+        argp_error(state, "%s: '%s' is empty: the first number must not be the greater one", name,
                    text);
     }
+}
+
+/* Whether it is a number is found out later. Of -c5 argp takes the 5 for an option. */
+static void add_word(struct argp_state *state, char *text, void *data) {
+    primecheck_options *options = data;
+    char *word = state->argv[state->next - 1];
+    if (strncmp(word, text, strlen(text)) != 0) {
+        argp_error(state, "%s: %c is no option", word, text[1]);
+    }
+    options->words[options->words_count++] = word;
 }
 
 /* ---- together --------------------------------------------------------------------------------- */
@@ -184,8 +151,8 @@ static void check_range(struct argp_state *state, const primecheck_options *opti
 }
 
 /* What no value shows to be wrong by itself. */
-static void check_together(struct argp_state *state) {
-    primecheck_options *options = state->input;
+static void check_together(struct argp_state *state, void *data) {
+    const primecheck_options *options = data;
     if (options->has_range) {
         check_range(state, options);
     }
@@ -204,82 +171,6 @@ static void check_together(struct argp_state *state) {
     kernel_variable_check(state);
 }
 
-static void add_word(primecheck_options *options, size_t count, char *word) {
-    options->words[count] = word;
-    options->words[count + 1] = NULL;
-}
-
-static error_t parse_option(int key, char *text, struct argp_state *state) {
-    primecheck_options *options = state->input;
-    static size_t words;
-    char word[64];
-    switch (key) {
-    case 'w':
-        options->workers = command_line_number(state, "--workers", text, 1, CF_WORKERS_MAX);
-        return 0;
-    case 'e':
-        options->executor = parse_executor(state, text);
-        return 0;
-    case 'f':
-        options->file = text;
-        return 0;
-    case 'o':
-        options->completed = parse_choice(state, "--order", text, "input", "completed");
-        return 0;
-    case KEY_ONLY:
-        options->check.shown = parse_choice(state, "--only", text, "primes", "composites")
-                                   ? CHECK_SHOW_COMPOSITES
-                                   : CHECK_SHOW_PRIMES;
-        return 0;
-    case 'c':
-        options->count = true;
-        return 0;
-    case 'r':
-        options->has_range = true;
-        parse_range(state, text, options->range);
-        return 0;
-    case KEY_PROVE:
-        options->check.prove = true;
-        return 0;
-    case 'm':
-        options->method = text;
-        options->check.method = parse_method(state, text);
-        return 0;
-    case KEY_MAX_DIGITS:
-        options->check.max_digits =
-            command_line_number(state, "--max-digits", text, 1, MAX_DIGITS_MOST);
-        return 0;
-    case KEY_BLOCK:
-        options->check.soft_limit = command_line_number(state, "--block", text, 1, BLOCK_MOST);
-        return 0;
-    case 'j':
-        options->json = true;
-        return 0;
-    case KEY_PROGRESS:
-        options->progress = true;
-        return 0;
-    case 'S':
-        options->stats = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        add_word(options, words++, text);
-        return 0;
-    case ARGP_KEY_END:
-        check_together(state);
-        return 0;
-    default:
-        if (!command_line_is_negative(key, text, word, sizeof word)) {
-            return ARGP_ERR_UNKNOWN;
-        }
-        if (strncmp(state->argv[state->next - 1], word, sizeof word - 1) != 0) {
-            argp_error(state, "%s: %c is no option", state->argv[state->next - 1], key);
-        }
-        /* No number, and it will be said so. */
-        add_word(options, words++, state->argv[state->next - 1]);
-        return 0;
-    }
-}
-
 /* 128 KiB are some 6000 numbers of 20 digits: the batch test is fastest with thousands. Blocks
  * are shorter for JSON, whose lines are longer than their numbers. Slow methods get one number
  * at a time and proofs 512 bytes, so that a few numbers are spread over all workers. */
@@ -291,27 +182,64 @@ static size_t block_soft_limit(const primecheck_options *options) {
 }
 
 void primecheck_options_parse(primecheck_options *options, int argc, char **argv) {
-    static const struct argp argp = {
-        .options = OPTIONS, .parser = parse_option, .args_doc = "[NUMBER...]", .doc = DOC};
     *options = (primecheck_options){
         .executor = &EXECUTORS[0],
         .words = calloc((size_t)argc + 1, sizeof *options->words),
-        .check = {.method = CHECK_BY_BATCH,
-                  .shown = CHECK_SHOW_ALL,
-                  .max_digits = MAX_DIGITS_DEFAULT},
+        .check = {.method = CHECK_BY_BATCH, .shown = CHECK_SHOW_ALL},
     };
     if (options->words == NULL) {
         error(EXIT_ITEM, errno, "the command line");
     }
-    command_line_parse(&argp, 0, argc, argv, options);
     check_settings *check = &options->check;
+    unsigned max_digits = MAX_DIGITS_DEFAULT, block = 0;
+    const command_line_option rows[] = {
+        {"workers", 'w', "N", "How many (the CPUs that may be used)", .number = &options->workers,
+         .min = 1, .max = CF_WORKERS_MAX},
+        {"executor", 'e', "threads|processes|" OPENMP_CHOICE "serial",
+         "What the workers are (threads)", .parse = parse_executor, .value = &options->executor},
+        {"file", 'f', "FILE", "Read the numbers from FILE instead (- is standard input)",
+         .text = &options->file},
+        {"order", 'o', "input|completed",
+         "Print results in the order of the input, or as they are completed", .parse = parse_order,
+         .value = &options->completed},
+        {"only", 0, "primes|composites", "Print only those, each alone on its line",
+         .parse = parse_only, .value = &check->shown},
+        {"count", 'c', .doc = "Print only how many there are of each kind",
+         .flag = &options->count},
+        {"range", 'r', "A..B", "Print every prime from A to B; with --count how many there are",
+         .parse = parse_range, .value = options},
+        {"prove",
+         .doc = "Prove the primality of numbers above 2^64-1, which else are probable primes",
+         .flag = &check->prove},
+        {"method", 'm', "auto|bpsw|trial|wheel|vector",
+         "How a number is tested (auto, which is bpsw)", .parse = parse_method, .value = options},
+        {"max-digits", 0, "N",
+         "Take what has more digits for no number (" STRING(MAX_DIGITS_DEFAULT) ")",
+         .number = &max_digits, .min = 1, .max = MAX_DIGITS_MOST},
+        {"block", 0, "BYTES",
+         "How much of the input a worker gets at a time, if no number is longer (131072; less for "
+         "slow methods, proofs and JSON)",
+         .number = &block, .min = 1, .max = BLOCK_MOST},
+        command_line_json('j', &options->json),
+        {"progress", .doc = "Show on the terminal how far it is", .flag = &options->progress},
+        command_line_stats(&options->stats),
+        {0},
+    };
+    const command_line line = {
+        .doc = DOC,
+        .args_doc = "[NUMBER...]",
+        .options = rows,
+        .take = add_word,
+        .check = check_together,
+        .input = options,
+    };
+    command_line_parse(&line, argc, argv);
     check->format = options->count                   ? CHECK_COUNTS
                     : options->json                  ? CHECK_JSON_LINES
                     : check->shown != CHECK_SHOW_ALL ? CHECK_NUMBER_LINES
                                                      : CHECK_VERDICT_LINES;
-    if (options->check.soft_limit == 0) {
-        options->check.soft_limit = block_soft_limit(options);
-    }
+    check->max_digits = max_digits;
+    check->soft_limit = block != 0 ? block : block_soft_limit(options);
     check->block_limit =
         number_reader_limit(check->soft_limit, check_most_token(check->max_digits));
 }

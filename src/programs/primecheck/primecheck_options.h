@@ -17,7 +17,8 @@ typedef struct primecheck_executor {
 
 typedef struct primecheck_options {
     const primecheck_executor *executor;
-    unsigned workers;   /* 0 = as many as there are usable CPUs */
+    unsigned workers; /* 0 = as many as there are usable CPUs */
+    size_t words_count;
     char **words;       /* the numbers on the command line, up to NULL; none: */
     const char *file;   /* read them here; "-" = standard input */
     bool has_range;     /* no numbers at all, but all primes of an interval */

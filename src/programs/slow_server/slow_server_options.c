@@ -1,56 +1,13 @@
 #include "programs/slow_server/slow_server_options.h"
 
 #include "programs/base/command_line.h"
+#include "programs/base/decimal.h"
 #include "programs/base/output.h"
 
 #include <errno.h>
 #include <error.h>
 #include <limits.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
-
-enum { /* options without a short form */
-    KEY_EXPORT = 256,
-    KEY_MIN_DELAY,
-    KEY_MAX_DELAY,
-    KEY_SEED,
-    KEY_LOG,
-};
-
-static const struct argp_option OPTIONS[] = {
-    {.name = "bind", .key = 'b', .arg = "ADDR", .doc = "Where to listen (127.0.0.1)"},
-    {.name = "directory",
-     .key = 'd',
-     .arg = "DIR",
-     .doc = "Serve the files DIR/flags/CC/CC.gif instead of images of its own"},
-    {.name = "error-rate",
-     .key = 'e',
-     .arg = "P",
-     .doc = "Answer with status 418 at that rate, from 0 to 1 (0)"},
-    {.name = "min-delay",
-     .key = KEY_MIN_DELAY,
-     .arg = "SECONDS",
-     .doc = "The shortest delay (0.5)"},
-    {.name = "max-delay",
-     .key = KEY_MAX_DELAY,
-     .arg = "SECONDS",
-     .doc = "The longest delay (5); if both are 0 there is none"},
-    {.name = "seed",
-     .key = KEY_SEED,
-     .arg = "N",
-     .doc = "The same N gives the nth request for a code the same delay and error (a random one)"},
-    {.name = "log",
-     .key = KEY_LOG,
-     .arg = "FILE",
-     .doc = "Write a line to FILE for each answer: arrival, delay, status, code"},
-    {.name = "export",
-     .key = KEY_EXPORT,
-     .arg = "DIR",
-     .doc = "Write its images to DIR/flags/CC/CC.gif, and end"},
-    COMMAND_LINE_DIGITS,
-    {0},
-};
 
 static const char DOC[] =
     "Serve images of flags as /flags/cc/cc.gif over HTTP, each after a random delay, and some not "
@@ -61,32 +18,30 @@ static const char DOC[] =
     "file or the output cannot be read or written.";
 
 /* The number from 0 to `most` that the text is, or a usage error. */
-static double parse_real(struct argp_state *state, const char *option, const char *text,
+static double parse_real(struct argp_state *state, const char *name, const char *text,
                          const char *unit, double most) {
-    const bool plain = text[0] != '\0' && text[strspn(text, "0123456789.")] == '\0';
-    char *end;
-    const double value = strtod(text, &end);
-    if (!plain || *end != '\0' || value > most) {
-        argp_error(state, "%s: '%s' is not a number %sfrom 0 to %.0f", option, text, unit, most);
+    double value;
+    if (!decimal_parse_real(text, &value) || value > most) {
+        argp_error(state, "%s: '%s' is not a number %sfrom 0 to %.0f", name, text, unit, most);
     }
     return value;
 }
 
-static int64_t parse_delay(struct argp_state *state, const char *option, const char *text) {
-    return (int64_t)(parse_real(state, option, text, "of seconds ", 1e6) * 1e9);
+static void parse_rate(struct argp_state *state, const char *name, char *text, void *rate) {
+    *(double *)rate = parse_real(state, name, text, "", 1);
 }
 
-static void take_port(struct argp_state *state, const char *text) {
-    slow_server_options *options = state->input;
-    if (state->arg_num > 0) {
-        argp_error(state, "'%s': an argument too many", text);
-    }
-    options->port = command_line_number(state, "PORT", text, 0, 65535);
+static void parse_delay(struct argp_state *state, const char *name, char *text, void *delay_ns) {
+    *(int64_t *)delay_ns = (int64_t)(parse_real(state, name, text, "of seconds ", 1e6) * 1e9);
+}
+
+static void parse_seed(struct argp_state *state, const char *name, char *text, void *seed) {
+    *(uint64_t *)seed = command_line_number(state, name, text, 0, UINT_MAX);
 }
 
 /* What no value shows to be wrong by itself. */
-static void check_together(struct argp_state *state) {
-    const slow_server_options *options = state->input;
+static void check_together(struct argp_state *state, void *data) {
+    const slow_server_options *options = data;
     if (options->faults.min_delay_ns > options->faults.max_delay_ns) {
         argp_error(state, "--min-delay: %g seconds are more than the %g of --max-delay",
                    (double)options->faults.min_delay_ns / 1e9,
@@ -94,56 +49,6 @@ static void check_together(struct argp_state *state) {
     }
     if (options->export_to != NULL && options->directory != NULL) {
         argp_error(state, "--export: writes its own images, not those of --directory");
-    }
-}
-
-static const char *parse_folder(struct argp_state *state, const char *option, const char *text) {
-    if (text[0] == '\0') {
-        argp_error(state, "%s: '' is not the name of a folder", option);
-    }
-    return text;
-}
-
-static error_t parse_option(int key, char *text, struct argp_state *state) {
-    slow_server_options *options = state->input;
-    char word[64];
-    switch (key) {
-    case 'b':
-        options->bind = text;
-        return 0;
-    case 'd':
-        options->directory = parse_folder(state, "--directory", text);
-        return 0;
-    case 'e':
-        options->faults.error_rate = parse_real(state, "--error-rate", text, "", 1);
-        return 0;
-    case KEY_MIN_DELAY:
-        options->faults.min_delay_ns = parse_delay(state, "--min-delay", text);
-        return 0;
-    case KEY_MAX_DELAY:
-        options->faults.max_delay_ns = parse_delay(state, "--max-delay", text);
-        return 0;
-    case KEY_SEED:
-        options->faults.seed = command_line_number(state, "--seed", text, 0, UINT_MAX);
-        return 0;
-    case KEY_LOG:
-        options->log = text;
-        return 0;
-    case KEY_EXPORT:
-        options->export_to = parse_folder(state, "--export", text);
-        return 0;
-    case ARGP_KEY_ARG:
-        take_port(state, text);
-        return 0;
-    case ARGP_KEY_END:
-        check_together(state);
-        return 0;
-    default:
-        if (!command_line_is_negative(key, text, word, sizeof word)) {
-            return ARGP_ERR_UNKNOWN;
-        }
-        take_port(state, word);
-        return 0;
     }
 }
 
@@ -156,13 +61,39 @@ static uint64_t random_seed(void) {
 }
 
 void slow_server_options_parse(slow_server_options *options, int argc, char **argv) {
-    static const struct argp argp = {
-        .options = OPTIONS, .parser = parse_option, .args_doc = "[PORT]", .doc = DOC};
     *options = (slow_server_options){
         .port = 8001,
         .bind = "127.0.0.1",
         .faults = {.min_delay_ns = 500000000, .max_delay_ns = 5000000000, .seed = random_seed()},
     };
-    /* In order, so that a negative number is known by its place. */
-    command_line_parse(&argp, ARGP_IN_ORDER, argc, argv, options);
+    fault_settings *faults = &options->faults;
+    const command_line_option rows[] = {
+        {"bind", 'b', "ADDR", "Where to listen (127.0.0.1)", .text = &options->bind},
+        {"directory", 'd', "DIR",
+         "Serve the files DIR/flags/CC/CC.gif instead of images of its own",
+         .parse = command_line_folder, .value = &options->directory},
+        {"error-rate", 'e', "P", "Answer with status 418 at that rate, from 0 to 1 (0)",
+         .parse = parse_rate, .value = &faults->error_rate},
+        {"min-delay", 0, "SECONDS", "The shortest delay (0.5)", .parse = parse_delay,
+         .value = &faults->min_delay_ns},
+        {"max-delay", 0, "SECONDS", "The longest delay (5); if both are 0 there is none",
+         .parse = parse_delay, .value = &faults->max_delay_ns},
+        {"seed", 0, "N",
+         "The same N gives the nth request for a code the same delay and error (a random one)",
+         .parse = parse_seed, .value = &faults->seed},
+        {"log", 0, "FILE", "Write a line to FILE for each answer: arrival, delay, status, code",
+         .text = &options->log},
+        {"export", 0, "DIR", "Write its images to DIR/flags/CC/CC.gif, and end",
+         .parse = command_line_folder, .value = &options->export_to},
+        {0},
+    };
+    const command_line line = {
+        .doc = DOC,
+        .args_doc = "[PORT]",
+        .options = rows,
+        .positionals = (command_line_positional[]){{"PORT", 0, 65535, &options->port}, {0}},
+        .check = check_together,
+        .input = options,
+    };
+    command_line_parse(&line, argc, argv);
 }
