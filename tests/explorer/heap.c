@@ -53,6 +53,11 @@ void sim_free(void *memory) {
     }
 }
 
+char *sim_strdup(const char *text) {
+    size_t size = strlen(text) + 1;
+    return memcpy(sim_malloc(size), text, size);
+}
+
 /* ---- regions --------------------------------------------------------------------------------- */
 
 enum {
