@@ -86,6 +86,8 @@ set(explorer_scenario_sources
     explorer/scenarios_future.c
     explorer/scenarios_lock.c
     explorer/scenarios_queue.c
+    explorer/scenarios_room.c
+    explorer/scenarios_shutdown.c
     explorer/scenarios_slab.c
     explorer/scenarios_watch.c)
 add_library(explorer_scenarios OBJECT ${explorer_scenario_sources})

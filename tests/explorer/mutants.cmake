@@ -142,6 +142,85 @@ explorer_mutant(
   room_without_light_barrier cfutures/queue/queue.h "--bound;2;queue_room_meeting"
   [[cfi_barrier_light(); /* the count is written before need_room is read */]] "")
 
+explorer_mutant(
+  room_wakes_one cfutures/queue/queue.c room_abandoned
+  "cfi_futex_wake_all(&queue->control->room, queue->shared);"
+  "cfi_futex_wake(&queue->control->room, 1, queue->shared);")
+
+explorer_mutant(cancel_makes_no_room cfutures/core/submission.c room_cancelled
+                "cfi_queue_room_made(&executor->queue);" "")
+
+explorer_mutant(
+  cancel_makes_room_before_it_counts cfutures/core/submission.c room_cancelled [[
+        cfi_add_relaxed(&executor->counts.cancelled, 1);
+        cfi_completion_announce(&executor->queue, slot, word);
+        cfi_queue_room_made(&executor->queue);]] [[
+        cfi_queue_room_made(&executor->queue);
+        cfi_completion_announce(&executor->queue, slot, word);
+        cfi_add_relaxed(&executor->counts.cancelled, 1);]])
+
+explorer_mutant(
+  cancel_counts_before_it_has_cancelled cfutures/core/submission.c room_counted
+  "if (cfi_slot_withdraw(slot, false, &word)) {
+        cfi_add_relaxed(&executor->counts.cancelled, 1);" [[
+    cfi_add_relaxed(&executor->counts.cancelled, 1);
+    bool withdrawn = cfi_slot_withdraw(slot, false, &word);
+    cfi_sub_relaxed(&executor->counts.cancelled, !withdrawn);
+    if (withdrawn) {]])
+
+explorer_mutant(
+  begun_counted_before_it_has_begun cfutures/queue/queue.c room_counted
+  "return cfi_slot_begin(slot, seat->worker, word);" [[
+    _Atomic uint64_t *begun = &queue->records[seat->worker].begun;
+    cfi_bump_owned(begun, 1);
+    bool has_begun = cfi_slot_begin(slot, seat->worker, word);
+    cfi_bump_owned(begun, (uint64_t)-1); /* the worker counts it */
+    return has_begun;]])
+
+explorer_mutant(begun_counted_when_it_has_ended cfutures/core/counts.c room_seen
+                "ended += cfi_load_relaxed(&executor->queue.records[i].begun);"
+                "ended += cfi_load_relaxed(&executor->queue.records[i].tasks_settled);")
+
+explorer_mutant(
+  death_does_not_ring_for_room cfutures/worker_death.c room_death
+  "cfi_queue_room_ring(queue);        /*" "/*")
+
+explorer_mutant(
+  death_leaves_begun_as_it_is cfutures/worker_death.c room_death [[
+    cfi_store_relaxed(&record->begun,
+                      cfi_load_relaxed(&record->tasks) + cfi_load_relaxed(&record->cut));]] "")
+
+explorer_mutant(run_again_is_not_counted cfutures/worker_death.c room_death
+                "executor->counts.again++;" "")
+
+# ---- shutdown ------------------------------------------------------------------------------------------
+
+explorer_mutant(worker_started_after_shutdown cfutures/core/submission.c shutdown_batch
+                "while (executor->refuses == CF_OK &&" "while (")
+
+explorer_mutant(shutdown_does_not_ring_for_room cfutures/executor.c shutdown_room
+                "cfi_queue_room_ring(&executor->queue);" "")
+
+explorer_mutant(
+  room_but_shut_down_meanwhile cfutures/core/submission.c shutdown_room_cancelled
+  "return executor->refuses;" "return has_room(executor) ? CF_OK : executor->refuses;")
+
+explorer_mutant(
+  stop_seen_before_wake_count cfutures/queue/queue.c shutdown_first [[
+    uint32_t woken = cfi_load_acquire(&control->wake_count);
+    const bool stop = cfi_load_acquire(&control->stop) != 0;]] [[
+    const bool stop = cfi_load_acquire(&control->stop) != 0;
+    uint32_t woken = cfi_load_acquire(&control->wake_count);]])
+
+explorer_mutant(
+  stop_seen_after_the_look_for_work cfutures/queue/queue.c shutdown_first [[
+    const bool stop = cfi_load_acquire(&control->stop) != 0;
+    if (stop) { /* what came before it is seen, and all are woken */
+        bool work = cfi_queue_has_any_work(queue);]] [[
+    bool work = cfi_queue_has_any_work(queue);
+    const bool stop = cfi_load_acquire(&control->stop) != 0;
+    if (stop) {]])
+
 # ---- slots and slabs -----------------------------------------------------------------------------------
 
 explorer_mutant(no_reference_for_the_stack cfutures/waiting/watch.c watch_as_completed

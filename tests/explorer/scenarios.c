@@ -1,19 +1,22 @@
 #include "scenarios.h"
 
 const scenario *const scenarios[] = {
-    &lock_two,           &lock_two_owners,    &lock_three,
-    &lock_fences,        &queue_hand_off,     &queue_one_worker,
-    &queue_two_workers,  &queue_meeting,      &queue_meeting_later,
-    &queue_searcher,     &queue_stolen,       &queue_fences,
-    &queue_room,         &queue_room_meeting, &queue_room_fences,
-    &future_two_waiters, &future_cancel,      &future_cancel_waited,
-    &future_shutdown,    &future_deadline,    &watch_as_completed,
-    &watch_two_workers,  &watch_two_sets,     &watch_cancel,
-    &watch_handed_out,   &watch_callback,     &slab_round,
-    &slab_recycled,      &slab_cancelled,     &slab_unheld,
-    &slab_two_holders,   &death_retried,      &death_lost,
-    &death_rewound,      &death_cancelled,    &death_watched,
-    &death_two_workers,
+    &lock_two,           &lock_two_owners,     &lock_three,
+    &lock_fences,        &queue_hand_off,      &queue_one_worker,
+    &queue_two_workers,  &queue_meeting,       &queue_meeting_later,
+    &queue_searcher,     &queue_stolen,        &queue_fences,
+    &queue_room,         &queue_room_meeting,  &queue_room_fences,
+    &future_two_waiters, &future_cancel,       &future_cancel_waited,
+    &future_shutdown,    &future_deadline,     &watch_as_completed,
+    &watch_two_workers,  &watch_two_sets,      &watch_cancel,
+    &watch_handed_out,   &watch_callback,      &slab_round,
+    &slab_recycled,      &slab_cancelled,      &slab_unheld,
+    &slab_two_holders,   &death_retried,       &death_lost,
+    &death_rewound,      &death_cancelled,     &death_watched,
+    &death_two_workers,  &room_two_submitters, &room_cancelled,
+    &room_abandoned,     &room_counted,        &room_seen,
+    &room_death,         &shutdown_room,       &shutdown_room_cancelled,
+    &shutdown_first,     &shutdown_batch,
 };
 
 const unsigned scenario_count = sizeof scenarios / sizeof scenarios[0];

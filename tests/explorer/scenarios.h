@@ -29,5 +29,10 @@ extern const scenario slab_round, slab_recycled, slab_cancelled, slab_unheld, sl
 /* ---- scenarios_death.c ---- */
 extern const scenario death_retried, death_lost, death_rewound, death_cancelled, death_watched,
     death_two_workers;
+/* ---- scenarios_room.c ---- */
+extern const scenario room_two_submitters, room_cancelled, room_abandoned, room_counted, room_seen,
+    room_death;
+/* ---- scenarios_shutdown.c ---- */
+extern const scenario shutdown_room, shutdown_room_cancelled, shutdown_first, shutdown_batch;
 
 #endif
