@@ -119,13 +119,11 @@ static void run_items(place *at, size_t arg_step, size_t result_step) {
     }
 }
 
-/* The same with a time limit for each: also until the run was declared over its time. */
+/* The same with a time limit for each: also until the run was declared over its time. An item has begun
+ * before its limit is shown, so the caller sends no item again that a late thread still runs. */
 static void run_limited_items(place *at, size_t arg_step, size_t result_step) {
-    while (cfi_limit_begin(&at->ctx, at->header->timeout_ns)) {
-        if (!take_item(at->progress, at->i)) {
-            cfi_limit_end(&at->ctx);
-            return;
-        }
+    while (cfi_limit_renew(&at->ctx) && take_item(at->progress, at->i)) {
+        cfi_limit_show(&at->ctx, at->header->timeout_ns);
         at->ctx.result_size = at->ctx.room;
         if (at->result != NULL && at->header->unzeroed == 0) {
             cfi_clear(at->result, at->ctx.room);
