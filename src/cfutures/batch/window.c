@@ -9,8 +9,6 @@
 #include "cfutures/queue/tuning.h"
 #include "cfutures/waiting/await.h"
 
-#include "platform/clock.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -255,14 +253,22 @@ void cfi_stream_close(cf_stream *stream) {
     free(stream);
 }
 
+/* What is settled, also where its settler has not announced it yet, or another thread has it in its
+ * hands to deliver it. */
+static void collect_settled(cf_stream *stream) {
+    for (cfi_piece *piece = stream->first, *next; piece != NULL; piece = next) {
+        next = piece->next; /* to collect a piece may drop it */
+        if (piece->state == CFI_PIECE_SENT &&
+            cfi_word_settled(cfi_load_acquire(&piece->watch.slot->word))) {
+            collect(stream, piece);
+        }
+    }
+}
+
 void cfi_stream_stop(cf_stream *stream) {
     stream->ended = true;
     stream->later = false;
-    cfi_watch *watch;
-    while (stream->under_way > 0 &&
-           cfi_await_set(&stream->set, cfi_deadline_ns(0), -1, &watch) == CF_OK) {
-        collect(stream, (cfi_piece *)watch);
-    }
+    collect_settled(stream);
     stream->unsent = (cfi_piece_queue){0};
     for (cfi_piece *piece = stream->first, *next; piece != NULL; piece = next) {
         next = piece->next;
