@@ -57,6 +57,20 @@ const cf_task meeting_task = {.name = "meeting",
                               .arg_size = sizeof(unsigned),
                               .result_size = sizeof(uint64_t)};
 
+static int run_stepping(const void *arg, void *result, cf_task_context *ctx) {
+    (void)ctx;
+    unsigned n = *(const unsigned *)arg;
+    runs[n]++;
+    cfi_add_seq_cst(&arrived, 1);
+    *(uint64_t *)result = pool_result(n);
+    return 0;
+}
+
+const cf_task stepping_task = {.name = "stepping",
+                               .run = run_stepping,
+                               .arg_size = sizeof(unsigned),
+                               .result_size = sizeof(uint64_t)};
+
 unsigned pool_runs(unsigned n) {
     return runs[n];
 }
@@ -93,6 +107,7 @@ typedef struct begun_task {
 typedef struct pool {
     cf_executor base;
     unsigned threads[CF_WORKERS_MAX]; /* of the workers, by number */
+    unsigned thread_count;
     begun_task begun[CF_WORKERS_MAX]; /* likewise: before its thread's first step */
     unsigned supervisor;
     bool supervised;
@@ -137,6 +152,7 @@ static void make_thread(cf_executor *base, unsigned number) {
     static const char *const names[] = {"worker 0", "worker 1", "worker 2"};
     pool *self = (pool *)base;
     self->threads[number] = sim_thread(names[number], worker_main, (void *)(uintptr_t)number);
+    self->thread_count = number < self->thread_count ? self->thread_count : number + 1;
     if (base->queue.shared) {
         sim_may_die(self->threads[number]);
     }
@@ -178,7 +194,7 @@ static void join(cf_executor *base) {
     if (self->supervised) {
         sim_join(self->supervisor);
     }
-    for (unsigned i = 0; i < cfi_load_relaxed(&base->started); i++) {
+    for (unsigned i = 0; i < self->thread_count; i++) { /* no more after stop */
         sim_join(self->threads[i]);
     }
 }
@@ -239,9 +255,9 @@ static void make_started(unsigned workers, bool processes, cf_pool_options optio
     cfi_store_relaxed(&executor->queue.control->workers, workers);
 }
 
-static void begin(unsigned workers, bool processes, cf_pool_options options) {
+static void begin(unsigned workers, unsigned threads, bool processes, cf_pool_options options) {
     make_started(workers, processes, options);
-    for (unsigned i = 0; i < workers; i++) {
+    for (unsigned i = 0; i < threads; i++) {
         make_thread(executor, i);
     }
 }
@@ -257,13 +273,19 @@ void pool_begin_unstarted(unsigned workers, cf_pool_options options,
 }
 
 void pool_begin(unsigned workers, cf_pool_options options, void (*caller)(void *context)) {
-    begin(workers, false, options);
+    begin(workers, workers, false, options);
+    sim_thread("caller", caller, NULL);
+}
+
+void pool_begin_without_last(unsigned workers, cf_pool_options options,
+                             void (*caller)(void *context)) {
+    begin(workers, workers - 1, false, options);
     sim_thread("caller", caller, NULL);
 }
 
 void pool_begin_processes(unsigned workers, cf_pool_options options,
                           void (*caller)(void *context)) {
-    begin(workers, true, options);
+    begin(workers, workers, true, options);
     pool *self = (pool *)executor;
     self->supervisor = sim_thread("supervisor", supervise, self);
     self->supervised = true;

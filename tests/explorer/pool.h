@@ -17,6 +17,9 @@ extern cf_executor *executor;
  * uses it. processes: the workers may die, and `pool_supervisor` judges them. */
 void pool_begin(unsigned workers, cf_pool_options options, void (*caller)(void *context));
 void pool_begin_processes(unsigned workers, cf_pool_options options, void (*caller)(void *context));
+/* The last worker takes no step, as one that the system does not let run: it seems idle. */
+void pool_begin_without_last(unsigned workers, cf_pool_options options,
+                             void (*caller)(void *context));
 /* The workers are started by what is submitted, as those of a thread pool are. */
 void pool_begin_unstarted(unsigned workers, cf_pool_options options, void (*caller)(void *context));
 /* The next worker that is to be started is refused, as the system may do. */
@@ -30,6 +33,9 @@ bool pool_is_freed(void);
 extern const cf_task number_task;
 /* The same, but first waits until `meeting` of them have begun. */
 extern const cf_task meeting_task;
+
+/* The same, with a step in it: its worker may die there. */
+extern const cf_task stepping_task;
 
 /* Something that the caller waits for, and who tells it. */
 void pool_arrive(void);

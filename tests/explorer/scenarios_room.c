@@ -48,6 +48,15 @@ const scenario room_two_submitters = {.name = "room_two_submitters",
                                       .check = check_three_ran,
                                       .bound = 1};
 
+static void set_up_two_workers(void) {
+    pool_begin(2, one_pending, submit_first);
+    submit_before(0);
+    other = sim_thread("other", submit_second, NULL);
+}
+
+const scenario room_two_workers = {
+    .name = "room_two_workers", .set_up = set_up_two_workers, .check = check_three_ran, .bound = 0};
+
 /* ---- no worker: room is made by cancelling alone ---------------------------------------------- */
 
 static void submit_and_cancel(void *number) {
