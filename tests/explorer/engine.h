@@ -96,13 +96,14 @@ typedef struct sim_thread_state {
     const volatile void *on;   /* what it waits for */
     int64_t deadline_ns;       /* asleep: until then, negative = for ever */
     bool timed_out;
+    unsigned time_outs; /* sleeps that have ended at their deadline */
     bool may_die;
     bool death_seen;
     unsigned joins; /* thread that it waits for */
     uint32_t paused_at;
     unsigned idle_pauses;
-    int64_t paused_ns; /* its clock is so far ahead */
-    uint64_t hash;     /* of all that it has read */
+    int64_t ahead_ns; /* its clock is so far ahead */
+    uint64_t hash;    /* of all that it has read */
     sim_buffer buffer;
 
     bool begun; /* this run: goes on at `at`, else begins at `start` */

@@ -45,7 +45,7 @@ set(explorer_headers "")
 explorer_shrink(cfutures/queue/queue.h "CFI_SLAB_SLOTS = 4,")
 list(APPEND explorer_headers "${explorer_shrunk}")
 explorer_shrink(cfutures/queue/tuning.h "CFI_CLAIM_SHARES = 1," "CFI_CLAIMS_A_TURN = 2," "CFI_SEARCH_LOOKS = 1,"
-                "CFI_WAIT_LOOKS = 1,")
+                "CFI_WAIT_LOOKS = 1," "CFI_TAKE_BACK_NS = 2,")
 list(APPEND explorer_headers "${explorer_shrunk}")
 explorer_shrink(platform/biased_lock.c "NEEDED_FIRST = 1,")
 set(explorer_biased_lock "${explorer_shrunk}")
@@ -80,13 +80,18 @@ target_link_libraries(explorer_engine PRIVATE primepool_warnings)
 
 # With inline functions of the core in them.
 set(explorer_scenario_sources
+    explorer/items.c
     explorer/pool.c
     explorer/scenarios.c
+    explorer/scenarios_chunk.c
     explorer/scenarios_death.c
     explorer/scenarios_future.c
     explorer/scenarios_lock.c
     explorer/scenarios_queue.c
+    explorer/scenarios_room.c
+    explorer/scenarios_shutdown.c
     explorer/scenarios_slab.c
+    explorer/scenarios_stream.c
     explorer/scenarios_watch.c)
 add_library(explorer_scenarios OBJECT ${explorer_scenario_sources})
 explorer_core(explorer_scenarios)

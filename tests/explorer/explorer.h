@@ -41,6 +41,8 @@ unsigned sim_thread(const char *name, void (*run)(void *context), void *context)
 void sim_may_die(unsigned thread);
 /* Waits until a thread has died, and returns its number; -1 when none will any more. */
 int sim_await_death(void);
+/* Time passes: for all threads from set_up, else on the calling thread's clock alone. */
+void sim_pass(int64_t ns);
 
 #define CHECK(condition)                                                                           \
     do {                                                                                           \

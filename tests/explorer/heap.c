@@ -53,6 +53,11 @@ void sim_free(void *memory) {
     }
 }
 
+char *sim_strdup(const char *text) {
+    size_t size = strlen(text) + 1;
+    return memcpy(sim_malloc(size), text, size);
+}
+
 /* ---- regions --------------------------------------------------------------------------------- */
 
 enum {
@@ -78,13 +83,16 @@ bool cfi_region_reserve(cfi_region *region, size_t size, size_t least, bool shar
     return true;
 }
 
-/* Blocks, which are committed many at a time, may hold anything: only pieces of the fixed part are
- * small, and must be zero. */
+/* Zero, as far as it is used in a run: the beginning of each of the arena's chunks, where the slabs
+ * lie, and of what it commits in its fixed part. */
 bool cfi_region_commit(cfi_region *region, size_t offset, size_t length) {
     enum {
-        SMALL = 64 << 10
+        CHUNK = 64 << 10,
+        USED = 8 << 10
     };
-    memset(region->base + offset, 0, length < SMALL ? length : SMALL);
+    for (size_t at = 0; at < length; at += CHUNK) {
+        memset(region->base + offset + at, 0, length - at < USED ? length - at : USED);
+    }
     return true;
 }
 

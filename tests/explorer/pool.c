@@ -57,6 +57,20 @@ const cf_task meeting_task = {.name = "meeting",
                               .arg_size = sizeof(unsigned),
                               .result_size = sizeof(uint64_t)};
 
+static int run_stepping(const void *arg, void *result, cf_task_context *ctx) {
+    (void)ctx;
+    unsigned n = *(const unsigned *)arg;
+    runs[n]++;
+    cfi_add_seq_cst(&arrived, 1);
+    *(uint64_t *)result = pool_result(n);
+    return 0;
+}
+
+const cf_task stepping_task = {.name = "stepping",
+                               .run = run_stepping,
+                               .arg_size = sizeof(unsigned),
+                               .result_size = sizeof(uint64_t)};
+
 unsigned pool_runs(unsigned n) {
     return runs[n];
 }
@@ -84,37 +98,95 @@ void pool_take_result(cf_future *future, unsigned n) {
 
 /* ---- the executor ---------------------------------------------------------------------------- */
 
+/* A task that a worker has begun. */
+typedef struct begun_task {
+    cfi_slot *slot; /* NULL = none */
+    uint64_t word;
+} begun_task;
+
 typedef struct pool {
     cf_executor base;
     unsigned threads[CF_WORKERS_MAX]; /* of the workers, by number */
+    unsigned thread_count;
+    begun_task begun[CF_WORKERS_MAX]; /* likewise: before its thread's first step */
     unsigned supervisor;
     bool supervised;
 } pool;
 
+static bool refuses_start;
+
 static const cfi_worker_hooks hooks = {.overrun = cfi_slot_vacate};
 
-static void worker_main(void *number) {
+static cfi_worker worker_of(unsigned number) {
+    return (cfi_worker){
+        .queue = &executor->queue,
+        .number = number,
+        .life = &executor->life,
+        .hooks = &hooks,
+        .limits = executor->queue.shared ? NULL : &executor->limits,
+    };
+}
+
+static void execute(unsigned number, begun_task task) {
+    const cfi_worker worker = worker_of(number);
+    cfi_worker_execute_in_scope(&worker, task.slot, task.word);
+    cfi_store_release(&executor->queue.records[number].current, 0);
+}
+
+static void worker_main(void *context) {
+    unsigned number = (unsigned)(uintptr_t)context;
+    begun_task *begun = &((pool *)executor)->begun[number];
     cfi_worker_end end;
+    if (begun->slot != NULL) {
+        begun_task task = *begun;
+        *begun = (begun_task){0};
+        execute(number, task);
+    }
     do {
-        cfi_worker worker = {
-            .queue = &executor->queue,
-            .number = (unsigned)(uintptr_t)number,
-            .life = &executor->life,
-            .hooks = &hooks,
-            .limits = executor->queue.shared ? NULL : &executor->limits,
-        };
+        cfi_worker worker = worker_of(number);
         end = cfi_worker_run(&worker);
     } while (end == CFI_WORKER_RETIRED);
 }
 
-static cf_status start_worker(cf_executor *base, unsigned number) {
+static void make_thread(cf_executor *base, unsigned number) {
     static const char *const names[] = {"worker 0", "worker 1", "worker 2"};
     pool *self = (pool *)base;
     self->threads[number] = sim_thread(names[number], worker_main, (void *)(uintptr_t)number);
+    self->thread_count = number < self->thread_count ? self->thread_count : number + 1;
     if (base->queue.shared) {
         sim_may_die(self->threads[number]);
     }
+}
+
+/* Under the lock. After a shutdown none is started any more: join has counted them. */
+static cf_status start_worker(cf_executor *base, unsigned number) {
+    CHECK(base->refuses == CF_OK);
+    if (refuses_start) {
+        refuses_start = false;
+        return CF_EAGAIN;
+    }
+    make_thread(base, number);
     return CF_OK;
+}
+
+static begun_task begin_next(unsigned worker) {
+    cfi_seat seat = {.worker = worker, .most = 1};
+    begun_task task;
+    task.slot = cfi_queue_claim(&executor->queue, &seat, &task.word);
+    CHECK(task.slot != NULL);
+    return task;
+}
+
+void pool_run_next(unsigned worker) {
+    execute(worker, begin_next(worker));
+}
+
+void pool_begin_next(unsigned worker) {
+    ((pool *)executor)->begun[worker] = begin_next(worker);
+}
+
+void pool_refuse_start(void) {
+    refuses_start = true;
 }
 
 static void join(cf_executor *base) {
@@ -122,7 +194,7 @@ static void join(cf_executor *base) {
     if (self->supervised) {
         sim_join(self->supervisor);
     }
-    for (unsigned i = 0; i < base->max_workers; i++) {
+    for (unsigned i = 0; i < self->thread_count; i++) { /* no more after stop */
         sim_join(self->threads[i]);
     }
 }
@@ -160,7 +232,7 @@ static void supervise(void *context) {
     for (unsigned i = 0; dead >= 0 && i < executor->max_workers; i++) {
         if (self->threads[i] == (unsigned)dead) {
             cfi_executor_worker_died(executor, i, KILLED);
-            start_worker(executor, i);
+            make_thread(executor, i);
             return;
         }
     }
@@ -171,32 +243,49 @@ static void make(unsigned workers, bool processes, cf_pool_options options) {
     cfi_store_relaxed(&arrived, 0);
     meeting = 0;
     freed = false;
+    refuses_start = false;
     options.max_workers = workers;
     options.arena_limit = 1 << 20;
     CHECK(cfi_executor_create(sizeof(pool), &ops, &options, processes, &executor) == CF_OK);
+}
+
+static void make_started(unsigned workers, bool processes, cf_pool_options options) {
+    make(workers, processes, options);
     cfi_store_relaxed(&executor->started, workers);
     cfi_store_relaxed(&executor->queue.control->workers, workers);
 }
 
-static void begin(unsigned workers, bool processes, cf_pool_options options) {
-    make(workers, processes, options);
-    for (unsigned i = 0; i < workers; i++) {
-        CHECK(start_worker(executor, i) == CF_OK);
+static void begin(unsigned workers, unsigned threads, bool processes, cf_pool_options options) {
+    make_started(workers, processes, options);
+    for (unsigned i = 0; i < threads; i++) {
+        make_thread(executor, i);
     }
 }
 
-void pool_begin_bare(unsigned workers) {
-    make(workers, false, (cf_pool_options){0});
+void pool_begin_bare(unsigned workers, cf_pool_options options) {
+    make_started(workers, false, options);
+}
+
+void pool_begin_unstarted(unsigned workers, cf_pool_options options,
+                          void (*caller)(void *context)) {
+    make(workers, false, options);
+    sim_thread("caller", caller, NULL);
 }
 
 void pool_begin(unsigned workers, cf_pool_options options, void (*caller)(void *context)) {
-    begin(workers, false, options);
+    begin(workers, workers, false, options);
+    sim_thread("caller", caller, NULL);
+}
+
+void pool_begin_without_last(unsigned workers, cf_pool_options options,
+                             void (*caller)(void *context)) {
+    begin(workers, workers - 1, false, options);
     sim_thread("caller", caller, NULL);
 }
 
 void pool_begin_processes(unsigned workers, cf_pool_options options,
                           void (*caller)(void *context)) {
-    begin(workers, true, options);
+    begin(workers, workers, true, options);
     pool *self = (pool *)executor;
     self->supervisor = sim_thread("supervisor", supervise, self);
     self->supervised = true;
@@ -205,4 +294,18 @@ void pool_begin_processes(unsigned workers, cf_pool_options options,
 
 bool pool_is_freed(void) {
     return freed;
+}
+
+static bool is_pending(cfi_slot *slot) {
+    return cfi_word_phase(atomic_load(&slot->word)) == CFI_PENDING;
+}
+
+unsigned pool_pending(void) {
+    unsigned count = 0;
+    for (cfi_slab *slab = executor->slabs.all; slab != NULL; slab = slab->all_next) {
+        for (unsigned i = 1; i < CFI_SLAB_SLOTS; i++) {
+            count += is_pending(cfi_slab_slot(slab, i));
+        }
+    }
+    return count;
 }

@@ -18,8 +18,15 @@ extern cf_executor *executor;
  * uses it. processes: the workers may die, and `pool_supervisor` judges them. */
 void pool_begin(unsigned workers, cf_pool_options options, void (*caller)(void *context));
 void pool_begin_processes(unsigned workers, cf_pool_options options, void (*caller)(void *context));
-/* Only the executor: the scenario's own threads are its workers. */
-void pool_begin_bare(unsigned workers);
+/* The last worker takes no step, as one that the system does not let run: it seems idle. */
+void pool_begin_without_last(unsigned workers, cf_pool_options options,
+                             void (*caller)(void *context));
+/* The workers are started by what is submitted, as those of a thread pool are. */
+void pool_begin_unstarted(unsigned workers, cf_pool_options options, void (*caller)(void *context));
+/* The next worker that is to be started is refused, as the system may do. */
+void pool_refuse_start(void);
+/* Only the executor: the scenario's own threads are its workers, if it has any. */
+void pool_begin_bare(unsigned workers, cf_pool_options options);
 /* Whether destroy has come to the end. All references were given back by then, and all slots. */
 bool pool_is_freed(void);
 
@@ -28,9 +35,21 @@ extern const cf_task number_task;
 /* The same, but first waits until `meeting` of them have begun. */
 extern const cf_task meeting_task;
 
+/* The same, with a step in it: its worker may die there. */
+extern const cf_task stepping_task;
+
 /* Something that the caller waits for, and who tells it. */
 void pool_arrive(void);
 void pool_await(unsigned how_many);
+
+/* From set_up. The worker runs the next task, to its end; or it has begun that task, and goes on
+ * there when the run begins. */
+void pool_run_next(unsigned worker);
+void pool_begin_next(unsigned worker);
+
+/* Tasks that are pending by their own words, as they are in memory at this moment. No step, and nothing
+ * that the calling thread goes by: for checks alone. */
+unsigned pool_pending(void);
 
 unsigned pool_runs(unsigned n);
 uint64_t pool_result(unsigned n);

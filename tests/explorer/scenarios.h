@@ -29,5 +29,16 @@ extern const scenario slab_round, slab_recycled, slab_cancelled, slab_unheld, sl
 /* ---- scenarios_death.c ---- */
 extern const scenario death_retried, death_lost, death_rewound, death_cancelled, death_watched,
     death_two_workers;
+/* ---- scenarios_room.c ---- */
+extern const scenario room_two_submitters, room_two_workers, room_cancelled, room_abandoned,
+    room_counted, room_seen, room_death;
+/* ---- scenarios_shutdown.c ---- */
+extern const scenario shutdown_room, shutdown_room_cancelled, shutdown_first, shutdown_batch;
+/* ---- scenarios_chunk.c ---- */
+extern const scenario chunk_taken_back, chunk_read, chunk_died, chunk_died_retried,
+    chunk_shared_out, chunk_late, chunk_died_shared_out, chunk_stopped, chunk_shared_out_room;
+/* ---- scenarios_stream.c ---- */
+extern const scenario stream_ordered, stream_two_workers, stream_as_completed, stream_later,
+    stream_stopped, stream_stopped_death, stream_closed, stream_room;
 
 #endif

@@ -87,7 +87,7 @@ static void judge_and_claim(void *context) {
 
 /* The cursor stands at the first task, where a rewind brings it back to. */
 static void set_up_rewound(void) {
-    pool_begin_bare(2);
+    pool_begin_bare(2, plain);
     submit(1);
     cfi_queue_advance(&executor->queue);
     sim_may_die(sim_thread("first", claim_as_first, NULL));

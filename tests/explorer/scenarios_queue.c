@@ -114,7 +114,7 @@ static void submit_both(void *context) {
 }
 
 static void set_up_searcher(void) {
-    pool_begin_bare(2);
+    pool_begin_bare(2, plain);
     cfi_store_relaxed(&executor->queue.control->searcher, 1);
     sim_thread("sleeper", sleep_and_begin, NULL);
     sim_thread("searcher", search_and_begin, NULL);

@@ -5,10 +5,11 @@
 
 enum {
     STACK_BYTES = 128 << 10,
-    STEPS_MAX = 20000, /* of one run: there are loops that never end */
-    IDLE_PAUSES = 3,   /* rounds of a loop that waits, though nothing has changed */
-    PAUSE_NS = 10000,  /* so that a loop which waits for so long ends after a few rounds */
-    DIES = 0x80        /* among the options of a step */
+    STEPS_MAX = 20000,   /* of one run: there are loops that never end */
+    IDLE_PAUSES = 3,     /* rounds of a loop that waits, though nothing has changed */
+    PAUSE_NS = 10000,    /* so that a loop which waits for so long ends after a few rounds */
+    EARLY_TIME_OUTS = 2, /* of a thread, though others could go on: it may look again and again */
+    DIES = 0x80          /* among the options of a step */
 };
 
 sim_thread_state threads[SIM_THREADS_MAX];
@@ -89,6 +90,7 @@ _Noreturn static void go_to(sim_thread_state *thread) {
 static void resume(sim_thread_state *thread) {
     if (thread->status == SIM_ON_FUTEX) { /* nobody has woken it */
         thread->timed_out = true;
+        thread->time_outs++;
         now_ns = thread->deadline_ns > now_ns ? thread->deadline_ns : now_ns;
     }
     thread->status = SIM_READY;
@@ -111,7 +113,7 @@ static bool may_go_on(const sim_thread_state *thread) {
     case SIM_READY:
         return true;
     case SIM_ON_FUTEX:
-        return thread->deadline_ns >= 0;
+        return thread->deadline_ns >= 0 && thread->time_outs < EARLY_TIME_OUTS;
     case SIM_PAUSED:
         return thread->paused_at != memory_version;
     case SIM_UNUSED:
@@ -168,10 +170,24 @@ static unsigned collect(uint8_t *options) {
     return count;
 }
 
-/* What is left in buffers reaches memory some time, and a loop that counts its rounds ends. */
+static unsigned collect_timed(uint8_t *options) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < thread_count; i++) {
+        if (threads[i].status == SIM_ON_FUTEX && threads[i].deadline_ns >= 0) {
+            options[count++] = (uint8_t)i;
+        }
+    }
+    return count;
+}
+
+/* What is left in buffers reaches memory some time, a deadline comes, and a loop that counts its
+ * rounds ends. */
 static unsigned collect_late(uint8_t *options) {
     memory_drain_all();
     unsigned count = collect(options);
+    if (count == 0) {
+        count = collect_timed(options);
+    }
     for (unsigned i = 0; i < thread_count && count == 0; i++) {
         if (threads[i].status == SIM_PAUSED) {
             options[count++] = (uint8_t)i;
@@ -342,7 +358,10 @@ static void wait_as(sim_status status) {
 bool sim_futex_wait(const volatile void *word, uint32_t expected, int64_t deadline_ns,
                     const char *what, const char *where) {
     if (current == NULL) {
-        run_fail("%s would sleep outside of the run", where);
+        if (deadline_ns < 0 || deadline_ns > now_ns) {
+            run_fail("%s would sleep outside of the run", where);
+        }
+        return false;
     }
     sim_location *location = memory_locked_step(word, false, what, where);
     uint32_t found = *(const volatile uint32_t *)word;
@@ -406,7 +425,7 @@ void sim_pause(const char *where) {
         wait_as(SIM_PAUSED);
     }
     current->paused_at = memory_version;
-    current->paused_ns += PAUSE_NS;
+    current->ahead_ns += PAUSE_NS;
 }
 
 /* ---- locks ----------------------------------------------------------------------------------- */
@@ -491,7 +510,15 @@ int64_t sim_now_ns(void) {
         return now_ns;
     }
     learn((uint64_t)now_ns);
-    return now_ns + current->paused_ns;
+    return now_ns + current->ahead_ns;
+}
+
+void sim_pass(int64_t ns) {
+    if (current == NULL) {
+        now_ns += ns;
+    } else {
+        current->ahead_ns += ns;
+    }
 }
 
 /* ---- lives ----------------------------------------------------------------------------------- */
@@ -508,7 +535,8 @@ unsigned sim_thread(const char *name, void (*run)(void *context), void *context)
     thread->doing = thread->where = "begins";
     thread->begun = thread->may_die = thread->death_seen = false;
     thread->paused_at = thread->idle_pauses = 0;
-    thread->paused_ns = 0;
+    thread->ahead_ns = 0;
+    thread->time_outs = 0;
     thread->buffer.first = thread->buffer.end = thread->buffer.issued = 0;
     thread->buffer.stores = 0;
     thread->buffer.draining = false;

@@ -10,7 +10,6 @@
 #include "cfutures/waiting/await.h"
 
 #include "platform/assert.h"
-#include "platform/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -299,14 +298,22 @@ void cfi_stream_close(cf_stream *stream) {
     free(stream);
 }
 
+/* All that is settled, by the slots' own words: a settler may not have announced its slot yet, and
+ * another thread may be delivering one. */
+static void collect_settled(cf_stream *stream) {
+    for (cfi_piece *piece = cfi_piece_first(stream), *next; piece != NULL; piece = next) {
+        next = cfi_piece_next(piece); /* to collect a piece may drop it */
+        if (piece->state == CFI_PIECE_SENT &&
+            cfi_word_settled(cfi_load_acquire(&piece->watch.slot->word))) {
+            collect(stream, piece);
+        }
+    }
+}
+
 void cfi_stream_stop(cf_stream *stream) {
     stream->ended = true;
     stream->later = false;
-    cfi_watch *watch;
-    while (stream->under_way > 0 &&
-           cfi_await_set(&stream->set, cfi_deadline_ns(0), -1, &watch) == CF_OK) {
-        collect(stream, (cfi_piece *)watch);
-    }
+    collect_settled(stream);
     stream->unsent = (cfi_list){0};
     for (cfi_piece *piece = cfi_piece_first(stream), *next; piece != NULL; piece = next) {
         next = cfi_piece_next(piece);

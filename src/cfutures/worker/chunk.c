@@ -121,21 +121,12 @@ static void run_items(place *at, size_t arg_step, size_t result_step) {
     }
 }
 
-/* The run may be declared over its time between limit_begin and take_item. The caller then reads
- * `begun` after the slot's word: it may find the item not begun, and send it again. Here `begun` is
- * written before the word is read. So the item is not run twice. */
-static bool is_still_ours(const place *at) {
-    cfi_barrier_full(); /* begun is written before the slot's word is read */
-    return cfi_task_is_ours(&at->ctx);
-}
-
-/* The same with a time limit for each item. Ends also if the run was declared over its time. */
+/* The same with a time limit for each item. Ends also if the run was declared over its time. An item
+ * has begun before its limit is shown. So the caller never sends an item again that a late thread
+ * still runs. */
 static void run_limited_items(place *at, size_t arg_step, size_t result_step) {
-    while (cfi_limit_begin(&at->ctx, at->header->timeout_ns)) {
-        if (!take_item(at->progress, at->i) || !is_still_ours(at)) {
-            cfi_limit_end(&at->ctx);
-            return;
-        }
+    while (cfi_limit_renew(&at->ctx) && take_item(at->progress, at->i)) {
+        cfi_limit_show(&at->ctx, at->header->timeout_ns);
         at->ctx.result_size = at->ctx.room;
         if (at->result != NULL && at->header->unzeroed == 0) {
             cfi_clear(at->result, at->ctx.room);

@@ -51,15 +51,23 @@ static void pop_outer(cf_task_context *ctx) {
     cfi_lock_give(&limits->lock);
 }
 
-bool cfi_limit_begin(cf_task_context *ctx, int64_t timeout_ns) {
+bool cfi_limit_renew(const cf_task_context *ctx) {
+    return cfi_slot_tick(ctx->slot, ctx->worker);
+}
+
+void cfi_limit_show(cf_task_context *ctx, int64_t timeout_ns) {
     cfi_record *record = &ctx->queue->records[ctx->worker];
-    if (!cfi_slot_tick(ctx->slot, ctx->worker)) {
-        return false;
-    }
     ctx->until_ns = cfi_deadline_ns(timeout_ns);
     push_outer(ctx, record);
     publish(ctx->queue, record, cfi_queue_index(ctx->queue, ctx->slot) + 1, ctx->until_ns);
-    return true;
+}
+
+bool cfi_limit_begin(cf_task_context *ctx, int64_t timeout_ns) {
+    bool ours = cfi_limit_renew(ctx);
+    if (ours) {
+        cfi_limit_show(ctx, timeout_ns);
+    }
+    return ours;
 }
 
 bool cfi_limit_end(cf_task_context *ctx) {

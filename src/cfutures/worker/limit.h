@@ -31,4 +31,10 @@ typedef struct cfi_limits {
 bool cfi_limit_begin(cf_task_context *ctx, int64_t timeout_ns);
 bool cfi_limit_end(cf_task_context *ctx);
 
+/* The two steps of begin, for the items of a chunk. renew: from here on the limit before cannot end
+ * the run; false if it has. show: from here on this limit can. What is noted between the two is seen
+ * by a caller that finds the run over its time. */
+bool cfi_limit_renew(const cf_task_context *ctx);
+void cfi_limit_show(cf_task_context *ctx, int64_t timeout_ns);
+
 #endif

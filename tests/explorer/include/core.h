@@ -13,6 +13,7 @@ void *malloc(size_t size) __asm__("sim_malloc");
 void *calloc(size_t count, size_t size) __asm__("sim_calloc");
 void *realloc(void *memory, size_t size) __asm__("sim_realloc");
 void free(void *memory) __asm__("sim_free");
+char *strdup(const char *text) __asm__("sim_strdup");
 
 /* A nap between two looks. */
 #define nanosleep(time, left) ((void)(time), sim_pause(__func__))

@@ -77,5 +77,6 @@ void *sim_malloc(size_t size);
 void *sim_calloc(size_t count, size_t size);
 void *sim_realloc(void *memory, size_t size);
 void sim_free(void *memory);
+char *sim_strdup(const char *text);
 
 #endif

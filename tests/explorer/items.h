@@ -1,0 +1,39 @@
+/* A stream over items 0, 1, 2 ..., for the scenarios: its source, and what is handed out. Item n is
+ * a task with argument n whose result is pool_result(n). */
+#ifndef EXPLORER_ITEMS_H
+#define EXPLORER_ITEMS_H
+
+#include "pool.h"
+
+enum {
+    ITEMS_MAX = TASKS_MAX
+};
+
+extern cf_stream *items;
+
+/* Opens the stream, whose source ends after `count` items, and has nothing to give from item number
+ * `held_back` on, until items_release. */
+void items_open(const cf_task *task, unsigned count, unsigned held_back,
+                const cf_stream_options *options);
+void items_release(void);
+
+/* Asks the stream for the next item. Checks what it is: no item a second time; in the source's order,
+ * if the stream is to keep that; its argument; and its result, if it has one. */
+cf_status items_take(int64_t timeout_ns);
+/* The same until there are no more. */
+void items_take_all(void);
+/* Closes the stream and destroys the executor. */
+void items_end(void);
+
+/* Items of chunks that have ended and were not handed out. Steps of the calling thread. */
+unsigned items_done(void);
+
+/* How item n ended, and all of those that were handed out. */
+bool items_was_handed_out(unsigned n);
+cf_status items_status(unsigned n);
+unsigned items_count(cf_status status);
+
+/* Checks: all were handed out and ran once, and the executor has gone. */
+void items_check(void);
+
+#endif
