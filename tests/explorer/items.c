@@ -90,7 +90,8 @@ void items_end(void) {
 
 unsigned items_done(void) {
     unsigned done = 0;
-    for (const cfi_piece *piece = items->first; piece != NULL; piece = piece->next) {
+    for (const cfi_piece *piece = cfi_piece_first(items); piece != NULL;
+         piece = cfi_piece_next(piece)) {
         const cfi_slot *slot = piece->watch.slot;
         if (slot != NULL && cfi_word_phase(cfi_load_acquire(&slot->word)) == CFI_FINISHED) {
             done += cfi_load_acquire(&cfi_piece_progress_of(items, piece)->done);

@@ -113,7 +113,6 @@ static bool search(cfi_queue *queue, cfi_seat *seat) {
 
 void cfi_queue_account(cfi_queue *queue, unsigned worker) {
     cfi_record *record = &queue->records[worker];
-    cfi_assert(cfi_peek(&record->awake_since_ns) != 0);
     cfi_bump_owned(&record->busy_ns, cfi_now_ns() - cfi_load_relaxed(&record->awake_since_ns));
     cfi_store_relaxed(&record->awake_since_ns, 0);
 }
