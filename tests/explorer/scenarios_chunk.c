@@ -212,8 +212,9 @@ static void begin_chunk(unsigned together) {
     items_release();
     CHECK(items_take(0) == CF_ETIMEDOUT);
     pool_begin_next(0);
-    CHECK(items->last->count == together);
-    cfi_store_relaxed(&cfi_piece_progress_of(items, items->last)->begun, 1);
+    const cfi_piece *last = CFI_ENTRY(items->pieces.last, cfi_piece, node);
+    CHECK(last->count == together);
+    cfi_store_relaxed(&cfi_piece_progress_of(items, last)->begun, 1);
     sim_pass(LONG_NS);
 }
 
