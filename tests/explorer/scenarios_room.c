@@ -93,7 +93,7 @@ static void reserve_and_abandon(void *context) {
     cfi_slot *slot;
     CHECK(cfi_submission_reserve(executor, &submission, &slot) == CF_OK);
     CHECK(pool_pending() == 0);
-    cfi_submission_abandon(executor);
+    cfi_submission_abandon(executor, slot);
 }
 
 static void set_up_abandoned(void) {
