@@ -16,6 +16,7 @@ static void take_argument(struct argp_state *state, const char *text) {
     demo_number **next = state->input;
     if (*next == NULL || (*next)->name == NULL) {
         argp_error(state, "'%s': an argument too many", text);
+        return; /* not reached, but only the C library knows */
     }
     demo_number *number = (*next)++;
     number->value = command_line_number(state, number->name, text, number->min, number->max);
