@@ -59,6 +59,18 @@ build_needs() {
     need ninja-build has_command ninja
 }
 
+# For aarch64 on another machine.
+cross_needs() {
+    build_needs
+    need gcc-aarch64-linux-gnu has_command aarch64-linux-gnu-gcc
+    need libc6-dev-arm64-cross has_cross_header
+    need python3 has_command python3
+}
+
+has_cross_header() {
+    echo '#include <pthread.h>' | aarch64-linux-gnu-gcc -fsyntax-only -x c -
+}
+
 # The libraries of the download programs, and those of slow_server.
 download_needs() {
     need libcurl4-openssl-dev has_header curl/curl.h

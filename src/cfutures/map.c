@@ -96,7 +96,7 @@ static void copy_piece(map_call *map, const cfi_piece *piece) {
     const cfi_chunk_progress *progress = cfi_piece_progress(map->stream, piece);
     size_t first = (size_t)piece->first;
     size_t room = map->task->result_size;
-    if (progress == NULL) {
+    if (progress == NULL) { /* NOLINT(bugprone-branch-clone): the order of the questions */
         copy_one_by_one(map, piece);
     } else if (map->stream->direct != NULL) { /* the results are in the array already */
         if (progress->failed > 0 && first + progress->failed - 1 < map->first_failed) {

@@ -319,7 +319,7 @@ static bool mount_parse(char *line, struct mount *mount) {
     }
     mount->root = strsep(&rest, " ");
     mount->point = strsep(&rest, " ");
-    if (mount->options == NULL || mount->point == NULL) {
+    if (mount->options == NULL || mount->root == NULL || mount->point == NULL) {
         return false;
     }
     mount->options++;

@@ -243,6 +243,7 @@ static inline __mmask8 at_odd_part(vec h, int left) {
 }
 
 static inline __mmask8 next_bit(vec h, int left) {
+    /* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): bits are left */
     return _mm512_test_epi64_mask(h, set1(UINT64_C(1) << (left - 1)));
 }
 

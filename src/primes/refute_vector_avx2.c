@@ -4,7 +4,10 @@
 
 #define VECTORS 8 /* half a turn each, so that none waits for the one before */
 #define TURN    30
-#define STEP    (VECTORS / 2 * TURN)
+
+enum {
+    STEP = VECTORS / 2 * TURN
+};
 
 typedef struct block {
     __m256d divisors[2]; /* those of the first turn */
@@ -24,7 +27,8 @@ static block block_at(uint64_t n, uint64_t from) {
     b.integers[0] = _mm256_add_epi64(integer, _mm256_setr_epi64x(1, 7, 11, 13));
     b.integers[1] = _mm256_add_epi64(integer, _mm256_setr_epi64x(17, 19, 23, 29));
     for (int v = 0; v < VECTORS; v++) {
-        const __m256d back = _mm256_set1_pd(STEP - v / 2 * TURN);
+        const int turns = v / 2;
+        const __m256d back = _mm256_set1_pd(STEP - turns * TURN);
         b.x[v] = _mm256_div_pd(_mm256_set1_pd(1), _mm256_sub_pd(b.divisors[v % 2], back));
     }
     b.n = _mm256_set1_pd((double)n);

@@ -70,6 +70,8 @@ KERNELS = {"portable": set(), "avx2": {"avx2"},
 
 
 def machine_has_kernel(kernel):
+    if "PRIMEPOOL_EMULATED" in os.environ:  # another machine's programs, and an emulator has no such features
+        return not KERNELS[kernel]
     with open("/proc/cpuinfo") as file:
         features = {word for line in file if line.startswith("flags") for word in line.split()}
     return KERNELS[kernel] <= features

@@ -71,22 +71,23 @@ static void begun(void *context) {
     download_run_begun(((collector *)context)->run);
 }
 
-static void collected(void *context, const download_result *result) {
+static void pass_result(void *context, const download_result *result) {
     const collector *to = context;
     to->collected(to->context, result);
 }
 
 void download_run_all(download_run *run, download_many_fn *download_many, const country_code *codes,
                       size_t count, unsigned most,
-                      void (*to)(void *context, const download_result *result), void *context) {
-    collector pass_on = {run, to, context};
+                      void (*collected)(void *context, const download_result *result),
+                      void *context) {
+    collector pass_on = {run, collected, context};
     const download_job job = {
         .settings = &run->settings,
         .codes = codes,
         .count = count,
         .most = most,
         .begun = begun,
-        .collected = collected,
+        .collected = pass_result,
         .context = &pass_on,
     };
     download_run_prepare(run);

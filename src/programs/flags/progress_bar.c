@@ -59,7 +59,7 @@ void progress_bar_format(char *text, size_t size, size_t width, size_t done, siz
     }
     char *end = stpcpy(text, percent);
     end = draw_cells(end, width - letters, done, total);
-    strcpy(end, numbers);
+    memcpy(end, numbers, strlen(numbers) + 1);
 }
 
 /* ---- the terminal ---------------------------------------------------------------------------- */

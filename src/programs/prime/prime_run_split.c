@@ -209,7 +209,7 @@ static bool collect(split_run *run) {
         return true;
     }
     split_number *number = number_at(run, part.number);
-    part_result result;
+    part_result result = {0};
     cf_status status = part.status;
     if (part.future == NULL) {
         prime_outcome_set_refusal(&number->outcome, status);

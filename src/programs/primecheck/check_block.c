@@ -332,8 +332,8 @@ static int run_check_block(const void *arg, void *to_result, cf_task_context *co
         const int64_t batch_ns = now_ns;
         at = parse(s, block, at);
         test(s, block);
-        for (uint8_t verdict = 0; verdict < CHECK_INVALID; verdict++) {
-            result->counts[verdict] += count_bytes(s->verdict, s->count, verdict);
+        for (int verdict = 0; verdict < CHECK_INVALID; verdict++) {
+            result->counts[verdict] += count_bytes(s->verdict, s->count, (uint8_t)verdict);
         }
         now_ns = monotonic_ns();
         end = format(end, s, block, context, now_ns - batch_ns);

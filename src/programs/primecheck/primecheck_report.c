@@ -37,7 +37,7 @@ void primecheck_report_invalid(primecheck_report *report, const char *text, size
 /* Places of a block come in ascending order, so lines are counted on from the one before. */
 static void report_invalid_at(primecheck_report *report, const number_block *block, size_t at,
                               size_t length) {
-    if (report->block != block) {
+    if (report->block == NULL || report->block != block) {
         report->block = block;
         report->at = 0;
         report->line = block->line;
