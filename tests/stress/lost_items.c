@@ -286,7 +286,7 @@ static uint32_t runs_of(const client *c, size_t i) {
 
 /* An item that should have been in time was late: the machine had other things to do. Then it has begun
  * and not returned soon. The library's clock starts a little earlier than the item's, and a thread can
- * lose its processor in between, so a few items may seem not to be late. */
+ * lose its processor in between, so a few items may seem not to be late, or are never entered. */
 static void check_late(const client *c, size_t i) {
     const int64_t took_ns = atomic_load(&shared->took_ns[c->number][i]);
     const bool explained = runs_of(c, i) > 0 && (took_ns == 0 || took_ns >= c->plan.timeout_ns / 2);
@@ -325,6 +325,10 @@ static const char *wrong_exception(const client *c, size_t i, const cf_exception
     }
     if (why->worker < 0 || why->worker >= (int)c->scene->workers) {
         return "no such worker";
+    }
+    if (wanted == CF_EDEADLINE && runs_of(c, i) == 0) { /* its time ran out before it was entered */
+        atomic_fetch_add(&unexplained_count, 1);
+        return NULL;
     }
     return wrong_runs(c, i);
 }
