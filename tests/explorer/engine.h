@@ -61,6 +61,9 @@ void memory_forget(void); /* which locations are shared */
 /* Begins a step of the current thread that leaves nothing in its buffer. */
 sim_location *memory_locked_step(const volatile void *at, bool writes, const char *what,
                                  const char *where);
+/* Notes that the thread has to do with something that is not memory (the clock); whether others do,
+ * so that the order matters. */
+bool memory_note(const struct sim_thread_state *thread, const volatile void *at, bool writes);
 /* The place of something that is no plain memory: noted as written. */
 sim_location *memory_place(const volatile void *at);
 /* The thread has read there what is written, and (mark) written something. */

@@ -68,8 +68,8 @@ function(explorer_core target)
 endfunction()
 
 file(GLOB_RECURSE explorer_core_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/cfutures/*.c")
-list(APPEND explorer_core_sources "${PROJECT_SOURCE_DIR}/src/platform/cpu_limits.c"
-     "${explorer_biased_lock}")
+list(APPEND explorer_core_sources "${PROJECT_SOURCE_DIR}/src/executors/thread_worker.c"
+     "${PROJECT_SOURCE_DIR}/src/platform/cpu_limits.c" "${explorer_biased_lock}")
 add_library(explorer_core STATIC ${explorer_core_sources})
 explorer_core(explorer_core)
 

@@ -42,6 +42,9 @@ void sim_may_die(unsigned thread);
 /* Waits until a thread has died, and returns its number; -1 when none will any more. */
 int sim_await_death(void);
 
+/* The thread takes so long for what it does now. */
+void sim_pass_time(int64_t ns);
+
 #define CHECK(condition)                                                                           \
     do {                                                                                           \
         if (!(condition)) {                                                                        \

@@ -45,8 +45,8 @@ static sim_location *location_of(const volatile void *at) {
     return &locations[i];
 }
 
-static void note(sim_location *location, bool writes) {
-    uint8_t me = (uint8_t)(1u << current->number);
+static void note_by(const sim_thread_state *thread, sim_location *location, bool writes) {
+    uint8_t me = (uint8_t)(1u << thread->number);
     location->readers |= me;
     location->writers |= writes ? me : 0;
     if (!location->shared && location->writers != 0 &&
@@ -54,6 +54,10 @@ static void note(sim_location *location, bool writes) {
         location->shared = true;
         memory_sharing_grew = true;
     }
+}
+
+static void note(sim_location *location, bool writes) {
+    note_by(current, location, writes);
 }
 
 static uint64_t contribution(const sim_location *location) {
@@ -232,6 +236,12 @@ sim_location *memory_place(const volatile void *at) {
     sim_location *location = location_of(at);
     note(location, true);
     return location;
+}
+
+bool memory_note(const sim_thread_state *thread, const volatile void *at, bool writes) {
+    sim_location *location = location_of(at);
+    note_by(thread, location, writes);
+    return location->shared;
 }
 
 /* What the thread did there makes it another place than before. */

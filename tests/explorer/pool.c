@@ -4,6 +4,7 @@
 
 #include "cfutures/executor.h"
 #include "cfutures/worker/worker.h"
+#include "executors/thread_worker.h"
 
 #include "platform/atomic.h"
 #include "platform/futex.h"
@@ -84,37 +85,87 @@ void pool_take_result(cf_future *future, unsigned n) {
 
 /* ---- the executor ---------------------------------------------------------------------------- */
 
-typedef struct pool {
+enum {
+    WORKERS_MAX = 4
+};
+
+typedef struct pool pool;
+
+/* Of a worker's thread. */
+typedef struct worker_context {
+    pool *self;
+    unsigned number;
+    unsigned thread;
+    cf_future *begun; /* bare: the task that it begins with, */
+    uint64_t word;    /* and its word */
+} worker_context;
+
+struct pool {
     cf_executor base;
-    unsigned threads[CF_WORKERS_MAX]; /* of the workers, by number */
+    worker_context workers[WORKERS_MAX];
+    unsigned known; /* of the workers, those before this one */
     unsigned supervisor;
     bool supervised;
-} pool;
+};
 
 static const cfi_worker_hooks hooks = {.overrun = cfi_slot_vacate};
 
-static void worker_main(void *number) {
-    cfi_worker_end end;
-    do {
-        cfi_worker worker = {
-            .queue = &executor->queue,
-            .number = (unsigned)(uintptr_t)number,
-            .life = &executor->life,
-            .hooks = &hooks,
-            .limits = executor->queue.shared ? NULL : &executor->limits,
-        };
-        end = cfi_worker_run(&worker);
-    } while (end == CFI_WORKER_RETIRED);
+static cfi_worker make_worker(const worker_context *context) {
+    cf_executor *base = &context->self->base;
+    return (cfi_worker){
+        .queue = &base->queue,
+        .number = context->number,
+        .life = &base->life,
+        .hooks = &hooks,
+        .limits = base->queue.shared ? NULL : &base->limits,
+    };
+}
+
+static void process_main(void *context) {
+    cfi_worker worker = make_worker(context);
+    cfi_worker_run(&worker);
+}
+
+static void thread_main(void *context) {
+    const worker_context *mine = context;
+    cfi_thread_worker_run(&mine->self->base, mine->number);
+}
+
+static worker_context *note_thread(pool *self, unsigned number, void (*run)(void *)) {
+    static const char *const names[WORKERS_MAX] = {"worker 0", "worker 1", "worker 2", "worker 3"};
+    worker_context *context = &self->workers[number];
+    *context = (worker_context){.self = self, .number = number};
+    context->thread = sim_thread(names[number], run, context);
+    self->known = number >= self->known ? number + 1 : self->known;
+    return context;
 }
 
 static cf_status start_worker(cf_executor *base, unsigned number) {
-    static const char *const names[] = {"worker 0", "worker 1", "worker 2"};
-    pool *self = (pool *)base;
-    self->threads[number] = sim_thread(names[number], worker_main, (void *)(uintptr_t)number);
-    if (base->queue.shared) {
-        sim_may_die(self->threads[number]);
+    bool processes = base->queue.shared;
+    const worker_context *context =
+        note_thread((pool *)base, number, processes ? process_main : thread_main);
+    if (processes) {
+        sim_may_die(context->thread);
     }
     return CF_OK;
+}
+
+static void bare_main(void *context) {
+    const worker_context *mine = context;
+    cfi_worker worker = make_worker(mine);
+    cfi_seat seat = {.worker = mine->number};
+    uint64_t word = mine->word;
+    cfi_slot *slot = mine->begun;
+    while (slot != NULL || (slot = cfi_queue_claim(worker.queue, &seat, &word)) != NULL) {
+        cfi_worker_execute_in_scope(&worker, slot, word);
+        slot = NULL;
+    }
+}
+
+void pool_worker(unsigned number, cf_future *begun) {
+    worker_context *context = note_thread((pool *)executor, number, bare_main);
+    context->begun = begun;
+    CHECK(begun == NULL || cfi_slot_begin(begun, number, &context->word));
 }
 
 static void join(cf_executor *base) {
@@ -122,8 +173,8 @@ static void join(cf_executor *base) {
     if (self->supervised) {
         sim_join(self->supervisor);
     }
-    for (unsigned i = 0; i < base->max_workers; i++) {
-        sim_join(self->threads[i]);
+    for (unsigned i = 0; i < self->known; i++) {
+        sim_join(self->workers[i].thread);
     }
 }
 
@@ -158,7 +209,7 @@ static void supervise(void *context) {
     const pool *self = context;
     int dead = sim_await_death();
     for (unsigned i = 0; dead >= 0 && i < executor->max_workers; i++) {
-        if (self->threads[i] == (unsigned)dead) {
+        if (self->workers[i].thread == (unsigned)dead) {
             cfi_executor_worker_died(executor, i, KILLED);
             start_worker(executor, i);
             return;

@@ -19,6 +19,9 @@ void pool_begin(unsigned workers, cf_pool_options options, void (*caller)(void *
 void pool_begin_processes(unsigned workers, cf_pool_options options, void (*caller)(void *context));
 /* Only the executor: the scenario's own threads are its workers. */
 void pool_begin_bare(unsigned workers);
+/* A worker of such an executor, from set_up, numbers from 0 up. It has begun this task (NULL = none)
+ * and runs it, then what it finds pending, and ends. Destroying waits for that. */
+void pool_worker(unsigned number, cf_future *begun);
 /* Whether destroy has come to the end. All references were given back by then, and all slots. */
 bool pool_is_freed(void);
 

@@ -1,5 +1,6 @@
 #include "engine.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +90,7 @@ _Noreturn static void go_to(sim_thread_state *thread) {
 static void resume(sim_thread_state *thread) {
     if (thread->status == SIM_ON_FUTEX) { /* nobody has woken it */
         thread->timed_out = true;
+        memory_note(thread, &now_ns, true);
         now_ns = thread->deadline_ns > now_ns ? thread->deadline_ns : now_ns;
     }
     thread->status = SIM_READY;
@@ -486,12 +488,21 @@ void sim_lock_give(sim_lock *lock, const char *what, const char *where) {
 
 /* ---- clock ----------------------------------------------------------------------------------- */
 
+/* To read it is a step where the clock moves: before or after that is not the same. */
 int64_t sim_now_ns(void) {
     if (current == NULL) {
         return now_ns;
     }
+    threads_step_reading("the clock", __func__, memory_note(current, &now_ns, false));
     learn((uint64_t)now_ns);
     return now_ns + current->paused_ns;
+}
+
+void sim_pass_time(int64_t ns) {
+    threads_step("time passes", __func__, memory_note(current, &now_ns, true));
+    now_ns += ns;
+    learn((uint64_t)now_ns);
+    trace("  %-12s %" PRId64 " ns pass", current->name, ns);
 }
 
 /* ---- lives ----------------------------------------------------------------------------------- */
