@@ -85,6 +85,7 @@ set(explorer_scenario_sources
     explorer/scenarios_death.c
     explorer/scenarios_future.c
     explorer/scenarios_lock.c
+    explorer/scenarios_nested.c
     explorer/scenarios_queue.c
     explorer/scenarios_slab.c
     explorer/scenarios_watch.c)

@@ -194,3 +194,48 @@ explorer_mutant(owners_share_a_word platform/biased_lock.c lock_two_owners
                 "for (unsigned place = 0; place < CFI_OWNERS; place++) {"
                 "for (unsigned place = 0; place < 1; place++) {
         lock->owners[place] = cfi_thread_number;")
+
+# ---- waiting inside a task -----------------------------------------------------------------------------
+
+explorer_mutant(
+  circle_sought_before_entering cfutures/waiting/nested.c nested_circle [[
+    list = blocked;
+    find_hopeless();]] [[
+    find_hopeless();
+    list = blocked;]])
+
+explorer_mutant(refused_but_still_listed cfutures/waiting/nested.c nested_tail "    if (hopeless) {" [[
+    if (hopeless) {
+        cfi_lock_give(&list_lock);
+        cfi_lock_take(&list_lock);]])
+
+explorer_mutant(
+  off_the_list_before_sleeping cfutures/waiting/await.c nested_circle [[
+    cfi_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared);
+    cfi_nested_unblock(&blocked);]] [[
+    cfi_nested_unblock(&blocked);
+    cfi_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared);]])
+
+explorer_mutant(
+  refused_though_it_is_settled cfutures/waiting/nested.c nested_relay
+  "if (cfi_word_settled(word) || executor->queue.shared) {" "if (executor->queue.shared) {")
+
+explorer_mutant(
+  handed_out_goes_on cfutures/waiting/watch.c nested_circle_in_set "any = !watch->delivered &&"
+  "any = (cfi_word_settled(cfi_load_acquire(&watch->slot->word)) || !watch->delivered) &&")
+
+explorer_mutant(waiting_workers_run_pending_tasks cfutures/waiting/nested.c nested_two_pools
+                "return hopeless < cfi_load_relaxed(&executor->started);"
+                "return hopeless <= cfi_load_relaxed(&executor->started);")
+
+explorer_mutant(
+  nested_runs_what_another_began cfutures/waiting/nested.c nested_begun
+  "*ran = cfi_slot_begin(slot, scope->worker->number, &word);"
+  "*ran = cfi_slot_begin(slot, scope->worker->number, &word) || true;")
+
+explorer_mutant(
+  set_helps_no_more_after_one_that_ran cfutures/waiting/nested.c nested_set
+  "        if (status == CF_OK) {
+            set->unhelped = set->unhelped->set_next;"
+  "        if (status == CF_OK) {
+            set->unhelped = *ran ? NULL : set->unhelped->set_next;")

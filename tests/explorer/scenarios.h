@@ -29,5 +29,8 @@ extern const scenario slab_round, slab_recycled, slab_cancelled, slab_unheld, sl
 /* ---- scenarios_death.c ---- */
 extern const scenario death_retried, death_lost, death_rewound, death_cancelled, death_watched,
     death_two_workers;
+/* ---- scenarios_nested.c ---- */
+extern const scenario nested_begun, nested_cancelled, nested_circle, nested_circle_of_three,
+    nested_circle_in_set, nested_set, nested_relay, nested_two_pools, nested_in_pool, nested_tail;
 
 #endif
