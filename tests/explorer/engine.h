@@ -118,7 +118,7 @@ extern unsigned thread_count;
 extern sim_thread_state *current; /* NULL: outside of the run */
 
 void threads_make(void); /* once */
-void threads_begin_run(bool deaths);
+void threads_begin_run(bool deaths, bool lazy_clock);
 void threads_run(void);       /* returns when all have ended, or not at all */
 uint64_t threads_state(void); /* hash of where everything stands */
 

@@ -83,6 +83,7 @@ set(explorer_scenario_sources
     explorer/pool.c
     explorer/scenarios.c
     explorer/scenarios_death.c
+    explorer/scenarios_deadline.c
     explorer/scenarios_future.c
     explorer/scenarios_lock.c
     explorer/scenarios_nested.c

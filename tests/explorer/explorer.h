@@ -33,6 +33,7 @@ typedef struct scenario {
     unsigned bound;       /* pre-emptions of the ordinary test */
     bool deaths;          /* one thread that may die does so, anywhere */
     bool fences;          /* the system has no membarrier: both barriers are full fences */
+    bool lazy_clock;      /* no wait ends at its deadline while a thread can go on; else any may */
 } scenario;
 
 /* A new thread; returns its number. From set_up, or from another thread. */

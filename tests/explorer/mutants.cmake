@@ -239,3 +239,50 @@ explorer_mutant(
             set->unhelped = set->unhelped->set_next;"
   "        if (status == CF_OK) {
             set->unhelped = *ran ? NULL : set->unhelped->set_next;")
+
+# ---- runs over their time ------------------------------------------------------------------------------
+
+explorer_mutant(
+  limit_shown_by_a_plain_store cfutures/worker/limit.c deadline_overdue
+  "cfi_store_seq_cst(&record->run_until_ns, until_ns);" "cfi_store_release(&record->run_until_ns, until_ns);")
+
+explorer_mutant(deadline_thread_looks_once cfutures/core/deadline.c deadline_overdue
+                "if (look_through(executor, cfi_now_ns()) == earliest_ns) {" "if (earliest_ns != 0) {")
+
+explorer_mutant(
+  deadline_rung_read_late cfutures/core/deadline.c deadline_overdue
+  "cfi_futex_wait(&control->deadline_rung, rung,"
+  "cfi_futex_wait(&control->deadline_rung, cfi_load_seq_cst(&control->deadline_rung) + 0 * rung,")
+
+explorer_mutant(
+  limit_does_not_ring cfutures/worker/limit.c deadline_earlier
+  "until_ns < cfi_load_seq_cst(&queue->control->deadline_at_ns)"
+  "cfi_load_seq_cst(&queue->control->deadline_at_ns) == INT64_MAX")
+
+explorer_mutant(counted_though_it_had_ended cfutures/core/deadline.c deadline_ends
+                "if (cfi_slot_expire(slot, true, &word)) {"
+                "if (cfi_slot_expire(slot, true, &word) || cfi_word_settled(word)) {")
+
+explorer_mutant(counted_though_it_was_over cfutures/worker/worker.c deadline_ends
+                "uncount_task(record, failed, late);
+        worker" "worker")
+
+explorer_mutant(outer_limit_is_not_put_aside cfutures/worker/limit.c deadline_outer
+                "    own->outer = &ctx->outer;" "    own->outer = ctx->outer.next;")
+
+explorer_mutant(outer_limit_does_not_come_back cfutures/worker/limit.c deadline_outer_again
+                "ctx->outer.limited, ctx->outer.until_ns);" "0, 0);")
+
+explorer_mutant(
+  outer_limit_is_not_slept_for cfutures/core/deadline.c deadline_outer
+  "*earliest_ns = outer->until_ns < *earliest_ns ? outer->until_ns : *earliest_ns;" "")
+
+explorer_mutant(limited_changes_under_a_limit cfutures/worker/limit.c deadline_nested
+                "    cfi_store_release(&record->run_until_ns, 0);" "")
+
+explorer_mutant(item_begins_without_a_tick cfutures/queue/slot.h deadline_chunk
+                "((word + CFI_TICK) & CFI_TICK_MASK)" "(word & CFI_TICK_MASK)")
+
+explorer_mutant(occupied_slot_counts_as_left cfutures/queue/slot.h deadline_occupied
+                "return cfi_word_settled(word) && (word & CFI_OCCUPIED) == 0;"
+                "return cfi_word_settled(word);")

@@ -48,6 +48,16 @@ const scenario *const scenarios[] = {
     &nested_two_pools,
     &nested_in_pool,
     &nested_tail,
+    /* scenarios_deadline.c */
+    &deadline_ends,
+    &deadline_overdue,
+    &deadline_earlier,
+    &deadline_outer,
+    &deadline_inner,
+    &deadline_outer_again,
+    &deadline_nested,
+    &deadline_chunk,
+    &deadline_occupied,
 };
 
 const unsigned scenario_count = sizeof scenarios / sizeof scenarios[0];

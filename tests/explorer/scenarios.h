@@ -32,5 +32,8 @@ extern const scenario death_retried, death_lost, death_rewound, death_cancelled,
 /* ---- scenarios_nested.c ---- */
 extern const scenario nested_begun, nested_cancelled, nested_circle, nested_circle_of_three,
     nested_circle_in_set, nested_set, nested_relay, nested_two_pools, nested_in_pool, nested_tail;
+/* ---- scenarios_deadline.c ---- */
+extern const scenario deadline_ends, deadline_overdue, deadline_earlier, deadline_outer,
+    deadline_inner, deadline_outer_again, deadline_nested, deadline_chunk, deadline_occupied;
 
 #endif

@@ -23,6 +23,7 @@ static unsigned run_steps;
 static int64_t now_ns;
 static bool somebody_died;
 static bool deaths_allowed;
+static bool clock_is_lazy;
 
 /* ---- the core's thread-local variables ------------------------------------------------------- */
 
@@ -113,7 +114,7 @@ static bool may_go_on(const sim_thread_state *thread) {
     case SIM_READY:
         return true;
     case SIM_ON_FUTEX:
-        return thread->deadline_ns >= 0;
+        return thread->deadline_ns >= 0 && !clock_is_lazy;
     case SIM_PAUSED:
         return thread->paused_at != memory_version;
     case SIM_UNUSED:
@@ -170,7 +171,23 @@ static unsigned collect(uint8_t *options) {
     return count;
 }
 
-/* What is left in buffers reaches memory some time, and a loop that counts its rounds ends. */
+/* Those whose time comes next. */
+static unsigned collect_sleepers(uint8_t *options) {
+    unsigned count = 0;
+    int64_t earliest_ns = INT64_MAX;
+    for (unsigned i = 0; i < thread_count; i++) {
+        const sim_thread_state *t = &threads[i];
+        if (t->status == SIM_ON_FUTEX && t->deadline_ns >= 0 && t->deadline_ns <= earliest_ns) {
+            count = t->deadline_ns < earliest_ns ? 0 : count;
+            earliest_ns = t->deadline_ns;
+            options[count++] = (uint8_t)i;
+        }
+    }
+    return count;
+}
+
+/* What is left in buffers reaches memory some time, a loop that counts its rounds ends, and time
+ * passes. */
 static unsigned collect_late(uint8_t *options) {
     memory_drain_all();
     unsigned count = collect(options);
@@ -179,7 +196,7 @@ static unsigned collect_late(uint8_t *options) {
             options[count++] = (uint8_t)i;
         }
     }
-    return count;
+    return count > 0 ? count : collect_sleepers(options);
 }
 
 static bool all_ended(void) {
@@ -581,13 +598,14 @@ void sim_join(unsigned thread) {
     learn(threads[thread].hash);
 }
 
-void threads_begin_run(bool deaths) {
+void threads_begin_run(bool deaths, bool lazy_clock) {
     thread_count = 0;
     current = NULL;
     run_steps = 0;
     now_ns = 1000000000;
     somebody_died = false;
     deaths_allowed = deaths;
+    clock_is_lazy = lazy_clock;
     if (locals_size() > 0) {
         memset(__start_sim_thread_local, 0, locals_size());
     }
