@@ -82,6 +82,7 @@ target_link_libraries(explorer_engine PRIVATE primepool_warnings)
 set(explorer_scenario_sources
     explorer/pool.c
     explorer/scenarios.c
+    explorer/scenarios_callback.c
     explorer/scenarios_death.c
     explorer/scenarios_deadline.c
     explorer/scenarios_future.c

@@ -286,3 +286,43 @@ explorer_mutant(item_begins_without_a_tick cfutures/queue/slot.h deadline_chunk
 explorer_mutant(occupied_slot_counts_as_left cfutures/queue/slot.h deadline_occupied
                 "return cfi_word_settled(word) && (word & CFI_OCCUPIED) == 0;"
                 "return cfi_word_settled(word);")
+
+# ---- callbacks -----------------------------------------------------------------------------------------
+
+explorer_mutant(
+  callbacks_armed_after_the_look cfutures/waiting/callback.c watch_callback [[
+        cfi_store_seq_cst(&control->callbacks_armed, 1);
+        cfi_watch_reap(executor);]] [[
+        cfi_watch_reap(executor);
+        cfi_store_seq_cst(&control->callbacks_armed, 1);]])
+
+explorer_mutant(
+  callbacks_rung_read_late cfutures/waiting/callback.c callback_two [[
+                return NULL;
+            }
+        }]] [[
+                return NULL;
+            }
+        }
+        rung = cfi_load_seq_cst(&control->callbacks_rung);]])
+
+explorer_mutant(newest_callback_first cfutures/waiting/watch.c callback_two
+                "slot->watch = oldest_first(slot->watch);" "")
+
+explorer_mutant(
+  callback_of_a_settled_task_is_lost cfutures/waiting/callback.c callback_two
+  "if (!cfi_watch_ask(slot)) {"
+  "if (!cfi_watch_ask(slot) && cfi_load_relaxed(&slot->announcement) == CFI_COLLECTED) {")
+
+explorer_mutant(
+  adder_does_not_ring cfutures/waiting/callback.c callback_iteration [[
+        ring(executor);
+    } else {]] [[
+    } else {]])
+
+explorer_mutant(
+  callback_for_a_thread_that_ended cfutures/waiting/callback.c callback_at_the_end [[
+    if (has_thread(executor)) {
+        ring(executor);]] [[
+    if (!cfi_executor_is_serial(executor)) {
+        ring(executor);]])

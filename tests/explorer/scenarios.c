@@ -58,6 +58,11 @@ const scenario *const scenarios[] = {
     &deadline_nested,
     &deadline_chunk,
     &deadline_occupied,
+    /* scenarios_callback.c */
+    &callback_two,
+    &callback_iteration,
+    &callback_goes_on,
+    &callback_at_the_end,
 };
 
 const unsigned scenario_count = sizeof scenarios / sizeof scenarios[0];

@@ -35,5 +35,7 @@ extern const scenario nested_begun, nested_cancelled, nested_circle, nested_circ
 /* ---- scenarios_deadline.c ---- */
 extern const scenario deadline_ends, deadline_overdue, deadline_earlier, deadline_outer,
     deadline_inner, deadline_outer_again, deadline_nested, deadline_chunk, deadline_occupied;
+/* ---- scenarios_callback.c ---- */
+extern const scenario callback_two, callback_iteration, callback_goes_on, callback_at_the_end;
 
 #endif
