@@ -23,6 +23,7 @@ typedef struct sim_location {
     uintptr_t at;
     uint8_t readers, writers; /* threads, by bit, of all runs so far */
     bool shared;
+    bool tried;       /* a lock that is not always waited for */
     uint32_t run;     /* what follows is of this run */
     uint64_t written; /* identity of the write that it holds: 0 = of before the run */
 } sim_location;
@@ -57,6 +58,13 @@ struct sim_thread_state;
 
 void memory_begin_run(void);
 void memory_forget(void); /* which locations are shared */
+
+/* Notes that the lock is tried: when it is given back can then be seen from outside of it. */
+sim_location *memory_tried(const volatile void *lock);
+/* If it is: the giving waits in the current thread's buffer. */
+void memory_give(sim_location *lock);
+/* Decides whether the others' givings have been seen; true: one has not. */
+bool memory_gives_late(sim_location *lock);
 
 /* Begins a step of the current thread that leaves nothing in its buffer. */
 sim_location *memory_locked_step(const volatile void *at, bool writes, const char *what,

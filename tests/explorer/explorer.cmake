@@ -68,7 +68,8 @@ function(explorer_core target)
 endfunction()
 
 file(GLOB_RECURSE explorer_core_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/cfutures/*.c")
-list(APPEND explorer_core_sources "${PROJECT_SOURCE_DIR}/src/executors/thread_worker.c"
+list(APPEND explorer_core_sources "${PROJECT_SOURCE_DIR}/src/executors/serial.c"
+     "${PROJECT_SOURCE_DIR}/src/executors/thread_worker.c"
      "${PROJECT_SOURCE_DIR}/src/platform/cpu_limits.c" "${explorer_biased_lock}")
 add_library(explorer_core STATIC ${explorer_core_sources})
 explorer_core(explorer_core)
@@ -89,6 +90,7 @@ set(explorer_scenario_sources
     explorer/scenarios_lock.c
     explorer/scenarios_nested.c
     explorer/scenarios_queue.c
+    explorer/scenarios_serial.c
     explorer/scenarios_slab.c
     explorer/scenarios_watch.c)
 add_library(explorer_scenarios OBJECT ${explorer_scenario_sources})

@@ -326,3 +326,28 @@ explorer_mutant(
         ring(executor);]] [[
     if (!cfi_executor_is_serial(executor)) {
         ring(executor);]])
+
+# ---- serial --------------------------------------------------------------------------------------------
+
+explorer_mutant(
+  left_without_heavy_barrier executors/serial.c serial_left
+  "cfi_barrier_heavy(false); /* left is written before the lock is tried */" "")
+
+explorer_mutant(
+  turn_given_without_light_barrier executors/serial.c serial_left
+  "cfi_barrier_light(); /* the lock is given before left is read */" "")
+
+explorer_mutant(
+  left_is_not_looked_at_again executors/serial.c serial_left
+  "} while (outermost && cfi_load_relaxed(&self->left) && cfi_lock_try(&self->run_lock));"
+  "} while (self == NULL);")
+
+explorer_mutant(submitter_does_not_try_the_turn_again executors/serial.c serial_left
+                "return cfi_lock_try(&self->run_lock);" "return false;")
+
+explorer_mutant(two_threads_call_at_once cfutures/waiting/callback.c serial_callbacks
+                "bool taken = !executor->callbacks.busy;" "bool taken = true;")
+
+explorer_mutant(
+  end_waits_for_a_call_in_vain cfutures/waiting/callback.c serial_callbacks
+  "cfi_completion_ring_callbacks(&executor->queue); /* a thread may wait for the end */" "")

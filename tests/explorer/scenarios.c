@@ -63,6 +63,12 @@ const scenario *const scenarios[] = {
     &callback_iteration,
     &callback_goes_on,
     &callback_at_the_end,
+    /* scenarios_serial.c */
+    &serial_two,
+    &serial_initializer,
+    &serial_left,
+    &serial_shutdown,
+    &serial_callbacks,
 };
 
 const unsigned scenario_count = sizeof scenarios / sizeof scenarios[0];

@@ -37,5 +37,8 @@ extern const scenario deadline_ends, deadline_overdue, deadline_earlier, deadlin
     deadline_inner, deadline_outer_again, deadline_nested, deadline_chunk, deadline_occupied;
 /* ---- scenarios_callback.c ---- */
 extern const scenario callback_two, callback_iteration, callback_goes_on, callback_at_the_end;
+/* ---- scenarios_serial.c ---- */
+extern const scenario serial_two, serial_initializer, serial_left, serial_shutdown,
+    serial_callbacks;
 
 #endif

@@ -471,12 +471,17 @@ bool sim_lock_try(sim_lock *lock, const char *what, const char *where) {
     if (current == NULL) {
         return lock->holder == 0;
     }
-    sim_location *location = memory_locked_step(lock, true, what, where);
+    sim_location *location = memory_tried(lock);
+    threads_step(what, where, true);
+    bool late = memory_gives_late(location);
     memory_read(location);
-    if (!take_if_free(lock)) {
+    if (late || !take_if_free(lock)) {
+        trace("  %-12s %s: tries %s in vain", current->name, where, what);
         return false;
     }
+    memory_drain(current);
     begin_holding(lock, location);
+    trace("  %-12s %s: tries %s and takes it", current->name, where, what);
     return true;
 }
 
@@ -493,8 +498,10 @@ void sim_lock_give(sim_lock *lock, const char *what, const char *where) {
     }
     lock->holder = 0;
     lock->giver = current->number + 1;
+    sim_location *location = memory_place(lock);
+    memory_mark(location);
+    memory_give(location);
     lock->stores = current->buffer.stores;
-    memory_mark(memory_place(lock));
     trace("  %-12s %s: gives %s back", current->name, where, what);
     for (unsigned i = 0; i < thread_count; i++) {
         if (threads[i].status == SIM_ON_LOCK && threads[i].on == lock) {
