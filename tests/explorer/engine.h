@@ -109,7 +109,9 @@ typedef struct sim_thread_state {
     bool timed_out;
     bool may_die;
     bool death_seen;
-    unsigned joins; /* thread that it waits for */
+    _Atomic uint32_t *rings; /* at its death, */
+    uint32_t rings_bits;     /* with these bits */
+    unsigned joins;          /* thread that it waits for */
     uint32_t paused_at;
     unsigned idle_pauses;
     int64_t paused_ns; /* its clock is so far ahead */

@@ -68,9 +68,10 @@ function(explorer_core target)
 endfunction()
 
 file(GLOB_RECURSE explorer_core_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/cfutures/*.c")
-list(APPEND explorer_core_sources "${PROJECT_SOURCE_DIR}/src/executors/serial.c"
-     "${PROJECT_SOURCE_DIR}/src/executors/thread_worker.c"
-     "${PROJECT_SOURCE_DIR}/src/platform/cpu_limits.c" "${explorer_biased_lock}")
+foreach(source executors/process_pool executors/serial executors/thread_worker platform/cpu_limits)
+  list(APPEND explorer_core_sources "${PROJECT_SOURCE_DIR}/src/${source}.c")
+endforeach()
+list(APPEND explorer_core_sources "${explorer_biased_lock}")
 add_library(explorer_core STATIC ${explorer_core_sources})
 explorer_core(explorer_core)
 
@@ -82,6 +83,7 @@ target_link_libraries(explorer_engine PRIVATE primepool_warnings)
 # With inline functions of the core in them.
 set(explorer_scenario_sources
     explorer/pool.c
+    explorer/processes.c
     explorer/scenarios.c
     explorer/scenarios_callback.c
     explorer/scenarios_death.c
@@ -89,6 +91,7 @@ set(explorer_scenario_sources
     explorer/scenarios_future.c
     explorer/scenarios_lock.c
     explorer/scenarios_nested.c
+    explorer/scenarios_process.c
     explorer/scenarios_queue.c
     explorer/scenarios_serial.c
     explorer/scenarios_slab.c

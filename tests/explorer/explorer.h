@@ -40,6 +40,11 @@ typedef struct scenario {
 unsigned sim_thread(const char *name, void (*run)(void *context), void *context);
 /* It may die at any step of its. */
 void sim_may_die(unsigned thread);
+/* When it dies, the kernel sets these bits and wakes who sleeps on the word. */
+void sim_death_rings(unsigned thread, _Atomic uint32_t *word, uint32_t bits);
+/* It dies where it stands, if it has not ended. */
+void sim_kill(unsigned thread);
+bool sim_is_dead(unsigned thread);
 /* Waits until a thread has died, and returns its number; -1 when none will any more. */
 int sim_await_death(void);
 

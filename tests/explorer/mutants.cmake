@@ -351,3 +351,65 @@ explorer_mutant(two_threads_call_at_once cfutures/waiting/callback.c serial_call
 explorer_mutant(
   end_waits_for_a_call_in_vain cfutures/waiting/callback.c serial_callbacks
   "cfi_completion_ring_callbacks(&executor->queue); /* a thread may wait for the end */" "")
+
+# ---- the process pool's supervisor ---------------------------------------------------------------------
+
+explorer_mutant(stopped_pool_has_no_successors executors/process_pool.c process_retried
+                "(!is_stopped(self) || cfi_queue_has_any_work(&executor->queue));" "!is_stopped(self);")
+
+explorer_mutant(
+  successor_before_the_judgement executors/process_pool.c "--bound;1;process_lost"
+  "    cfi_executor_worker_died(&self->base, worker, wait_status);"
+  "    cfi_store_release(&record->life, CFI_VACANT);
+    cfi_nursery_notify(self->command_file);
+    cfi_executor_worker_died(&self->base, worker, wait_status);")
+
+explorer_mutant(late_kill_hits_the_successor executors/process_pool.c process_killed
+                "    drop_kill_request(self, record);" "    (void)drop_kill_request;")
+
+explorer_mutant(judged_before_the_workers_end executors/process_pool.c process_broken
+                "        await_orphans(self);" "        (void)await_orphans;")
+
+explorer_mutant(run_again_is_not_counted cfutures/worker_death.c process_retried
+                "        executor->counts.again++;" "")
+
+explorer_mutant(run_cut_short_is_not_counted cfutures/worker_death.c process_lost
+                "        cfi_bump_owned(&record->cut, 1);" "")
+
+explorer_mutant(
+  begun_is_not_set_right cfutures/worker_death.c process_lost
+  "    cfi_store_relaxed(&record->begun,
+                      cfi_load_relaxed(&record->tasks) + cfi_load_relaxed(&record->cut));" "")
+
+explorer_mutant(
+  counted_and_not_settled cfutures/worker_death.c process_lost
+  "        cfi_store_relaxed(&record->tasks, cfi_load_relaxed(&record->tasks_settled));" "")
+
+explorer_mutant(
+  counts_are_not_confirmed cfutures/worker/worker.c process_lost "    confirm_counts(record, failed, late);"
+  "    (void)confirm_counts;")
+
+explorer_mutant(claimed_is_not_cancelled cfutures/worker_death.c process_all_killed
+                "    if (executor->cancels) {" "    if (executor->dead) {")
+
+explorer_mutant(broken_pool_loses_a_run cfutures/worker_death.c process_broken
+                "    executor->dead = true;" "")
+
+explorer_mutant(
+  broken_pool_keeps_pending_tasks cfutures/worker_death.c process_broken [[
+    break_pending(executor);
+    cfi_biased_lock_give(&executor->lock);
+    cfi_queue_room_ring(&executor->queue);]] [[
+    cfi_biased_lock_give(&executor->lock);
+    cfi_queue_room_ring(&executor->queue);]])
+
+explorer_mutant(
+  unfit_pool_keeps_pending_tasks cfutures/worker_death.c process_unfit [[
+    break_pending(executor);
+    cfi_biased_lock_give(&executor->lock);
+    cf_executor_shutdown(executor, false, false);]] [[
+    cfi_biased_lock_give(&executor->lock);
+    cf_executor_shutdown(executor, false, false);]])
+
+explorer_mutant(death_makes_no_room cfutures/worker_death.c process_room
+                "    cfi_queue_room_ring(queue);        /* or of one that waits for room */" "")

@@ -70,6 +70,21 @@ void pool_meet(unsigned how_many) {
     meeting = how_many;
 }
 
+void pool_check_counts(cf_stats *stats) {
+    const cfi_counts *counts = &executor->counts;
+    uint64_t begun = 0, ended = 0;
+    CHECK(cf_executor_stats(executor, stats) == CF_OK);
+    CHECK(stats->submitted == stats->finished + stats->cancelled);
+    CHECK(stats->pending == 0 && stats->running == 0);
+    for (unsigned i = 0; i < stats->workers; i++) {
+        const cfi_record *record = &executor->queue.records[i];
+        begun += cfi_load_relaxed(&record->begun);
+        ended += cfi_load_relaxed(&record->tasks) + cfi_load_relaxed(&record->cut);
+    }
+    CHECK(begun == ended);
+    CHECK(begun + counts->cancelled + counts->broken == counts->submitted + counts->again);
+}
+
 cf_future *pool_submit(const cf_task *task, unsigned n) {
     cf_future *future = NULL;
     CHECK(cf_executor_submit(executor, task, &n, &future) == CF_OK);
@@ -217,11 +232,15 @@ static void supervise(void *context) {
     }
 }
 
-static void make(unsigned workers, bool processes, cf_pool_options options) {
+void pool_forget(void) {
     memset(runs, 0, sizeof runs);
     cfi_store_relaxed(&arrived, 0);
     meeting = 0;
     freed = false;
+}
+
+static void make(unsigned workers, bool processes, cf_pool_options options) {
+    pool_forget();
     options.max_workers = workers;
     options.arena_limit = 1 << 20;
     CHECK(cfi_executor_create(sizeof(pool), &ops, &options, processes, &executor) == CF_OK);

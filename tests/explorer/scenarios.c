@@ -38,6 +38,7 @@ const scenario *const scenarios[] = {
     &death_cancelled,
     &death_watched,
     &death_two_workers,
+    &death_unfit,
     &nested_begun,
     &nested_cancelled,
     &nested_circle,
@@ -69,6 +70,18 @@ const scenario *const scenarios[] = {
     &serial_left,
     &serial_shutdown,
     &serial_callbacks,
+    /* scenarios_process.c */
+    &process_retried,
+    &process_lost,
+    &process_killed,
+    &process_all_killed,
+    &process_unfit,
+    &process_begin,
+    &process_broken,
+    &process_broken_room,
+    &process_room,
+    &process_retired,
+    &process_two,
 };
 
 const unsigned scenario_count = sizeof scenarios / sizeof scenarios[0];

@@ -114,7 +114,7 @@ static bool may_go_on(const sim_thread_state *thread) {
     case SIM_READY:
         return true;
     case SIM_ON_FUTEX:
-        return thread->deadline_ns >= 0 && !clock_is_lazy;
+        return thread->deadline_ns >= 0 && (!clock_is_lazy || thread->deadline_ns <= now_ns);
     case SIM_PAUSED:
         return thread->paused_at != memory_version;
     case SIM_UNUSED:
@@ -265,12 +265,34 @@ _Noreturn static void end_current(void) {
     abort();
 }
 
+static void wake_one(uint8_t sleeper) {
+    threads[sleeper].status = SIM_READY;
+    threads[sleeper].hash = hash_mix(threads[sleeper].hash, current->hash);
+    trace("  %-12s wakes %s", current->name, threads[sleeper].name);
+}
+
+/* The kernel tells who waits for its end. */
+static void ring_death(const sim_thread_state *dead) {
+    if (dead->rings == NULL) {
+        return;
+    }
+    sim_location *location = memory_place(dead->rings);
+    *(volatile uint32_t *)(void *)dead->rings |= dead->rings_bits;
+    memory_mark(location);
+    for (unsigned i = 0; i < thread_count; i++) {
+        if (threads[i].status == SIM_ON_FUTEX && threads[i].on == (const void *)dead->rings) {
+            wake_one((uint8_t)i);
+        }
+    }
+}
+
 /* The kernel has taken it off its processor: what it stored is in memory. */
 static void die(void) {
     trace("  %-12s dies before %s: %s", current->name, current->where, current->doing);
     memory_drain(current);
     current->status = SIM_DEAD;
     somebody_died = true;
+    ring_death(current);
     wake_mourners();
     dispatch();
     abort();
@@ -377,12 +399,6 @@ bool sim_futex_wait(const volatile void *word, uint32_t expected, int64_t deadli
     wait_as(SIM_ON_FUTEX);
     learn(current->timed_out);
     return !current->timed_out;
-}
-
-static void wake_one(uint8_t sleeper) {
-    threads[sleeper].status = SIM_READY;
-    threads[sleeper].hash = hash_mix(threads[sleeper].hash, current->hash);
-    trace("  %-12s wakes %s", current->name, threads[sleeper].name);
 }
 
 void sim_futex_wake(const volatile void *word, int how_many, const char *what, const char *where) {
@@ -542,6 +558,7 @@ unsigned sim_thread(const char *name, void (*run)(void *context), void *context)
     thread->status = SIM_READY;
     thread->doing = thread->where = "begins";
     thread->begun = thread->may_die = thread->death_seen = false;
+    thread->rings = NULL;
     thread->paused_at = thread->idle_pauses = 0;
     thread->paused_ns = 0;
     thread->buffer.first = thread->buffer.end = thread->buffer.issued = 0;
@@ -558,6 +575,31 @@ unsigned sim_thread(const char *name, void (*run)(void *context), void *context)
 
 void sim_may_die(unsigned thread) {
     threads[thread].may_die = true;
+}
+
+void sim_death_rings(unsigned thread, _Atomic uint32_t *word, uint32_t bits) {
+    threads[thread].rings = word;
+    threads[thread].rings_bits = bits;
+}
+
+void sim_kill(unsigned thread) {
+    sim_thread_state *victim = &threads[thread];
+    threads_step("a signal", __func__, true);
+    if (victim->status != SIM_ENDED && victim->status != SIM_DEAD) {
+        trace("  %-12s kills %s, before %s: %s", current->name, victim->name, victim->where,
+              victim->doing);
+        memory_drain(victim);
+        victim->status = SIM_DEAD;
+        learn(victim->hash);
+        ring_death(victim);
+    }
+}
+
+bool sim_is_dead(unsigned thread) {
+    threads_step_reading("whether it lives", __func__, true);
+    bool dead = threads[thread].status == SIM_DEAD;
+    learn(dead);
+    return dead;
 }
 
 int sim_await_death(void) {
