@@ -413,3 +413,12 @@ explorer_mutant(
 
 explorer_mutant(death_makes_no_room cfutures/worker_death.c process_room
                 "    cfi_queue_room_ring(queue);        /* or of one that waits for room */" "")
+
+explorer_mutant(
+  judge_does_not_ring_callbacks cfutures/waiting/watch.c process_callback [[
+    cfi_bell_ring_always(executor->queue.bell);
+    cfi_completion_ring_callbacks(&executor->queue);]] [[
+    cfi_bell_ring_always(executor->queue.bell);]])
+
+explorer_mutant(first_submit_does_not_look_at_the_nursery executors/process_pool.c process_first_broken
+                "rounds, cfi_now_ns() + NURSERY_LOOK_NS, true);" "rounds, -1, true);")

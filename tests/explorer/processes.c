@@ -7,6 +7,7 @@
 #include "executors/nursery.h"
 
 #include "platform/atomic.h"
+#include "platform/clock.h"
 #include "platform/futex.h"
 
 #include <signal.h>
@@ -70,12 +71,14 @@ int sim_poll(const struct pollfd *files, nfds_t count, int timeout_ms) {
 enum {
     PROCESSES_MAX = 4, /* workers */
     NURSERY_PID = 2,
-    FIRST_PID = 10 /* of the thread with number 0 */
+    FIRST_PID = 10, /* of the thread with number 0 */
+    BIRTH_NS = 1000000
 };
 
 typedef struct process {
     unsigned number;
     unsigned thread;
+    cfi_record *record;     /* in its own memory: it may live for longer than the pool */
     bool alive;             /* as the nursery knows */
     _Atomic uint32_t ended; /* 0, or 1 + its wait status */
 } process;
@@ -84,6 +87,7 @@ static process processes[PROCESSES_MAX];
 static unsigned lives[PROCESSES_MAX];
 static unsigned killed_life;
 static mortals who_may_die;
+static unsigned nursery_thread;
 
 /* The run is over its time: it is killed. */
 static void await_kill(cfi_slot *slot) {
@@ -96,11 +100,23 @@ static void await_kill(cfi_slot *slot) {
 
 static const cfi_worker_hooks hooks = {.overrun = await_kill};
 
+/* False: the nursery has died, and so the kernel kills it. */
+static bool await_birth(cfi_record *record) {
+    bool dies = who_may_die == THE_NURSERY_DIES;
+    while (cfi_load_acquire(&record->life) == CFI_FORKING) {
+        if (dies && sim_is_dead(nursery_thread)) {
+            return false;
+        }
+        cfi_futex_wait(&record->life, CFI_FORKING, dies ? cfi_deadline_ns(BIRTH_NS) : -1, true);
+    }
+    return true;
+}
+
 static void worker_main(void *context) {
     process *self = context;
-    cfi_record *record = &executor->queue.records[self->number];
-    while (cfi_load_acquire(&record->life) == CFI_FORKING) {
-        cfi_futex_wait(&record->life, CFI_FORKING, -1, true);
+    cfi_record *record = self->record;
+    if (!await_birth(record)) {
+        return;
     }
     cfi_worker_end end = cfi_worker_run(&(cfi_worker){.queue = &executor->queue,
                                                       .number = self->number,
@@ -117,7 +133,7 @@ static void start(unsigned number) {
     static const char *const names[PROCESSES_MAX] = {"worker 0", "worker 1", "worker 2",
                                                      "worker 3"};
     process *p = &processes[number];
-    *p = (process){.number = number, .alive = true};
+    *p = (process){.number = number, .record = &executor->queue.records[number], .alive = true};
     lives[number]++;
     p->thread = sim_thread(names[number], worker_main, p);
     sim_death_rings(p->thread, &commands, ENDED);
@@ -223,10 +239,10 @@ static void nursery_main(void *context) {
 }
 
 pid_t sim_fork(void) {
-    unsigned thread = sim_thread("nursery", nursery_main, NULL);
-    sim_death_rings(thread, &events, ENDED);
+    nursery_thread = sim_thread("nursery", nursery_main, NULL);
+    sim_death_rings(nursery_thread, &events, ENDED);
     if (who_may_die == THE_NURSERY_DIES) {
-        sim_may_die(thread);
+        sim_may_die(nursery_thread);
     }
     return NURSERY_PID;
 }
@@ -252,7 +268,7 @@ void processes_begin(unsigned workers, cf_pool_options options, mortals who,
     cfi_store_relaxed(&events, 0);
     files_made = files_open = 0;
     who_may_die = who;
-    options.max_workers = workers;
+    options.max_workers = workers > 0 ? workers : 1;
     options.arena_limit = 1 << 20;
     pool_forget();
     CHECK(cf_process_pool_create(&options, &executor) == CF_OK);

@@ -13,7 +13,8 @@ typedef enum mortals {
     THE_NURSERY_DIES,
 } mortals;
 
-/* Begins a run: the pool with this many workers, which are alive, and the thread that uses it. */
+/* Begins a run: the pool with this many workers, which are alive (0: one, which the first submit starts),
+ * and the thread that uses it. */
 void processes_begin(unsigned workers, cf_pool_options options, mortals who,
                      void (*caller)(void *context));
 /* Which life of a worker's number it is: 1, and one more with each successor. The one that was killed on

@@ -70,6 +70,7 @@ const scenario *const scenarios[] = {
     &serial_left,
     &serial_shutdown,
     &serial_callbacks,
+    &serial_unfit,
     /* scenarios_process.c */
     &process_retried,
     &process_lost,
@@ -82,6 +83,9 @@ const scenario *const scenarios[] = {
     &process_room,
     &process_retired,
     &process_two,
+    &process_callback,
+    &process_first,
+    &process_first_broken,
 };
 
 const unsigned scenario_count = sizeof scenarios / sizeof scenarios[0];

@@ -39,10 +39,10 @@ extern const scenario deadline_ends, deadline_overdue, deadline_earlier, deadlin
 extern const scenario callback_two, callback_iteration, callback_goes_on, callback_at_the_end;
 /* ---- scenarios_serial.c ---- */
 extern const scenario serial_two, serial_initializer, serial_left, serial_shutdown,
-    serial_callbacks;
+    serial_callbacks, serial_unfit;
 /* ---- scenarios_process.c ---- */
 extern const scenario process_retried, process_lost, process_killed, process_all_killed,
     process_unfit, process_begin, process_broken, process_broken_room, process_room,
-    process_retired, process_two;
+    process_retired, process_two, process_callback, process_first, process_first_broken;
 
 #endif

@@ -276,6 +276,41 @@ const scenario process_retired = {.name = "process_retired",
                                   .bound = 0,
                                   .deaths = true};
 
+/* ---- callbacks are called also if the worker dies before it has told of the task's end ---------- */
+
+static unsigned calls;
+
+static void note_call(cf_future *done, void *context) {
+    (void)context;
+    CHECK(cf_future_done(done));
+    calls++;
+    pool_arrive();
+}
+
+static void add_callback(void *context) {
+    (void)context;
+    CHECK(cf_future_add_done_callback(futures[0], note_call, NULL) == CF_OK);
+    pool_await(1);
+    see(0);
+    end();
+}
+
+static void set_up_callback(void) {
+    calls = 0;
+    processes_begin(1, plain, A_WORKER_DIES, add_callback);
+    submit(0, 0);
+}
+
+static void check_callback(void) {
+    CHECK(calls == 1 && (ended[0] == CF_OK || ended[0] == CF_EWORKER));
+}
+
+const scenario process_callback = {.name = "process_callback",
+                                   .set_up = set_up_callback,
+                                   .check = check_callback,
+                                   .bound = 0,
+                                   .deaths = true};
+
 /* ---- the nursery dies, and its workers with it ------------------------------------------------- */
 
 static void set_up_broken(void) {
@@ -309,3 +344,46 @@ const scenario process_broken_room = {.name = "process_broken_room",
                                       .check = check_broken,
                                       .bound = 1,
                                       .deaths = true};
+
+/* ---- the first submit starts the first worker, and waits for it -------------------------------- */
+
+static void submit_first(void *context) {
+    (void)context;
+    const cf_submit_options options = {.retries = 1};
+    unsigned n = 0;
+    ended[0] = cf_executor_submit_with(executor, &number_task, &n, &options, &futures[0]);
+    if (ended[0] == CF_OK) {
+        see(0);
+    }
+    end();
+}
+
+static void set_up_first(void) {
+    processes_begin(0, plain, A_WORKER_DIES, submit_first);
+}
+
+static void set_up_first_broken(void) {
+    processes_begin(0, plain, THE_NURSERY_DIES, submit_first);
+}
+
+static void check_first(void) {
+    CHECK(ended[0] == CF_OK && stats.finished == 1 && stats.failed == 0);
+}
+
+static void check_first_broken(void) {
+    CHECK(ended[0] == CF_OK || ended[0] == CF_EBROKEN);
+    CHECK(pool_runs(0) <= 1 && (ended[0] == CF_EBROKEN || pool_runs(0) == 1));
+}
+
+const scenario process_first = {.name = "process_first",
+                                .set_up = set_up_first,
+                                .check = check_first,
+                                .bound = 0,
+                                .deaths = true,
+                                .lazy_clock = true};
+const scenario process_first_broken = {.name = "process_first_broken",
+                                       .set_up = set_up_first_broken,
+                                       .check = check_first_broken,
+                                       .bound = 1,
+                                       .deaths = true,
+                                       .lazy_clock = true};

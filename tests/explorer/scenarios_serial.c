@@ -134,6 +134,46 @@ static void check_three(void) {
 const scenario serial_initializer = {
     .name = "serial_initializer", .set_up = set_up_initializer, .check = check_three, .bound = 4};
 
+/* ---- the initializer fails ---------------------------------------------------------------------- */
+
+static cf_status ended[2];
+
+static int fail(void *context, unsigned worker, void **local) {
+    (void)context;
+    (void)worker;
+    (void)local;
+    return 7;
+}
+
+/* It ended while it was submitted, or was refused. */
+static void submit_in_vain(void *number) {
+    unsigned n = *(const unsigned *)number;
+    ended[n] = submit(&plain_task, n);
+    if (ended[n] == CF_OK) {
+        ended[n] = cf_future_result(futures[n], 0, NULL);
+        cf_future_release(futures[n]);
+    }
+}
+
+static void set_up_unfit(void) {
+    static unsigned numbers[] = {0, 1};
+    begin((cf_pool_options){.initializer = fail});
+    sim_thread("first", submit_in_vain, &numbers[0]);
+    sim_thread("second", submit_in_vain, &numbers[1]);
+}
+
+static void check_unfit(void) {
+    cf_stats stats;
+    CHECK(ended[0] == CF_EBROKEN && ended[1] == CF_EBROKEN && runs[0] == 0 && runs[1] == 0);
+    CHECK(cf_executor_stats(serial, &stats) == CF_OK);
+    CHECK(stats.finished == stats.submitted && stats.failed == stats.submitted &&
+          stats.pending == 0);
+    cf_executor_destroy(serial);
+}
+
+const scenario serial_unfit = {
+    .name = "serial_unfit", .set_up = set_up_unfit, .check = check_unfit, .bound = 4};
+
 /* ---- the task that has the turn waits for the submitter, which leaves its task ----------------- */
 
 static cf_future *pool_task; /* of another executor: its worker submits to the serial one */
