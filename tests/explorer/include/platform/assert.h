@@ -4,7 +4,6 @@
 
 #include "explorer.h"
 
-#define cfi_assert(condition)                                                                      \
-    ((condition) ? (void)0 : sim_fail(__FILE__, __LINE__, #condition))
+#define cfi_assert(condition) ((condition) ? (void)0 : sim_fail(__FILE__, __LINE__, #condition))
 
 #endif
