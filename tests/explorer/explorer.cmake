@@ -68,8 +68,10 @@ function(explorer_core target)
 endfunction()
 
 file(GLOB_RECURSE explorer_core_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/cfutures/*.c")
-list(APPEND explorer_core_sources "${PROJECT_SOURCE_DIR}/src/platform/cpu_limits.c"
-     "${explorer_biased_lock}")
+foreach(source executors/process_pool executors/serial executors/thread_worker platform/cpu_limits)
+  list(APPEND explorer_core_sources "${PROJECT_SOURCE_DIR}/src/${source}.c")
+endforeach()
+list(APPEND explorer_core_sources "${explorer_biased_lock}")
 add_library(explorer_core STATIC ${explorer_core_sources})
 explorer_core(explorer_core)
 
@@ -82,13 +84,19 @@ target_link_libraries(explorer_engine PRIVATE primepool_warnings)
 set(explorer_scenario_sources
     explorer/items.c
     explorer/pool.c
+    explorer/processes.c
     explorer/scenarios.c
+    explorer/scenarios_callback.c
     explorer/scenarios_chunk.c
     explorer/scenarios_death.c
+    explorer/scenarios_deadline.c
     explorer/scenarios_future.c
     explorer/scenarios_lock.c
+    explorer/scenarios_nested.c
+    explorer/scenarios_process.c
     explorer/scenarios_queue.c
     explorer/scenarios_room.c
+    explorer/scenarios_serial.c
     explorer/scenarios_shutdown.c
     explorer/scenarios_slab.c
     explorer/scenarios_stream.c

@@ -109,6 +109,12 @@ bool cfi_region_open(char *base, size_t offset, size_t length) {
     return true;
 }
 
+void cfi_region_map(char *base, size_t offset, size_t length) {
+    (void)base;
+    (void)offset;
+    (void)length;
+}
+
 void cfi_region_release(cfi_region *region) {
     (void)region;
 }

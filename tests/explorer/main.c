@@ -99,7 +99,7 @@ static run_end run_once(const scenario *s) {
         heap_begin_run();
         memory_begin_run();
         search_begin_run();
-        threads_begin_run(s->deaths);
+        threads_begin_run(s->deaths, s->lazy_clock);
         memory_fences = s->fences;
         s->set_up();
         threads_run();

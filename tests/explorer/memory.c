@@ -45,8 +45,8 @@ static sim_location *location_of(const volatile void *at) {
     return &locations[i];
 }
 
-static void note(sim_location *location, bool writes) {
-    uint8_t me = (uint8_t)(1u << current->number);
+static void note_by(const sim_thread_state *thread, sim_location *location, bool writes) {
+    uint8_t me = (uint8_t)(1u << thread->number);
     location->readers |= me;
     location->writers |= writes ? me : 0;
     if (!location->shared && location->writers != 0 &&
@@ -54,6 +54,10 @@ static void note(sim_location *location, bool writes) {
         location->shared = true;
         memory_sharing_grew = true;
     }
+}
+
+static void note(sim_location *location, bool writes) {
+    note_by(current, location, writes);
 }
 
 static uint64_t contribution(const sim_location *location) {
@@ -232,6 +236,47 @@ sim_location *memory_place(const volatile void *at) {
     sim_location *location = location_of(at);
     note(location, true);
     return location;
+}
+
+sim_location *memory_tried(const volatile void *lock) {
+    sim_location *location = location_of(lock);
+    note(location, true);
+    if (!location->tried) {
+        location->tried = true;
+        memory_sharing_grew = true;
+    }
+    return location;
+}
+
+/* Nothing is written there: who waits for the lock has it from threads.c. */
+void memory_give(sim_location *lock) {
+    if (lock->tried) {
+        push(lock, 0, 0, "lock, given back,");
+    }
+}
+
+static bool holds(const sim_buffer *buffer, const sim_location *location) {
+    for (unsigned i = buffer->first; i < buffer->end; i++) {
+        if (buffer->entries[i].location == location) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool memory_gives_late(sim_location *lock) {
+    settle_others(current, lock);
+    bool late = false;
+    for (unsigned i = 0; i < thread_count && !late; i++) {
+        late = &threads[i] != current && holds(&threads[i].buffer, lock);
+    }
+    return late;
+}
+
+bool memory_note(const sim_thread_state *thread, const volatile void *at, bool writes) {
+    sim_location *location = location_of(at);
+    note_by(thread, location, writes);
+    return location->shared;
 }
 
 /* What the thread did there makes it another place than before. */

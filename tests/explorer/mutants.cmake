@@ -136,9 +136,8 @@ explorer_mutant(
   [[cfi_barrier_light(); /* the thing is written before armed is read */]] "")
 
 explorer_mutant(
-  room_wakes_one cfutures/queue/queue.c room_abandoned
-  "cfi_futex_wake_all(&queue->control->room, queue->shared);"
-  "cfi_futex_wake(&queue->control->room, 1, queue->shared);")
+  room_wakes_one platform/event_count.h room_abandoned "cfi_futex_wake_all(&event->rung, shared);"
+  "cfi_futex_wake(&event->rung, 1, shared);")
 
 explorer_mutant(cancel_makes_no_room cfutures/core/submission.c room_cancelled
                 "cfi_queue_room_made(&executor->queue);" "")
@@ -176,7 +175,7 @@ explorer_mutant(begun_counted_when_it_has_ended cfutures/core/counts.c room_seen
 
 explorer_mutant(
   death_does_not_ring_for_room cfutures/worker_death.c room_death
-  "cfi_queue_room_ring(queue);        /*" "/*")
+  "cfi_event_ring_always(&queue->control->room, queue->shared);" "")
 
 explorer_mutant(
   death_leaves_begun_as_it_is cfutures/worker_death.c room_death [[
@@ -215,11 +214,11 @@ explorer_mutant(
         int error = run(has_args ? arg : NULL, room > 0 ? result : NULL, &at->ctx);]])
 
 explorer_mutant(rest_begins_with_the_lost_item cfutures/batch/window.c chunk_died
-                "uint32_t rest_first = done + fails;" "uint32_t rest_first = done;")
+                ".rest_first = rest_first," ".rest_first = done,")
 
 explorer_mutant(rest_has_the_first_arguments cfutures/batch/window.c chunk_died
-                "cfi_piece_keep_args_in(rest, slot, rest_first);"
-                "cfi_piece_keep_args_in(rest, slot, 0);")
+                "cfi_piece_keep_args_in(plan->rest, piece->watch.slot, plan->rest_first);"
+                "cfi_piece_keep_args_in(plan->rest, piece->watch.slot, 0);")
 
 # The worker may have seen an end that was put back.
 explorer_mutant(
@@ -227,7 +226,7 @@ explorer_mutant(
   "if (done >= piece->count) {" "if (done >= piece->count || exception.status == CF_OK) {")
 
 explorer_mutant(rest_has_what_was_taken_back cfutures/batch/window.c chunk_died_shared_out
-                "uint32_t count = piece->count;" "uint32_t count = piece->layout;")
+                ".rest_count = piece->count - rest_first," ".rest_count = piece->layout - rest_first,")
 
 explorer_mutant(items_are_kept_and_sent_again cfutures/batch/share_out.c chunk_shared_out
                 "piece->count = kept;" "")
@@ -237,7 +236,7 @@ explorer_mutant(items_are_kept_and_sent_again cfutures/batch/share_out.c chunk_s
 explorer_mutant(
   place_is_not_reserved cfutures/batch/share_out.c chunk_shared_out_room
   "cfi_submission_publish(executor, &submission, slot);" [[
-    cfi_submission_abandon(executor);
+    cfi_submission_abandon(executor, slot);
     if (cfi_submission_submit(executor, &submission, &slot) != CF_OK) {
         cfi_piece_drop(stream, rest);
         return false;
@@ -256,8 +255,8 @@ explorer_mutant(
         }]])
 
 explorer_mutant(late_item_is_sent_again cfutures/batch/window.c chunk_late
-                "break_up(stream, piece, done, begun > done, &exception);"
-                "break_up(stream, piece, done, begun == 0 && done > 0, &exception);")
+                "collect_part(stream, piece, done, begun > done, &exception);"
+                "collect_part(stream, piece, done, begun == 0 && done > 0, &exception);")
 
 # ---- streams -------------------------------------------------------------------------------------------
 
@@ -268,10 +267,10 @@ explorer_mutant(
 
 explorer_mutant(
   listens_after_the_look cfutures/waiting/await.c stream_as_completed [[
-        uint32_t rung = cfi_bell_listen(set->bell);
+        uint32_t seen = cfi_event_listen(&set->bell->event);
         *watch = reap_and_pop(set);]] [[
         *watch = reap_and_pop(set);
-        uint32_t rung = cfi_bell_listen(set->bell);]])
+        uint32_t seen = cfi_event_listen(&set->bell->event);]])
 
 explorer_mutant(window_forgets_what_is_done cfutures/batch/pace.c stream_two_workers
                 "uint64_t out = stream->taken - stream->handed_out;"
@@ -284,8 +283,12 @@ explorer_mutant(later_is_taken_for_the_end cfutures/batch/send.c stream_later
 explorer_mutant(stop_loses_what_is_done cfutures/batch/window.c stream_stopped
                 "collect_settled(stream);" "(void)collect_settled;")
 
-explorer_mutant(close_leaves_tasks_pending cfutures/batch/window.c stream_closed
-                "cfi_executor_cancel(stream->executor, stream->first->watch.slot);" "")
+explorer_mutant(
+  close_leaves_tasks_pending cfutures/batch/window.c stream_closed
+  "cfi_executor_cancel(stream->executor, piece->watch.slot);
+        }
+        cfi_piece_drop(stream, piece);" "}
+        cfi_piece_drop(stream, piece);")
 
 explorer_mutant(full_is_an_error cfutures/batch/send.c stream_room
                 "} else if (status == CF_ENOMEM || status == CF_EFULL) {"
@@ -296,24 +299,25 @@ explorer_mutant(full_is_an_error cfutures/batch/send.c stream_room
 explorer_mutant(worker_started_after_shutdown cfutures/core/submission.c shutdown_batch
                 "while (executor->refuses == CF_OK &&" "while (")
 
-explorer_mutant(shutdown_does_not_ring_for_room cfutures/executor.c shutdown_room
-                "cfi_queue_room_ring(&executor->queue);" "")
+explorer_mutant(
+  shutdown_does_not_ring_for_room cfutures/executor.c shutdown_room
+  "cfi_event_ring_always(&executor->queue.control->room, executor->queue.shared);" "")
 
 explorer_mutant(
   room_but_shut_down_meanwhile cfutures/core/submission.c shutdown_room_cancelled
   "return executor->refuses;" "return has_room(executor) ? CF_OK : executor->refuses;")
 
 explorer_mutant(
-  stop_seen_before_wake_count cfutures/queue/queue.c shutdown_first [[
+  stop_seen_before_wake_count cfutures/queue/wakeup.c shutdown_first [[
     uint32_t woken = cfi_load_acquire(&control->wake_count);
     const bool stop = cfi_load_acquire(&control->stop) != 0;]] [[
     const bool stop = cfi_load_acquire(&control->stop) != 0;
     uint32_t woken = cfi_load_acquire(&control->wake_count);]])
 
 explorer_mutant(
-  stop_seen_after_the_look_for_work cfutures/queue/queue.c shutdown_first [[
+  stop_seen_after_the_look_for_work cfutures/queue/wakeup.c shutdown_first [[
     const bool stop = cfi_load_acquire(&control->stop) != 0;
-    if (stop) { /* what came before it is seen, and all are woken */
+    if (stop) { /* tasks published before `stop` are seen, and all workers are woken */
         bool work = cfi_queue_has_any_work(queue);]] [[
     bool work = cfi_queue_has_any_work(queue);
     const bool stop = cfi_load_acquire(&control->stop) != 0;
@@ -371,3 +375,231 @@ explorer_mutant(owners_share_a_word platform/biased_lock.c lock_two_owners
                 "for (unsigned place = 0; place < CFI_OWNERS; place++) {"
                 "for (unsigned place = 0; place < 1; place++) {
         lock->owners[place] = cfi_thread_number;")
+
+# ---- waiting inside a task -----------------------------------------------------------------------------
+
+explorer_mutant(
+  circle_sought_before_entering cfutures/waiting/nested.c nested_circle [[
+    cfi_chain_insert(&list, NULL, &blocked->node);
+    find_hopeless();]] [[
+    find_hopeless();
+    cfi_chain_insert(&list, NULL, &blocked->node);]])
+
+explorer_mutant(refused_but_still_listed cfutures/waiting/nested.c nested_tail "    if (hopeless) {" [[
+    if (hopeless) {
+        cfi_lock_give(&list_lock);
+        cfi_lock_take(&list_lock);]])
+
+explorer_mutant(
+  off_the_list_before_sleeping cfutures/waiting/await.c nested_circle [[
+    cfi_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared);
+    cfi_nested_unblock(&blocked);]] [[
+    cfi_nested_unblock(&blocked);
+    cfi_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared);]])
+
+explorer_mutant(
+  refused_though_it_is_settled cfutures/waiting/nested.c nested_relay
+  "if (cfi_word_settled(word) || executor->queue.shared) {" "if (executor->queue.shared) {")
+
+explorer_mutant(
+  handed_out_goes_on cfutures/waiting/watch.c nested_circle_in_set "any = !watch->delivered &&"
+  "any = (cfi_word_settled(cfi_load_acquire(&watch->slot->word)) || !watch->delivered) &&")
+
+explorer_mutant(waiting_workers_run_pending_tasks cfutures/waiting/nested.c nested_two_pools
+                "return hopeless < cfi_load_relaxed(&executor->started);"
+                "return hopeless <= cfi_load_relaxed(&executor->started);")
+
+explorer_mutant(
+  nested_runs_what_another_began cfutures/waiting/nested.c nested_begun
+  "*ran = cfi_slot_begin(slot, scope->worker->number, &word);"
+  "*ran = cfi_slot_begin(slot, scope->worker->number, &word) || true;")
+
+explorer_mutant(
+  set_helps_no_more_after_one_that_ran cfutures/waiting/nested.c nested_set
+  "set->unhelped = set->unhelped->next;" "set->unhelped = *ran ? NULL : set->unhelped->next;")
+
+# ---- runs over their time ------------------------------------------------------------------------------
+
+explorer_mutant(
+  limit_shown_by_a_plain_store cfutures/worker/limit.c deadline_overdue
+  "cfi_store_seq_cst(&record->run_until_ns, until_ns);" "cfi_store_release(&record->run_until_ns, until_ns);")
+
+explorer_mutant(deadline_thread_looks_once cfutures/core/deadline.c deadline_overdue
+                "if (look_through(executor, cfi_now_ns()) == earliest_ns) {" "if (earliest_ns != 0) {")
+
+explorer_mutant(
+  deadline_rung_read_late cfutures/core/deadline.c deadline_overdue
+  "cfi_event_sleep(&control->deadline, seen,"
+  "cfi_event_sleep(&control->deadline, cfi_event_seen(&control->deadline) + 0 * seen,")
+
+explorer_mutant(
+  limit_does_not_ring cfutures/worker/limit.c deadline_earlier
+  "until_ns < cfi_load_seq_cst(&queue->control->deadline_at_ns)"
+  "cfi_load_seq_cst(&queue->control->deadline_at_ns) == INT64_MAX")
+
+explorer_mutant(counted_though_it_had_ended cfutures/core/deadline.c deadline_ends
+                "if (cfi_slot_expire(slot, true, &word)) {"
+                "if (cfi_slot_expire(slot, true, &word) || cfi_word_settled(word)) {")
+
+explorer_mutant(counted_though_it_was_over cfutures/worker/worker.c deadline_ends
+                "uncount_task(record, failed, late);
+        worker" "worker")
+
+explorer_mutant(outer_limit_is_not_put_aside cfutures/worker/limit.c deadline_outer
+                "    own->outer = &ctx->outer;" "    own->outer = ctx->outer.next;")
+
+explorer_mutant(outer_limit_does_not_come_back cfutures/worker/limit.c deadline_outer_again
+                "ctx->outer.limited, ctx->outer.until_ns);" "0, 0);")
+
+explorer_mutant(
+  outer_limit_is_not_slept_for cfutures/core/deadline.c deadline_outer
+  "*earliest_ns = outer->until_ns < *earliest_ns ? outer->until_ns : *earliest_ns;" "")
+
+explorer_mutant(limited_changes_under_a_limit cfutures/worker/limit.c deadline_nested
+                "    cfi_store_release(&record->run_until_ns, 0);" "")
+
+explorer_mutant(item_begins_without_a_tick cfutures/queue/slot.h deadline_chunk
+                "((word + CFI_TICK) & CFI_TICK_MASK)" "(word & CFI_TICK_MASK)")
+
+explorer_mutant(occupied_slot_counts_as_left cfutures/queue/slot.h deadline_occupied
+                "return cfi_word_settled(word) && (word & CFI_OCCUPIED) == 0;"
+                "return cfi_word_settled(word);")
+
+# ---- callbacks -----------------------------------------------------------------------------------------
+
+explorer_mutant(
+  callbacks_armed_after_the_look cfutures/waiting/callback.c watch_callback [[
+        uint32_t seen = cfi_event_listen(event);
+        bool stopped = cfi_load_acquire(&executor->callback_thread.stopped);
+        cfi_watch_reap(executor);]] [[
+        uint32_t seen = cfi_event_seen(event);
+        bool stopped = cfi_load_acquire(&executor->callback_thread.stopped);
+        cfi_watch_reap(executor);
+        cfi_event_listen(event);]])
+
+explorer_mutant(
+  callbacks_rung_read_late cfutures/waiting/callback.c callback_two [[
+                return NULL;
+            }
+        }]] [[
+                return NULL;
+            }
+        }
+        seen = cfi_event_seen(event);]])
+
+explorer_mutant(newest_callback_first cfutures/waiting/watch.c callback_two
+                "slot->watch = oldest_first(slot->watch);" "")
+
+explorer_mutant(
+  callback_of_a_settled_task_is_lost cfutures/waiting/callback.c callback_two
+  "if (!cfi_watch_ask(slot)) {"
+  "if (!cfi_watch_ask(slot) && cfi_load_relaxed(&slot->announcement) == CFI_COLLECTED) {")
+
+explorer_mutant(
+  adder_does_not_ring cfutures/waiting/callback.c callback_iteration [[
+        ring(executor);
+    } else {]] [[
+    } else {]])
+
+explorer_mutant(
+  callback_for_a_thread_that_ended cfutures/waiting/callback.c callback_at_the_end [[
+    if (has_thread(executor)) {
+        ring(executor);]] [[
+    if (!cfi_executor_is_serial(executor)) {
+        ring(executor);]])
+
+# ---- serial --------------------------------------------------------------------------------------------
+
+explorer_mutant(
+  left_without_heavy_barrier executors/serial.c serial_left
+  "cfi_barrier_heavy(false); /* left is written before the lock is tried */" "")
+
+explorer_mutant(
+  turn_given_without_light_barrier executors/serial.c serial_left
+  "cfi_barrier_light(); /* the lock is given before left is read */" "")
+
+explorer_mutant(
+  left_is_not_looked_at_again executors/serial.c serial_left
+  "} while (outermost && cfi_load_relaxed(&self->left) && cfi_lock_try(&self->run_lock));"
+  "} while (self == NULL);")
+
+explorer_mutant(submitter_does_not_try_the_turn_again executors/serial.c serial_left
+                "return cfi_lock_try(&self->run_lock);" "return false;")
+
+explorer_mutant(two_threads_call_at_once cfutures/waiting/callback.c serial_callbacks
+                "bool taken = !executor->callbacks.busy;" "bool taken = true;")
+
+explorer_mutant(
+  end_waits_for_a_call_in_vain cfutures/waiting/callback.c serial_callbacks
+  "ring(executor); /* for cfi_callbacks_finish */" "")
+
+# ---- the process pool's supervisor ---------------------------------------------------------------------
+
+explorer_mutant(stopped_pool_has_no_successors executors/process_pool.c process_retried
+                "(!is_stopped(self) || cfi_queue_has_any_work(&executor->queue));" "!is_stopped(self);")
+
+explorer_mutant(
+  successor_before_the_judgement executors/process_pool.c "--bound;1;process_lost"
+  "    cfi_executor_worker_died(&self->base, worker, wait_status);"
+  "    cfi_store_release(&record->life, CFI_VACANT);
+    cfi_nursery_notify(self->command_file);
+    cfi_executor_worker_died(&self->base, worker, wait_status);")
+
+explorer_mutant(late_kill_hits_the_successor executors/process_pool.c process_killed
+                "    drop_kill_request(self, record);" "    (void)drop_kill_request;")
+
+explorer_mutant(judged_before_the_workers_end executors/process_pool.c process_broken
+                "        await_orphans(self);" "        (void)await_orphans;")
+
+explorer_mutant(successors_run_is_not_counted cfutures/worker_death.c process_retried
+                "        executor->counts.again++;" "")
+
+explorer_mutant(run_cut_short_is_not_counted cfutures/worker_death.c process_lost
+                "        cfi_bump_owned(&record->cut, 1);" "")
+
+explorer_mutant(
+  begun_is_not_set_right cfutures/worker_death.c process_lost
+  "    cfi_store_relaxed(&record->begun,
+                      cfi_load_relaxed(&record->tasks) + cfi_load_relaxed(&record->cut));" "")
+
+explorer_mutant(
+  counted_and_not_settled cfutures/worker_death.c process_lost
+  "        cfi_store_relaxed(&record->tasks, cfi_load_relaxed(&record->tasks_settled));" "")
+
+explorer_mutant(
+  counts_are_not_confirmed cfutures/worker/worker.c process_lost "    confirm_counts(record, failed, late);"
+  "    (void)confirm_counts;")
+
+explorer_mutant(claimed_is_not_cancelled cfutures/worker_death.c process_all_killed
+                "    if (executor->cancels) {" "    if (executor->dead) {")
+
+explorer_mutant(broken_pool_loses_a_run cfutures/worker_death.c process_broken
+                "    executor->dead = true;" "")
+
+explorer_mutant(
+  broken_pool_keeps_pending_tasks cfutures/worker_death.c process_broken [[
+    break_pending(executor);
+    cfi_biased_lock_give(&executor->lock);
+    cfi_event_ring_always(&executor->queue.control->room, executor->queue.shared);]] [[
+    cfi_biased_lock_give(&executor->lock);
+    cfi_event_ring_always(&executor->queue.control->room, executor->queue.shared);]])
+
+explorer_mutant(
+  unfit_pool_keeps_pending_tasks cfutures/worker_death.c process_unfit [[
+    break_pending(executor);
+    cfi_biased_lock_give(&executor->lock);
+    cf_executor_shutdown(executor, false, false);]] [[
+    cfi_biased_lock_give(&executor->lock);
+    cf_executor_shutdown(executor, false, false);]])
+
+explorer_mutant(death_makes_no_room cfutures/worker_death.c process_room
+                "    cfi_event_ring_always(&queue->control->room, queue->shared);" "")
+
+explorer_mutant(
+  judge_does_not_ring_callbacks cfutures/waiting/watch.c process_callback [[
+    cfi_event_ring_always(&executor->queue.bell->event, true);
+    cfi_event_ring_always(&executor->queue.control->callbacks, executor->queue.shared);]] [[
+    cfi_event_ring_always(&executor->queue.bell->event, true);]])
+
+explorer_mutant(first_submit_does_not_look_at_the_nursery executors/process_pool.c process_first_broken
+                "seen, cfi_now_ns() + NURSERY_LOOK_NS, true);" "seen, -1, true);")

@@ -4,6 +4,7 @@
 
 #include "cfutures/executor.h"
 #include "cfutures/worker/worker.h"
+#include "executors/thread_worker.h"
 
 #include "platform/atomic.h"
 #include "platform/futex.h"
@@ -83,6 +84,21 @@ void pool_meet(unsigned how_many) {
     meeting = how_many;
 }
 
+void pool_check_counts(cf_stats *stats) {
+    const cfi_counts *counts = &executor->counts;
+    uint64_t begun = 0, ended = 0;
+    CHECK(cf_executor_stats(executor, stats) == CF_OK);
+    CHECK(stats->submitted == stats->finished + stats->cancelled);
+    CHECK(stats->pending == 0 && stats->running == 0);
+    for (unsigned i = 0; i < stats->workers; i++) {
+        const cfi_record *record = &executor->queue.records[i];
+        begun += cfi_load_relaxed(&record->begun);
+        ended += cfi_load_relaxed(&record->tasks) + cfi_load_relaxed(&record->cut);
+    }
+    CHECK(begun == ended);
+    CHECK(begun + counts->cancelled + counts->broken == counts->submitted + counts->again);
+}
+
 cf_future *pool_submit(const cf_task *task, unsigned n) {
     cf_future *future = NULL;
     CHECK(cf_executor_submit(executor, task, &n, &future) == CF_OK);
@@ -98,63 +114,86 @@ void pool_take_result(cf_future *future, unsigned n) {
 
 /* ---- the executor ---------------------------------------------------------------------------- */
 
-/* A task that a worker has begun. */
-typedef struct begun_task {
-    cfi_slot *slot; /* NULL = none */
-    uint64_t word;
-} begun_task;
+enum {
+    WORKERS_MAX = 4
+};
 
-typedef struct pool {
+typedef struct pool pool;
+
+/* Of a worker's thread. */
+typedef struct worker_context {
+    pool *self;
+    unsigned number;
+    unsigned thread;
+    cfi_slot *begun; /* the task that it begins with, NULL = none, */
+    uint64_t word;   /* and its word */
+} worker_context;
+
+struct pool {
     cf_executor base;
-    unsigned threads[CF_WORKERS_MAX]; /* of the workers, by number */
-    unsigned thread_count;
-    begun_task begun[CF_WORKERS_MAX]; /* likewise: before its thread's first step */
+    worker_context workers[WORKERS_MAX];
+    unsigned known; /* of the workers, those before this one */
     unsigned supervisor;
     bool supervised;
-} pool;
+};
 
 static bool refuses_start;
 
 static const cfi_worker_hooks hooks = {.overrun = cfi_slot_vacate};
 
-static cfi_worker worker_of(unsigned number) {
+static cfi_worker make_worker(cf_executor *base, unsigned number) {
     return (cfi_worker){
-        .queue = &executor->queue,
+        .queue = &base->queue,
         .number = number,
-        .life = &executor->life,
+        .life = &base->life,
         .hooks = &hooks,
-        .limits = executor->queue.shared ? NULL : &executor->limits,
+        .limits = base->queue.shared ? NULL : &base->limits,
     };
 }
 
-static void execute(unsigned number, begun_task task) {
-    const cfi_worker worker = worker_of(number);
-    cfi_worker_execute_in_scope(&worker, task.slot, task.word);
-    cfi_store_release(&executor->queue.records[number].current, 0);
+static void execute(cf_executor *base, unsigned number, cfi_slot *slot, uint64_t word) {
+    const cfi_worker worker = make_worker(base, number);
+    cfi_worker_execute_in_scope(&worker, slot, word);
+    cfi_store_release(&base->queue.records[number].current, 0);
 }
 
-static void worker_main(void *context) {
-    unsigned number = (unsigned)(uintptr_t)context;
-    begun_task *begun = &((pool *)executor)->begun[number];
-    cfi_worker_end end;
-    if (begun->slot != NULL) {
-        begun_task task = *begun;
-        *begun = (begun_task){0};
-        execute(number, task);
+static void run_begun(worker_context *mine) {
+    cfi_slot *begun = mine->begun;
+    mine->begun = NULL;
+    if (begun != NULL) {
+        execute(&mine->self->base, mine->number, begun, mine->word);
     }
-    do {
-        cfi_worker worker = worker_of(number);
-        end = cfi_worker_run(&worker);
-    } while (end == CFI_WORKER_RETIRED);
+}
+
+static void process_main(void *context) {
+    worker_context *mine = context;
+    run_begun(mine);
+    cfi_worker worker = make_worker(&mine->self->base, mine->number);
+    cfi_worker_run(&worker);
+}
+
+static void thread_main(void *context) {
+    worker_context *mine = context;
+    run_begun(mine);
+    cfi_thread_worker_run(&mine->self->base, mine->number);
+}
+
+static worker_context *note_thread(pool *self, unsigned number, void (*run)(void *)) {
+    static const char *const names[WORKERS_MAX] = {"worker 0", "worker 1", "worker 2", "worker 3"};
+    CHECK(number < WORKERS_MAX);
+    worker_context *context = &self->workers[number];
+    *context = (worker_context){.self = self, .number = number};
+    context->thread = sim_thread(names[number], run, context);
+    self->known = number >= self->known ? number + 1 : self->known;
+    return context;
 }
 
 static void make_thread(cf_executor *base, unsigned number) {
-    static const char *const names[] = {"worker 0", "worker 1", "worker 2"};
-    pool *self = (pool *)base;
-    self->threads[number] = sim_thread(names[number], worker_main, (void *)(uintptr_t)number);
-    self->thread_count = number < self->thread_count ? self->thread_count : number + 1;
-    if (base->queue.shared) {
-        sim_may_die(self->threads[number]);
+    bool processes = base->queue.shared;
+    const worker_context *context =
+        note_thread((pool *)base, number, processes ? process_main : thread_main);
+    if (processes) {
+        sim_may_die(context->thread);
     }
 }
 
@@ -169,24 +208,44 @@ static cf_status start_worker(cf_executor *base, unsigned number) {
     return CF_OK;
 }
 
-static begun_task begin_next(unsigned worker) {
+static void begin_next(unsigned worker, cfi_slot **slot, uint64_t *word) {
     cfi_seat seat = {.worker = worker, .most = 1};
-    begun_task task;
-    task.slot = cfi_queue_claim(&executor->queue, &seat, &task.word);
-    CHECK(task.slot != NULL);
-    return task;
+    *slot = cfi_queue_claim(&executor->queue, &seat, word);
+    CHECK(*slot != NULL);
 }
 
 void pool_run_next(unsigned worker) {
-    execute(worker, begin_next(worker));
+    cfi_slot *slot;
+    uint64_t word;
+    begin_next(worker, &slot, &word);
+    execute(executor, worker, slot, word);
 }
 
 void pool_begin_next(unsigned worker) {
-    ((pool *)executor)->begun[worker] = begin_next(worker);
+    worker_context *context = &((pool *)executor)->workers[worker];
+    begin_next(worker, &context->begun, &context->word);
 }
 
 void pool_refuse_start(void) {
     refuses_start = true;
+}
+
+static void bare_main(void *context) {
+    worker_context *mine = context;
+    cf_executor *base = &mine->self->base;
+    cfi_seat seat = {.worker = mine->number};
+    cfi_slot *slot;
+    uint64_t word;
+    run_begun(mine);
+    while ((slot = cfi_queue_claim(&base->queue, &seat, &word)) != NULL) {
+        execute(base, mine->number, slot, word);
+    }
+}
+
+void pool_worker(unsigned number, cf_future *begun) {
+    worker_context *context = note_thread((pool *)executor, number, bare_main);
+    context->begun = begun;
+    CHECK(begun == NULL || cfi_slot_begin(begun, number, &context->word));
 }
 
 static void join(cf_executor *base) {
@@ -194,8 +253,8 @@ static void join(cf_executor *base) {
     if (self->supervised) {
         sim_join(self->supervisor);
     }
-    for (unsigned i = 0; i < self->thread_count; i++) { /* no more after stop */
-        sim_join(self->threads[i]);
+    for (unsigned i = 0; i < self->known; i++) { /* no more after stop */
+        sim_join(self->workers[i].thread);
     }
 }
 
@@ -230,7 +289,7 @@ static void supervise(void *context) {
     const pool *self = context;
     int dead = sim_await_death();
     for (unsigned i = 0; dead >= 0 && i < executor->max_workers; i++) {
-        if (self->threads[i] == (unsigned)dead) {
+        if (self->workers[i].thread == (unsigned)dead) {
             cfi_executor_worker_died(executor, i, KILLED);
             make_thread(executor, i);
             return;
@@ -238,12 +297,16 @@ static void supervise(void *context) {
     }
 }
 
-static void make(unsigned workers, bool processes, cf_pool_options options) {
+void pool_forget(void) {
     memset(runs, 0, sizeof runs);
     cfi_store_relaxed(&arrived, 0);
     meeting = 0;
     freed = false;
     refuses_start = false;
+}
+
+static void make(unsigned workers, bool processes, cf_pool_options options) {
+    pool_forget();
     options.max_workers = workers;
     options.arena_limit = 1 << 20;
     CHECK(cfi_executor_create(sizeof(pool), &ops, &options, processes, &executor) == CF_OK);

@@ -28,7 +28,7 @@ extern const scenario watch_as_completed, watch_two_workers, watch_two_sets, wat
 extern const scenario slab_round, slab_recycled, slab_cancelled, slab_unheld, slab_two_holders;
 /* ---- scenarios_death.c ---- */
 extern const scenario death_retried, death_lost, death_rewound, death_cancelled, death_watched,
-    death_two_workers;
+    death_two_workers, death_unfit;
 /* ---- scenarios_room.c ---- */
 extern const scenario room_two_submitters, room_two_workers, room_cancelled, room_abandoned,
     room_counted, room_seen, room_death;
@@ -40,5 +40,20 @@ extern const scenario chunk_taken_back, chunk_read, chunk_died, chunk_died_retri
 /* ---- scenarios_stream.c ---- */
 extern const scenario stream_ordered, stream_two_workers, stream_as_completed, stream_later,
     stream_stopped, stream_stopped_death, stream_closed, stream_room;
+/* ---- scenarios_nested.c ---- */
+extern const scenario nested_begun, nested_cancelled, nested_circle, nested_circle_of_three,
+    nested_circle_in_set, nested_set, nested_relay, nested_two_pools, nested_in_pool, nested_tail;
+/* ---- scenarios_deadline.c ---- */
+extern const scenario deadline_ends, deadline_overdue, deadline_earlier, deadline_outer,
+    deadline_inner, deadline_outer_again, deadline_nested, deadline_chunk, deadline_occupied;
+/* ---- scenarios_callback.c ---- */
+extern const scenario callback_two, callback_iteration, callback_goes_on, callback_at_the_end;
+/* ---- scenarios_serial.c ---- */
+extern const scenario serial_two, serial_initializer, serial_left, serial_shutdown,
+    serial_callbacks, serial_unfit;
+/* ---- scenarios_process.c ---- */
+extern const scenario process_retried, process_lost, process_killed, process_all_killed,
+    process_unfit, process_begin, process_broken, process_broken_room, process_room,
+    process_retired, process_two, process_callback, process_first, process_first_broken;
 
 #endif

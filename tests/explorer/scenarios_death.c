@@ -196,3 +196,38 @@ const scenario death_watched = {.name = "death_watched",
                                 .check = check_lost,
                                 .bound = 1,
                                 .deaths = true};
+
+/* ---- no death, but a worker that is not fit: what the other runs ends well --------------------- */
+
+static int fail_second(void *context, unsigned worker, void **local) {
+    (void)context;
+    (void)local;
+    return worker == 1 ? 7 : 0;
+}
+
+static void see_unfit(void *context) {
+    (void)context;
+    cf_stats stats;
+    unsigned broken = 0;
+    for (unsigned n = 0; n < 2; n++) {
+        cf_exception exception;
+        CHECK(cf_future_exception(futures[n], CF_FOREVER, &exception) == CF_OK);
+        CHECK(exception.status == CF_OK || (exception.status == CF_EBROKEN &&
+                                            exception.task_error == 7 && exception.worker == 1));
+        CHECK((pool_runs(n) == 1) == (exception.status == CF_OK));
+        broken += exception.status != CF_OK;
+        cf_future_release(futures[n]);
+    }
+    CHECK(cf_executor_shutdown(executor, true, false) == CF_OK);
+    pool_check_counts(&stats);
+    CHECK(stats.failed == broken && stats.unseen == 0);
+    cf_executor_destroy(executor);
+}
+
+static void set_up_unfit(void) {
+    pool_begin(2, (cf_pool_options){.initializer = fail_second}, see_unfit);
+    submit(0);
+}
+
+const scenario death_unfit = {
+    .name = "death_unfit", .set_up = set_up_unfit, .check = check_freed, .bound = 2};

@@ -80,7 +80,9 @@ static void set_up_cancelled(void) {
 }
 
 static void check_none_pending(void) {
+    cfi_biased_lock_take(&executor->lock);
     CHECK(pool_pending() == 0 && cfi_counts_pending(executor) == 0);
+    cfi_biased_lock_give(&executor->lock);
 }
 
 const scenario room_cancelled = {

@@ -23,6 +23,7 @@ static unsigned run_steps;
 static int64_t now_ns;
 static bool somebody_died;
 static bool deaths_allowed;
+static bool clock_is_lazy;
 
 /* ---- the core's thread-local variables ------------------------------------------------------- */
 
@@ -91,6 +92,7 @@ static void resume(sim_thread_state *thread) {
     if (thread->status == SIM_ON_FUTEX) { /* nobody has woken it */
         thread->timed_out = true;
         thread->time_outs++;
+        memory_note(thread, &now_ns, true);
         now_ns = thread->deadline_ns > now_ns ? thread->deadline_ns : now_ns;
     }
     thread->status = SIM_READY;
@@ -113,7 +115,8 @@ static bool may_go_on(const sim_thread_state *thread) {
     case SIM_READY:
         return true;
     case SIM_ON_FUTEX:
-        return thread->deadline_ns >= 0 && thread->time_outs < EARLY_TIME_OUTS;
+        return thread->deadline_ns >= 0 && (clock_is_lazy ? thread->deadline_ns <= now_ns
+                                                          : thread->time_outs < EARLY_TIME_OUTS);
     case SIM_PAUSED:
         return thread->paused_at != memory_version;
     case SIM_UNUSED:
@@ -170,30 +173,32 @@ static unsigned collect(uint8_t *options) {
     return count;
 }
 
-static unsigned collect_timed(uint8_t *options) {
+/* Those whose time comes next. */
+static unsigned collect_sleepers(uint8_t *options) {
     unsigned count = 0;
+    int64_t earliest_ns = INT64_MAX;
     for (unsigned i = 0; i < thread_count; i++) {
-        if (threads[i].status == SIM_ON_FUTEX && threads[i].deadline_ns >= 0) {
+        const sim_thread_state *t = &threads[i];
+        if (t->status == SIM_ON_FUTEX && t->deadline_ns >= 0 && t->deadline_ns <= earliest_ns) {
+            count = t->deadline_ns < earliest_ns ? 0 : count;
+            earliest_ns = t->deadline_ns;
             options[count++] = (uint8_t)i;
         }
     }
     return count;
 }
 
-/* What is left in buffers reaches memory some time, a deadline comes, and a loop that counts its
- * rounds ends. */
+/* What is left in buffers reaches memory some time, a loop that counts its rounds ends, and time
+ * passes. */
 static unsigned collect_late(uint8_t *options) {
     memory_drain_all();
     unsigned count = collect(options);
-    if (count == 0) {
-        count = collect_timed(options);
-    }
     for (unsigned i = 0; i < thread_count && count == 0; i++) {
         if (threads[i].status == SIM_PAUSED) {
             options[count++] = (uint8_t)i;
         }
     }
-    return count;
+    return count > 0 ? count : collect_sleepers(options);
 }
 
 static bool all_ended(void) {
@@ -262,12 +267,34 @@ _Noreturn static void end_current(void) {
     abort();
 }
 
+static void wake_one(uint8_t sleeper) {
+    threads[sleeper].status = SIM_READY;
+    threads[sleeper].hash = hash_mix(threads[sleeper].hash, current->hash);
+    trace("  %-12s wakes %s", current->name, threads[sleeper].name);
+}
+
+/* The kernel tells who waits for its end. */
+static void ring_death(const sim_thread_state *dead) {
+    if (dead->rings == NULL) {
+        return;
+    }
+    sim_location *location = memory_place(dead->rings);
+    *(volatile uint32_t *)(void *)dead->rings |= dead->rings_bits;
+    memory_mark(location);
+    for (unsigned i = 0; i < thread_count; i++) {
+        if (threads[i].status == SIM_ON_FUTEX && threads[i].on == (const void *)dead->rings) {
+            wake_one((uint8_t)i);
+        }
+    }
+}
+
 /* The kernel has taken it off its processor: what it stored is in memory. */
 static void die(void) {
     trace("  %-12s dies before %s: %s", current->name, current->where, current->doing);
     memory_drain(current);
     current->status = SIM_DEAD;
     somebody_died = true;
+    ring_death(current);
     wake_mourners();
     dispatch();
     abort();
@@ -379,12 +406,6 @@ bool sim_futex_wait(const volatile void *word, uint32_t expected, int64_t deadli
     return !current->timed_out;
 }
 
-static void wake_one(uint8_t sleeper) {
-    threads[sleeper].status = SIM_READY;
-    threads[sleeper].hash = hash_mix(threads[sleeper].hash, current->hash);
-    trace("  %-12s wakes %s", current->name, threads[sleeper].name);
-}
-
 void sim_futex_wake(const volatile void *word, int how_many, const char *what, const char *where) {
     if (current == NULL) {
         return;
@@ -425,7 +446,7 @@ void sim_pause(const char *where) {
         wait_as(SIM_PAUSED);
     }
     current->paused_at = memory_version;
-    current->ahead_ns += PAUSE_NS;
+    current->paused_ns += PAUSE_NS;
 }
 
 /* ---- locks ----------------------------------------------------------------------------------- */
@@ -471,12 +492,17 @@ bool sim_lock_try(sim_lock *lock, const char *what, const char *where) {
     if (current == NULL) {
         return lock->holder == 0;
     }
-    sim_location *location = memory_locked_step(lock, true, what, where);
+    sim_location *location = memory_tried(lock);
+    threads_step(what, where, true);
+    bool late = memory_gives_late(location);
     memory_read(location);
-    if (!take_if_free(lock)) {
+    if (late || !take_if_free(lock)) {
+        trace("  %-12s %s: tries %s in vain", current->name, where, what);
         return false;
     }
+    memory_drain(current);
     begin_holding(lock, location);
+    trace("  %-12s %s: tries %s and takes it", current->name, where, what);
     return true;
 }
 
@@ -493,8 +519,10 @@ void sim_lock_give(sim_lock *lock, const char *what, const char *where) {
     }
     lock->holder = 0;
     lock->giver = current->number + 1;
+    sim_location *location = memory_place(lock);
+    memory_mark(location);
+    memory_give(location);
     lock->stores = current->buffer.stores;
-    memory_mark(memory_place(lock));
     trace("  %-12s %s: gives %s back", current->name, where, what);
     for (unsigned i = 0; i < thread_count; i++) {
         if (threads[i].status == SIM_ON_LOCK && threads[i].on == lock) {
@@ -505,20 +533,18 @@ void sim_lock_give(sim_lock *lock, const char *what, const char *where) {
 
 /* ---- clock ----------------------------------------------------------------------------------- */
 
+/* To read it is a step where the clock moves: before or after that is not the same. */
 int64_t sim_now_ns(void) {
     if (current == NULL) {
         return now_ns;
     }
+    threads_step_reading("the clock", __func__, memory_note(current, &now_ns, false));
     learn((uint64_t)now_ns);
-    return now_ns + current->ahead_ns;
+    return now_ns + current->paused_ns;
 }
 
 void sim_pass(int64_t ns) {
-    if (current == NULL) {
-        now_ns += ns;
-    } else {
-        current->ahead_ns += ns;
-    }
+    now_ns += ns;
 }
 
 /* ---- lives ----------------------------------------------------------------------------------- */
@@ -534,8 +560,9 @@ unsigned sim_thread(const char *name, void (*run)(void *context), void *context)
     thread->status = SIM_READY;
     thread->doing = thread->where = "begins";
     thread->begun = thread->may_die = thread->death_seen = false;
+    thread->rings = NULL;
     thread->paused_at = thread->idle_pauses = 0;
-    thread->ahead_ns = 0;
+    thread->paused_ns = 0;
     thread->time_outs = 0;
     thread->buffer.first = thread->buffer.end = thread->buffer.issued = 0;
     thread->buffer.stores = 0;
@@ -551,6 +578,31 @@ unsigned sim_thread(const char *name, void (*run)(void *context), void *context)
 
 void sim_may_die(unsigned thread) {
     threads[thread].may_die = true;
+}
+
+void sim_death_rings(unsigned thread, _Atomic uint32_t *word, uint32_t bits) {
+    threads[thread].rings = word;
+    threads[thread].rings_bits = bits;
+}
+
+void sim_kill(unsigned thread) {
+    sim_thread_state *victim = &threads[thread];
+    threads_step("a signal", __func__, true);
+    if (victim->status != SIM_ENDED && victim->status != SIM_DEAD) {
+        trace("  %-12s kills %s, before %s: %s", current->name, victim->name, victim->where,
+              victim->doing);
+        memory_drain(victim);
+        victim->status = SIM_DEAD;
+        learn(victim->hash);
+        ring_death(victim);
+    }
+}
+
+bool sim_is_dead(unsigned thread) {
+    threads_step_reading("whether it lives", __func__, true);
+    bool dead = threads[thread].status == SIM_DEAD;
+    learn(dead);
+    return dead;
 }
 
 int sim_await_death(void) {
@@ -598,13 +650,14 @@ void sim_join(unsigned thread) {
     learn(threads[thread].hash);
 }
 
-void threads_begin_run(bool deaths) {
+void threads_begin_run(bool deaths, bool lazy_clock) {
     thread_count = 0;
     current = NULL;
     run_steps = 0;
     now_ns = 1000000000;
     somebody_died = false;
     deaths_allowed = deaths;
+    clock_is_lazy = lazy_clock;
     if (locals_size() > 0) {
         memset(__start_sim_thread_local, 0, locals_size());
     }

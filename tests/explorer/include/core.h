@@ -4,6 +4,7 @@
 #define EXPLORER_CORE_H
 
 #include "hooks.h"
+#include "kernel.h"
 
 #include <stdlib.h>
 #include <time.h>

@@ -5,7 +5,16 @@
 #include "hooks.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
+
+static inline void cfi_signals_block(sigset_t *before) {
+    (void)before;
+}
+
+static inline void cfi_signals_restore(const sigset_t *before) {
+    (void)before;
+}
 
 static inline bool cfi_at_fork_in_child(void (*run)(void)) {
     sim_begins_process(run);

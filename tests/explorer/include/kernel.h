@@ -1,0 +1,28 @@
+/* What a process pool asks the kernel for: ../processes.c answers. */
+#ifndef EXPLORER_KERNEL_H
+#define EXPLORER_KERNEL_H
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The nursery, which is a simulated thread. */
+pid_t sim_fork(void);
+int sim_pidfd(pid_t pid);
+/* Its parent is dead: the kernel has killed it by now. */
+void sim_process_ends(pid_t pid);
+
+int sim_eventfd(void);
+int sim_close(int file);
+int sim_poll(const struct pollfd *files, nfds_t count, int timeout_ms);
+
+#define fork()                        sim_fork()
+#define getpid()                      ((pid_t)1)
+#define waitid(type, id, info, which) ((void)(info), 0)
+#define eventfd(initial, flags)       sim_eventfd()
+#define poll(files, count, timeout)   sim_poll((files), (count), (timeout))
+#define close(file)                   sim_close(file)
+
+#endif

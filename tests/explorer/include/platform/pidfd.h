@@ -1,0 +1,24 @@
+/* In place of descriptors for processes: those of kernel.h. */
+#ifndef PLATFORM_PIDFD_H
+#define PLATFORM_PIDFD_H
+
+#include "kernel.h"
+#include "platform/descriptor.h"
+
+#include <stdint.h>
+
+static inline int cfi_pidfd_open(pid_t pid) {
+    return sim_pidfd(pid);
+}
+
+static inline int cfi_pidfd_poll_ms(int pidfd) {
+    (void)pidfd;
+    return -1;
+}
+
+static inline void cfi_process_await_end(pid_t pid, int64_t deadline_ns) {
+    (void)deadline_ns;
+    sim_process_ends(pid);
+}
+
+#endif

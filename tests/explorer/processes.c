@@ -1,0 +1,294 @@
+#include "processes.h"
+
+#include "include/hooks.h"
+#include "include/kernel.h"
+
+#include "cfutures/worker/worker.h"
+#include "executors/nursery.h"
+
+#include "platform/atomic.h"
+#include "platform/clock.h"
+#include "platform/futex.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- files: who sleeps on them is woken -------------------------------------------------------- */
+
+enum {
+    COMMAND_FILE = 100, /* in the order in which the pool makes them */
+    EVENT_FILE,
+    NURSERY_FILE, /* a descriptor of that process */
+    HOST_FILE,
+    FILE_IS_SET = 1, /* in the words below: the command file, or the event file, is readable */
+    ENDED = 2        /* a child has ended: a worker, or the nursery */
+};
+
+static _Atomic uint32_t commands, events; /* what the nursery, and the supervisor, is to look at */
+static unsigned files_made, files_open;
+
+static void ring(_Atomic uint32_t *word, uint32_t bits) {
+    cfi_or_relaxed(word, bits);
+    cfi_futex_wake_all(word, true);
+}
+
+int sim_eventfd(void) {
+    files_open++;
+    return COMMAND_FILE + (int)files_made++;
+}
+
+int sim_close(int file) {
+    CHECK(file >= COMMAND_FILE && file <= HOST_FILE && files_open > 0);
+    files_open--;
+    return 0;
+}
+
+void cfi_nursery_notify(int file) {
+    ring(file == COMMAND_FILE ? &commands : &events, FILE_IS_SET);
+}
+
+void cfi_nursery_clear(int file) {
+    CHECK(file == EVENT_FILE); /* the nursery's own is cleared below */
+    cfi_and_release(&events, ~(uint32_t)FILE_IS_SET);
+}
+
+int sim_poll(const struct pollfd *files, nfds_t count, int timeout_ms) {
+    uint32_t wanted = 0;
+    for (nfds_t i = 0; i < count; i++) {
+        CHECK(files[i].fd == NURSERY_FILE || files[i].fd == EVENT_FILE);
+        wanted |= files[i].fd == NURSERY_FILE ? ENDED : FILE_IS_SET;
+    }
+    uint32_t seen;
+    while (((seen = cfi_load_acquire(&events)) & wanted) == 0 && timeout_ms != 0) {
+        cfi_futex_wait(&events, seen, -1, true);
+    }
+    return (seen & wanted) != 0;
+}
+
+/* ---- workers ----------------------------------------------------------------------------------- */
+
+enum {
+    PROCESSES_MAX = 4, /* workers */
+    NURSERY_PID = 2,
+    FIRST_PID = 10, /* of the thread with number 0 */
+    BIRTH_NS = 1000000
+};
+
+typedef struct process {
+    unsigned number;
+    unsigned thread;
+    cfi_record *record;     /* in its own memory: it may live for longer than the pool */
+    bool alive;             /* as the nursery knows */
+    _Atomic uint32_t ended; /* 0, or 1 + its wait status */
+} process;
+
+static process processes[PROCESSES_MAX];
+static unsigned lives[PROCESSES_MAX];
+static unsigned killed_life;
+static mortals who_may_die;
+static unsigned nursery_thread;
+
+/* The run is over its time: it is killed. */
+static void await_kill(cfi_slot *slot) {
+    static _Atomic uint32_t never;
+    (void)slot;
+    for (;;) {
+        cfi_futex_wait(&never, 0, -1, true);
+    }
+}
+
+static const cfi_worker_hooks hooks = {.overrun = await_kill};
+
+/* False: the nursery has died, and so the kernel kills it. */
+static bool await_birth(cfi_record *record) {
+    bool dies = who_may_die == THE_NURSERY_DIES;
+    while (cfi_load_acquire(&record->life) == CFI_FORKING) {
+        if (dies && sim_is_dead(nursery_thread)) {
+            return false;
+        }
+        cfi_futex_wait(&record->life, CFI_FORKING, dies ? cfi_deadline_ns(BIRTH_NS) : -1, true);
+    }
+    return true;
+}
+
+static void worker_main(void *context) {
+    process *self = context;
+    cfi_record *record = self->record;
+    if (!await_birth(record)) {
+        return;
+    }
+    cfi_worker_end end = cfi_worker_run(&(cfi_worker){.queue = &executor->queue,
+                                                      .number = self->number,
+                                                      .life = &executor->life,
+                                                      .hooks = &hooks});
+    if (end == CFI_WORKER_RETIRED) {
+        cfi_store_release(&record->ready, CFI_RETIRED);
+    }
+    cfi_store_release(&self->ended, 1 + (end == CFI_WORKER_UNFIT ? EXIT_FAILURE << 8 : 0));
+    ring(&commands, ENDED);
+}
+
+static void start(unsigned number) {
+    static const char *const names[PROCESSES_MAX] = {"worker 0", "worker 1", "worker 2",
+                                                     "worker 3"};
+    process *p = &processes[number];
+    *p = (process){.number = number, .record = &executor->queue.records[number], .alive = true};
+    lives[number]++;
+    p->thread = sim_thread(names[number], worker_main, p);
+    sim_death_rings(p->thread, &commands, ENDED);
+    if (who_may_die == A_WORKER_DIES) {
+        sim_may_die(p->thread);
+    }
+}
+
+static void note_alive(unsigned number) {
+    cfi_record *record = &executor->queue.records[number];
+    cfi_store_relaxed(&record->id, FIRST_PID + (int64_t)processes[number].thread);
+    cfi_store_release(&record->life, CFI_ALIVE);
+    cfi_futex_wake_all(&record->life, true);
+}
+
+void sim_process_ends(pid_t pid) {
+    sim_kill((unsigned)(pid - FIRST_PID));
+}
+
+/* ---- the nursery: see nursery.c ---------------------------------------------------------------- */
+
+static void fork_worker(unsigned number) {
+    uint32_t vacant = CFI_VACANT;
+    if (cfi_cas(&executor->queue.records[number].life, &vacant, CFI_FORKING)) {
+        start(number);
+        note_alive(number);
+    }
+}
+
+static void fill_vacancies(void) {
+    const cfi_queue *queue = &executor->queue;
+    unsigned wanted = cfi_load_acquire(&queue->control->workers_wanted);
+    for (unsigned i = 0; i < wanted; i++) {
+        if (cfi_load_acquire(&queue->records[i].life) == CFI_VACANT) {
+            fork_worker(i);
+        }
+    }
+}
+
+static void tell_result(void) {
+    cfi_control *control = executor->queue.control;
+    cfi_store_release(&control->spawn_error, 0);
+    cfi_event_ring_always(&control->spawn_rounds, true);
+}
+
+/* Its wait status; -1: it lives. */
+static int status_of(process *p) {
+    uint32_t ended = cfi_load_acquire(&p->ended);
+    if (ended != 0) {
+        return (int)ended - 1;
+    }
+    return sim_is_dead(p->thread) ? SIGKILL : -1;
+}
+
+static void reap(void) {
+    bool any = false;
+    for (unsigned i = 0; i < PROCESSES_MAX; i++) {
+        process *p = &processes[i];
+        int status = p->alive ? status_of(p) : -1;
+        if (status >= 0) {
+            cfi_record *record = &executor->queue.records[i];
+            p->alive = false;
+            cfi_store_relaxed(&record->exit_state, status);
+            cfi_store_release(&record->life, CFI_DEAD);
+            any = true;
+        }
+    }
+    if (any) {
+        cfi_nursery_notify(EVENT_FILE);
+    }
+}
+
+static void send_signals(void) {
+    for (unsigned i = 0; i < PROCESSES_MAX; i++) {
+        _Atomic uint32_t *request = &executor->queue.records[i].kill;
+        if (processes[i].alive && cfi_load_acquire(request) != 0 &&
+            cfi_swap_seq_cst(request, 0) != 0) {
+            killed_life = lives[i];
+            sim_kill(processes[i].thread);
+        }
+    }
+}
+
+static void nursery_main(void *context) {
+    (void)context;
+    while (cfi_load_acquire(&executor->queue.control->quit) == 0) {
+        reap();
+        fill_vacancies();
+        tell_result();
+        send_signals();
+        while (cfi_load_acquire(&commands) == 0) {
+            cfi_futex_wait(&commands, 0, -1, true);
+        }
+        cfi_swap_seq_cst(&commands, 0);
+    }
+    for (unsigned i = 0; i < PROCESSES_MAX; i++) {
+        if (processes[i].alive) {
+            sim_kill(processes[i].thread);
+        }
+    }
+    ring(&events, ENDED);
+}
+
+pid_t sim_fork(void) {
+    nursery_thread = sim_thread("nursery", nursery_main, NULL);
+    sim_death_rings(nursery_thread, &events, ENDED);
+    if (who_may_die == THE_NURSERY_DIES) {
+        sim_may_die(nursery_thread);
+    }
+    return NURSERY_PID;
+}
+
+int sim_pidfd(pid_t pid) {
+    files_open++;
+    return pid == NURSERY_PID ? NURSERY_FILE : HOST_FILE;
+}
+
+_Noreturn void cfi_nursery_run(const cfi_nursery *nursery) {
+    (void)nursery;
+    abort(); /* in a forked child: there is none */
+}
+
+/* ---- the pool ---------------------------------------------------------------------------------- */
+
+void processes_begin(unsigned workers, cf_pool_options options, mortals who,
+                     void (*caller)(void *context)) {
+    memset(processes, 0, sizeof processes);
+    memset(lives, 0, sizeof lives);
+    killed_life = 0;
+    cfi_store_relaxed(&commands, 0);
+    cfi_store_relaxed(&events, 0);
+    files_made = files_open = 0;
+    who_may_die = who;
+    options.max_workers = workers > 0 ? workers : 1;
+    options.arena_limit = 1 << 20;
+    pool_forget();
+    CHECK(cf_process_pool_create(&options, &executor) == CF_OK);
+    cfi_store_relaxed(&executor->started, workers);
+    cfi_store_relaxed(&executor->queue.control->workers, workers);
+    cfi_store_relaxed(&executor->queue.control->workers_wanted, workers);
+    for (unsigned i = 0; i < workers; i++) {
+        start(i);
+        note_alive(i);
+    }
+    sim_thread("caller", caller, NULL);
+}
+
+unsigned processes_life(unsigned worker) {
+    return lives[worker];
+}
+
+unsigned processes_killed_life(void) {
+    return killed_life;
+}
+
+bool processes_are_forgotten(void) {
+    return files_open == 0;
+}

@@ -1,0 +1,305 @@
+/* The serial executor: several threads submit to it, and each task runs once, on one of them, no two at
+ * a time. */
+#include "scenarios.h"
+
+#include "cfutures/queue/completion.h"
+
+#include "platform/atomic.h"
+
+enum {
+    TASKS = 4
+};
+
+static cf_executor *serial;
+static cf_future *futures[TASKS];
+static unsigned runs[TASKS];
+static unsigned inside;
+static _Atomic uint32_t step;
+
+/* The load is a step at which another thread may go on, and must not run a task. */
+static void run_alone(unsigned n) {
+    CHECK(inside == 0);
+    inside = 1;
+    runs[n]++;
+    cfi_store_relaxed(&step, cfi_load_relaxed(&step) + 1);
+    CHECK(inside == 1);
+    inside = 0;
+}
+
+static int run_plain(const void *arg, void *result, cf_task_context *ctx) {
+    (void)ctx;
+    unsigned n = *(const unsigned *)arg;
+    run_alone(n);
+    *(uint64_t *)result = pool_result(n);
+    return 0;
+}
+
+static const cf_task plain_task = {.name = "plain",
+                                   .run = run_plain,
+                                   .arg_size = sizeof(unsigned),
+                                   .result_size = sizeof(uint64_t)};
+
+static cf_status submit(const cf_task *task, unsigned n) {
+    return cf_executor_submit(serial, task, &n, &futures[n]);
+}
+
+static void begin(cf_pool_options options) {
+    options.arena_limit = 1 << 20;
+    inside = 0;
+    for (unsigned n = 0; n < TASKS; n++) {
+        runs[n] = 0;
+        futures[n] = NULL;
+    }
+    cfi_store_relaxed(&step, 0);
+    CHECK(cf_serial_create(&options, &serial) == CF_OK);
+}
+
+/* So many have run, before the executor's end would have made them. */
+static void check_ran(unsigned tasks) {
+    cf_stats stats;
+    CHECK(cf_executor_stats(serial, &stats) == CF_OK);
+    CHECK(stats.submitted == tasks && stats.finished == tasks && stats.pending == 0 &&
+          stats.running == 0);
+    for (unsigned n = 0; n < tasks; n++) {
+        uint64_t value = 0;
+        CHECK(runs[n] == 1);
+        CHECK(cf_future_result(futures[n], 0, &value) == CF_OK && value == pool_result(n));
+        cf_future_release(futures[n]);
+    }
+    cf_executor_destroy(serial);
+}
+
+/* ---- two submitters ---------------------------------------------------------------------------- */
+
+static void submit_and_see(unsigned n) {
+    CHECK(submit(&plain_task, n) == CF_OK);
+    CHECK(cf_future_done(futures[n])); /* submit returns when it has run */
+}
+
+static void submit_even(void *context) {
+    (void)context;
+    submit_and_see(0);
+    submit_and_see(2);
+}
+
+static void submit_odd(void *context) {
+    (void)context;
+    submit_and_see(1);
+    submit_and_see(3);
+}
+
+static void set_up_two(void) {
+    begin(plain);
+    sim_thread("even", submit_even, NULL);
+    sim_thread("odd", submit_odd, NULL);
+}
+
+static void check_four(void) {
+    check_ran(4);
+}
+
+const scenario serial_two = {
+    .name = "serial_two", .set_up = set_up_two, .check = check_four, .bound = 3};
+
+/* ---- the initializer submits too: that task is left until the first has run -------------------- */
+
+static int submit_from_initializer(void *context, unsigned worker, void **local) {
+    (void)context;
+    (void)worker;
+    (void)local;
+    CHECK(submit(&plain_task, 2) == CF_OK);
+    return 0;
+}
+
+static void submit_first(void *context) {
+    (void)context;
+    submit_and_see(0);
+}
+
+static void submit_second(void *context) {
+    (void)context;
+    submit_and_see(1);
+}
+
+static void set_up_initializer(void) {
+    begin((cf_pool_options){.initializer = submit_from_initializer});
+    sim_thread("first", submit_first, NULL);
+    sim_thread("second", submit_second, NULL);
+}
+
+static void check_three(void) {
+    check_ran(3);
+}
+
+const scenario serial_initializer = {
+    .name = "serial_initializer", .set_up = set_up_initializer, .check = check_three, .bound = 4};
+
+/* ---- the initializer fails ---------------------------------------------------------------------- */
+
+static cf_status ended[2];
+
+static int fail(void *context, unsigned worker, void **local) {
+    (void)context;
+    (void)worker;
+    (void)local;
+    return 7;
+}
+
+/* It ended while it was submitted, or was refused. */
+static void submit_in_vain(void *number) {
+    unsigned n = *(const unsigned *)number;
+    ended[n] = submit(&plain_task, n);
+    if (ended[n] == CF_OK) {
+        ended[n] = cf_future_result(futures[n], 0, NULL);
+        cf_future_release(futures[n]);
+    }
+}
+
+static void set_up_unfit(void) {
+    static unsigned numbers[] = {0, 1};
+    begin((cf_pool_options){.initializer = fail});
+    sim_thread("first", submit_in_vain, &numbers[0]);
+    sim_thread("second", submit_in_vain, &numbers[1]);
+}
+
+static void check_unfit(void) {
+    cf_stats stats;
+    CHECK(ended[0] == CF_EBROKEN && ended[1] == CF_EBROKEN && runs[0] == 0 && runs[1] == 0);
+    CHECK(cf_executor_stats(serial, &stats) == CF_OK);
+    CHECK(stats.finished == stats.submitted && stats.failed == stats.submitted &&
+          stats.pending == 0);
+    cf_executor_destroy(serial);
+}
+
+const scenario serial_unfit = {
+    .name = "serial_unfit", .set_up = set_up_unfit, .check = check_unfit, .bound = 4};
+
+/* ---- the task that has the turn waits for the submitter, which leaves its task ----------------- */
+
+static cf_future *pool_task; /* of another executor: its worker submits to the serial one */
+
+static int run_waiting(const void *arg, void *result, cf_task_context *ctx) {
+    cf_status status = cf_future_result(pool_task, CF_FOREVER, NULL);
+    CHECK(status == CF_OK || status == CF_EDEADLOCK || status == CF_EDEADLINE);
+    return run_plain(arg, result, ctx);
+}
+
+static const cf_task waiting_task = {.name = "waiting",
+                                     .run = run_waiting,
+                                     .arg_size = sizeof(unsigned),
+                                     .result_size = sizeof(uint64_t)};
+
+static int run_submitting(const void *arg, void *result, cf_task_context *ctx) {
+    CHECK(submit(&plain_task, 1) == CF_OK);
+    return number_task.run(arg, result, ctx);
+}
+
+static const cf_task submitting_task = {.name = "submitting",
+                                        .run = run_submitting,
+                                        .arg_size = sizeof(unsigned),
+                                        .result_size = sizeof(uint64_t)};
+
+static void submit_waiting(void *context) {
+    (void)context;
+    CHECK(submit(&waiting_task, 0) == CF_OK);
+}
+
+/* As the deadline thread does. */
+static void end_pool_task(void *context) {
+    (void)context;
+    uint64_t word = cfi_load_acquire(&pool_task->word);
+    if (cfi_slot_expire(pool_task, true, &word)) {
+        cfi_completion_announce(&executor->queue, pool_task, word);
+    }
+}
+
+/* Its time may be over: then the task that waits for it goes on, and its thread gives the turn just when
+ * the submitter leaves its own. */
+static void set_up_left(void) {
+    begin(plain);
+    pool_begin_bare(1, plain);
+    pool_task = pool_submit(&submitting_task, 0);
+    pool_worker(0, pool_task);
+    sim_thread("waiter", submit_waiting, NULL);
+    sim_thread("deadlines", end_pool_task, NULL);
+}
+
+static void check_left(void) {
+    CHECK(pool_runs(0) == 1 && cf_future_done(pool_task));
+    check_ran(2);
+}
+
+const scenario serial_left = {
+    .name = "serial_left", .set_up = set_up_left, .check = check_left, .bound = 3};
+
+/* ---- shut down while a thread submits ---------------------------------------------------------- */
+
+static bool accepted;
+
+static void submit_late(void *context) {
+    (void)context;
+    cf_status status = submit(&plain_task, 0);
+    CHECK(status == CF_OK || status == CF_ESHUTDOWN);
+    accepted = status == CF_OK;
+}
+
+static void shut_down(void *context) {
+    (void)context;
+    CHECK(cf_executor_shutdown(serial, true, false) == CF_OK);
+}
+
+static void set_up_shutdown(void) {
+    begin(plain);
+    sim_thread("submitter", submit_late, NULL);
+    sim_thread("shutter", shut_down, NULL);
+}
+
+static void check_shutdown(void) {
+    check_ran(accepted);
+}
+
+const scenario serial_shutdown = {
+    .name = "serial_shutdown", .set_up = set_up_shutdown, .check = check_shutdown, .bound = 6};
+
+/* ---- callbacks, which have no thread of their own ---------------------------------------------- */
+
+static unsigned calls[2]; /* by the number of the callback */
+
+/* One at a time, as tasks. */
+static void note_call(cf_future *done, void *context) {
+    unsigned *mine = context;
+    CHECK(cf_future_done(done) && inside == 0);
+    inside = 1;
+    ++*mine;
+    cfi_store_relaxed(&step, cfi_load_relaxed(&step) + 1);
+    CHECK(inside == 1);
+    inside = 0;
+}
+
+static void add_callback(void *counted) {
+    CHECK(cf_future_add_done_callback(futures[0], note_call, counted) == CF_OK);
+}
+
+/* The end waits for what was added before, also if the other thread calls it. */
+static void add_and_shut_down(void *counted) {
+    const unsigned *mine = counted;
+    add_callback(counted);
+    shut_down(NULL);
+    CHECK(*mine == 1);
+}
+
+static void set_up_callbacks(void) {
+    begin(plain);
+    calls[0] = calls[1] = 0;
+    CHECK(submit(&plain_task, 0) == CF_OK);
+    sim_thread("adder", add_callback, &calls[0]);
+    sim_thread("shutter", add_and_shut_down, &calls[1]);
+}
+
+static void check_callbacks(void) {
+    CHECK(calls[0] == 1 && calls[1] == 1);
+    check_ran(1);
+}
+
+const scenario serial_callbacks = {
+    .name = "serial_callbacks", .set_up = set_up_callbacks, .check = check_callbacks, .bound = 3};
