@@ -83,8 +83,8 @@ bool cfi_region_reserve(cfi_region *region, size_t size, size_t least, bool shar
     return true;
 }
 
-/* Zero, as far as it is used in a run: the beginning of each of the arena's chunks, where the slabs
- * lie, and of what it commits in its fixed part. */
+/* Cleared as far as a run uses it: the beginning of each of the arena's chunks, where slabs lie, and of
+ * what the arena commits in its fixed part. */
 bool cfi_region_commit(cfi_region *region, size_t offset, size_t length) {
     enum {
         CHUNK = 64 << 10,

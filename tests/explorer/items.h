@@ -17,15 +17,15 @@ void items_open(const cf_task *task, unsigned count, unsigned held_back,
                 const cf_stream_options *options);
 void items_release(void);
 
-/* Asks the stream for the next item. Checks what it is: no item a second time; in the source's order,
- * if the stream is to keep that; its argument; and its result, if it has one. */
+/* Asks the stream for the next item and checks it: handed out for the first time, in the source's order
+ * if the stream keeps that, with its argument, and with its result if it has one. */
 cf_status items_take(int64_t timeout_ns);
 /* The same until there are no more. */
 void items_take_all(void);
 /* Closes the stream and destroys the executor. */
 void items_end(void);
 
-/* Items of chunks that have ended and were not handed out. Steps of the calling thread. */
+/* How many items of ended chunks were not handed out. Reads the slots, in steps of the calling thread. */
 unsigned items_done(void);
 
 /* How item n ended, and all of those that were handed out. */

@@ -197,7 +197,7 @@ static void make_thread(cf_executor *base, unsigned number) {
     }
 }
 
-/* Under the lock. After a shutdown none is started any more: join has counted them. */
+/* Under the lock. After a shutdown no worker is started any more: join has counted them. */
 static cf_status start_worker(cf_executor *base, unsigned number) {
     CHECK(base->refuses == CF_OK);
     if (refuses_start) {

@@ -18,7 +18,7 @@ extern cf_executor *executor;
  * uses it. processes: the workers may die, and `pool_supervisor` judges them. */
 void pool_begin(unsigned workers, cf_pool_options options, void (*caller)(void *context));
 void pool_begin_processes(unsigned workers, cf_pool_options options, void (*caller)(void *context));
-/* The last worker takes no step, as one that the system does not let run: it seems idle. */
+/* The last worker takes no step, like a thread that the system does not run. It seems idle. */
 void pool_begin_without_last(unsigned workers, cf_pool_options options,
                              void (*caller)(void *context));
 /* The workers are started by what is submitted, as those of a thread pool are. */
@@ -47,13 +47,13 @@ extern const cf_task stepping_task;
 void pool_arrive(void);
 void pool_await(unsigned how_many);
 
-/* From set_up. The worker runs the next task, to its end; or it has begun that task, and goes on
- * there when the run begins. */
+/* From set_up: the worker runs the next task to its end; or it begins that task, and its thread goes
+ * on there. */
 void pool_run_next(unsigned worker);
 void pool_begin_next(unsigned worker);
 
-/* Tasks that are pending by their own words, as they are in memory at this moment. No step, and nothing
- * that the calling thread goes by: for checks alone. */
+/* How many tasks are pending, by the slots' words in memory at this moment. This is not a step of the
+ * calling thread, which the explorer would know of: so for a check at once, not to be kept. */
 unsigned pool_pending(void);
 
 unsigned pool_runs(unsigned n);

@@ -1,5 +1,5 @@
-/* Items that travel together: every item runs once, whoever takes it back or dies, and how it ended is
- * read right. */
+/* Items that travel together: every item runs once, also if the caller takes it back or its worker
+ * dies, and the caller reads right how it ended. */
 #include "items.h"
 #include "scenarios.h"
 
@@ -66,7 +66,7 @@ static void run_items(uint32_t from, uint32_t to) {
     }
 }
 
-/* What the worker has left, since it saw an end that was put back, is the caller's too. */
+/* The worker may have stopped at an end that was put back: what it has left is the caller's too. */
 static void take_back(void *context) {
     (void)context;
     uint32_t end = ITEMS;
@@ -104,7 +104,7 @@ static int run_varied(const void *arg, void *item_result, cf_task_context *ctx) 
     return i == 1 ? ERROR : 0;
 }
 
-/* As of a chunk whose run was taken from its thread, which may be in it all the same. */
+/* The caller reads so when a run was declared over its time: its thread may still be in it. */
 static void read_done(void *context) {
     (void)context;
     uint32_t done = cfi_load_acquire(&progress()->done);
@@ -147,7 +147,7 @@ static void set_up_died_retried(void) {
     set_up_death(1);
 }
 
-/* Those before it keep their results, and those after it are sent again. */
+/* The items before the lost one keep their results, and those after it are sent again. */
 static void check_one_lost(void) {
     CHECK(items_count(CF_EWORKER) <= 1);
     for (unsigned n = 0; n < 3; n++) {
@@ -183,7 +183,7 @@ static void set_up_late(void) {
     items_open(&number_task, 2, 2, &options);
 }
 
-/* One that is over its time is not run again: its thread may be in it yet. */
+/* An item that is over its time is not run again: its thread may still run it. */
 static void check_late(void) {
     for (unsigned n = 0; n < 2; n++) {
         cf_status status = items_status(n);
@@ -226,7 +226,7 @@ static void set_up_shared_out(void) {
 const scenario chunk_shared_out = {
     .name = "chunk_shared_out", .set_up = set_up_shared_out, .check = items_check, .bound = 1};
 
-/* The worker may see an end that is put back, as it was already further, and stops there. */
+/* The worker is further than the caller thought: it may see an end that is put back, and stop there. */
 static void set_up_stopped(void) {
     pool_begin_without_last(2, plain, take_all);
     begin_chunk(2);
@@ -235,7 +235,7 @@ static void set_up_stopped(void) {
 const scenario chunk_stopped = {
     .name = "chunk_stopped", .set_up = set_up_stopped, .check = items_check, .bound = 3};
 
-/* And one of the two workers dies. */
+/* One of the two workers dies. */
 static void set_up_died_shared_out(void) {
     pool_begin_processes(2, plain, take_all);
     begin_chunk(2);

@@ -1,5 +1,5 @@
-/* A bounded number of pending tasks: who waits for room is told when there is some, none that has
- * begun is counted too early, and no place is lost. */
+/* A bounded number of pending tasks: a submit that waits for room is told when there is some, no task
+ * counts as begun too early, and no place is lost. */
 #include "scenarios.h"
 
 #include "cfutures/core/counts.h"
@@ -88,7 +88,7 @@ static void check_none_pending(void) {
 const scenario room_cancelled = {
     .name = "room_cancelled", .set_up = set_up_cancelled, .check = check_none_pending, .bound = 3};
 
-/* One reserves the place and gives it back: the other gets it. */
+/* One thread reserves the place and gives it back; the other gets it. */
 static void reserve_and_abandon(void *context) {
     (void)context;
     const cfi_submission submission = {.task = &number_task, .until_ns = -1};
@@ -109,10 +109,10 @@ static void set_up_abandoned(void) {
 const scenario room_abandoned = {
     .name = "room_abandoned", .set_up = set_up_abandoned, .check = check_none_pending, .bound = 3};
 
-/* ---- what counts as pending is never less than what is pending -------------------------------- */
+/* ---- no fewer tasks are counted as pending than are pending ----------------------------------- */
 
-/* At any step of the others: that is where the explorer may have it run. The workers' counts that it
- * reads are of then or older, and no task becomes pending while it has the lock. */
+/* The explorer runs this thread between any two steps of the others. The counts that it reads are of
+ * this moment or older, and no task becomes pending while it holds the lock. */
 static void look_at_counts(void *context) {
     (void)context;
     cfi_biased_lock_take(&executor->lock);
@@ -140,7 +140,7 @@ static void set_up_counted(void) {
 const scenario room_counted = {
     .name = "room_counted", .set_up = set_up_counted, .check = check_one_ran, .bound = 3};
 
-/* ---- room that a caller has seen being made is there ------------------------------------------ */
+/* ---- a caller that has seen room being made finds it ------------------------------------------ */
 
 static void submit_where_there_is_room(void *context) {
     (void)context;

@@ -15,7 +15,7 @@ static void submit_before(void) {
 
 /* ---- a submit that waits for room ------------------------------------------------------------- */
 
-/* Nobody else makes room, and what is made by cancelling comes too late. */
+/* Only the shutdown makes room, by cancelling, and that comes too late. */
 static void submit_too_late(void *context) {
     (void)context;
     unsigned n = 0;

@@ -8,7 +8,7 @@ enum {
     STEPS_MAX = 20000,   /* of one run: there are loops that never end */
     IDLE_PAUSES = 3,     /* rounds of a loop that waits, though nothing has changed */
     PAUSE_NS = 10000,    /* so that a loop which waits for so long ends after a few rounds */
-    EARLY_TIME_OUTS = 2, /* of a thread, though others could go on: it may look again and again */
+    EARLY_TIME_OUTS = 2, /* while others could go on: a thread may look and sleep again, for ever */
     DIES = 0x80          /* among the options of a step */
 };
 

@@ -1,5 +1,5 @@
-/* In place of the clock: it stands still but for pauses (spin.h) and for waits that end
- * at their deadline. */
+/* In place of the clock: it stands still but for pauses (spin.h), for waits that end at their
+ * deadline, and for sim_pass. */
 #ifndef PLATFORM_CLOCK_H
 #define PLATFORM_CLOCK_H
 
