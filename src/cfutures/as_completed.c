@@ -128,7 +128,7 @@ static void enter_all(cf_as_completed *iteration, cf_future *const *futures, siz
             cfi_slot_retain(slot);
             e |= HELD;
         }
-        if (cfi_word_settled(cfi_load_acquire(&slot->word))) {
+        if (cfi_word_settled(plat_load_acquire(&slot->word))) {
             e |= DONE;
         }
         iteration->entries[i] = e;
@@ -185,7 +185,7 @@ cf_status cf_as_completed_create(cf_future *const *futures, size_t count,
     if (iteration == NULL) {
         return CF_ENOMEM;
     }
-    *iteration = (cf_as_completed){.fork_mark = cfi_fork_mark()};
+    *iteration = (cf_as_completed){.fork_mark = plat_fork_mark()};
     if (!begin(iteration, futures, count)) {
         cf_as_completed_destroy(iteration);
         return CF_ENOMEM;
@@ -212,7 +212,7 @@ cf_status cf_as_completed_next(cf_as_completed *as_completed, int64_t timeout_ns
         return CF_EINVAL;
     }
     *future = NULL;
-    if (!cfi_fork_mark_is_ours(as_completed->fork_mark)) {
+    if (!plat_fork_mark_is_ours(as_completed->fork_mark)) {
         return CF_EFORKED;
     }
     size_t i;
@@ -221,7 +221,7 @@ cf_status cf_as_completed_next(cf_as_completed *as_completed, int64_t timeout_ns
     } else if (as_completed->watches_left > 0) {
         cfi_watch *watch;
         cf_status status =
-            cfi_await_set(&as_completed->set, cfi_deadline_ns(timeout_ns), -1, &watch);
+            cfi_await_set(&as_completed->set, plat_deadline_ns(timeout_ns), -1, &watch);
         if (status != CF_OK) {
             return status;
         }
@@ -240,7 +240,7 @@ cf_status cf_as_completed_next(cf_as_completed *as_completed, int64_t timeout_ns
 /* ---- ending ---------------------------------------------------------------------------------- */
 
 static void leave_all(cf_as_completed *iteration) {
-    cfi_watch_set_reap(&iteration->set);
+    cfi_watch_set_drain(&iteration->set);
     for (size_t i = 0; i < iteration->watch_count; i++) {
         cfi_watch_end(&iteration->watches[i]);
     }
@@ -265,7 +265,7 @@ void cf_as_completed_destroy(cf_as_completed *as_completed) {
     if (as_completed == NULL) {
         return;
     }
-    if (cfi_fork_mark_is_ours(as_completed->fork_mark)) {
+    if (plat_fork_mark_is_ours(as_completed->fork_mark)) {
         leave_all(as_completed);
     }
     cfi_watch_set_fini(&as_completed->set);

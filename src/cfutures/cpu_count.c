@@ -3,10 +3,10 @@
 #include "platform/cpu_limits.h"
 
 unsigned cf_cpu_count(cf_cpu_explanation *explanation) {
-    struct cfi_cpu_limits limits;
-    cfi_cpu_limits_read("", &limits);
+    struct plat_cpu_limits limits;
+    plat_cpu_limits_read("", &limits);
     const char *decided_by;
-    unsigned count = cfi_cpu_limits_least(&limits, CF_WORKERS_MAX, &decided_by);
+    unsigned count = plat_cpu_limits_least(&limits, CF_WORKERS_MAX, &decided_by);
     if (explanation != NULL) {
         *explanation = (cf_cpu_explanation){
             .count = count,

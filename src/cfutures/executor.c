@@ -7,7 +7,7 @@
 #include "cfutures/queue/wakeup.h"
 #include "cfutures/waiting/callback.h"
 #include "cfutures/waiting/nested.h"
-#include "cfutures/worker/share.h"
+#include "cfutures/worker/cpu_share.h"
 
 #include "platform/assert.h"
 #include "platform/barrier.h"
@@ -19,40 +19,40 @@
 /* ---- creation -------------------------------------------------------------------------------- */
 
 #define ARENA_LIMIT_DEFAULT ((size_t)64 << 30) /* addresses, not memory */
-#define ARENA_LIMIT_LEAST   ((size_t)1 << 20)
+#define ARENA_LIMIT_MIN     ((size_t)1 << 20)
 
 static const cf_pool_options default_options;
 
 static cf_status check_options(const cf_pool_options *options, const cfi_executor_ops *ops) {
     unsigned most = ops->start_worker == NULL ? 1 : CF_WORKERS_MAX;
-    bool limit_suffices = options->arena_limit == 0 || options->arena_limit >= ARENA_LIMIT_LEAST;
+    bool limit_suffices = options->arena_limit == 0 || options->arena_limit >= ARENA_LIMIT_MIN;
     return options->max_workers <= most && limit_suffices ? CF_OK : CF_EINVAL;
 }
 
-static cfi_worker_life life_of(const cf_pool_options *options) {
-    cfi_worker_life life = {
+static cfi_worker_config life_of(const cf_pool_options *options) {
+    cfi_worker_config config = {
         .initializer = options->initializer,
         .finalizer = options->finalizer,
         .context = options->context,
         .max_tasks = options->max_tasks_per_worker,
     };
-    snprintf(life.name, sizeof life.name, "%s",
+    snprintf(config.name, sizeof config.name, "%s",
              options->name != NULL ? options->name : "cf-worker");
-    return life;
+    return config;
 }
 
 /* Sets the number of workers, and of the processors that they share. */
 static void choose_workers(cf_executor *executor, const cf_pool_options *options) {
-    cfi_worker_life *life = &executor->life;
+    cfi_worker_config *config = &executor->config;
     bool alone = executor->ops->start_worker == NULL;
-    life->set_openmp_threads = alone ? NULL : cfi_openmp_find_set_threads();
-    bool counts = !alone && (options->max_workers == 0 || life->set_openmp_threads != NULL);
+    config->set_openmp_threads = alone ? NULL : plat_openmp_find_set_threads();
+    bool counts = !alone && (options->max_workers == 0 || config->set_openmp_threads != NULL);
     if (counts || cfi_worker_innermost() != NULL) {
-        life->processors = cfi_share_of_caller();
+        config->processors = cfi_cpu_share_of_caller();
     }
-    unsigned wanted = options->max_workers > 0 ? options->max_workers : life->processors;
-    life->workers = alone ? 1 : wanted;
-    executor->max_workers = life->workers;
+    unsigned wanted = options->max_workers > 0 ? options->max_workers : config->processors;
+    config->workers = alone ? 1 : wanted;
+    executor->max_workers = config->workers;
 }
 
 static bool commit_fixed(cf_executor *executor) {
@@ -63,11 +63,11 @@ static bool commit_fixed(cf_executor *executor) {
 }
 
 static cf_status set_up(cf_executor *executor, const cf_pool_options *options, bool shared) {
-    cfi_barrier_register();
-    executor->fork_mark = cfi_fork_mark();
+    plat_barrier_register();
+    executor->fork_mark = plat_fork_mark();
     executor->max_pending = executor->ops->start_worker != NULL ? options->max_pending : 0;
     executor->refuse_when_full = options->refuse_when_full;
-    executor->life = life_of(options);
+    executor->config = life_of(options);
     choose_workers(executor, options);
     cfi_bell *bell = cfi_bell_of_process();
     size_t limit = options->arena_limit > 0 ? options->arena_limit : ARENA_LIMIT_DEFAULT;
@@ -87,10 +87,10 @@ static cf_status set_up(cf_executor *executor, const cf_pool_options *options, b
         .grown = executor->ops->grown,
         .record_times = options->record_times,
     };
-    cfi_biased_lock_init(&executor->lock);
-    cfi_biased_lock_init(&executor->reap_lock);
-    cfi_lock_init(&executor->limits.lock);
-    cfi_lock_init(&executor->join_lock);
+    plat_biased_lock_init(&executor->lock);
+    plat_biased_lock_init(&executor->drain_lock);
+    plat_lock_init(&executor->limits.lock);
+    plat_lock_init(&executor->join_lock);
     cfi_attendant_init(&executor->deadlines);
     cfi_attendant_init(&executor->callback_thread);
     return CF_OK;
@@ -127,13 +127,13 @@ void cfi_executor_free(cf_executor *executor) {
     cfi_assert(executor->slabs.in_use == 0);
     cfi_task_table_free(&executor->tasks);
     cfi_arena_destroy(&executor->arena);
-    cfi_biased_lock_destroy(&executor->lock);
-    cfi_biased_lock_destroy(&executor->reap_lock);
-    cfi_lock_destroy(&executor->join_lock);
+    plat_biased_lock_destroy(&executor->lock);
+    plat_biased_lock_destroy(&executor->drain_lock);
+    plat_lock_destroy(&executor->join_lock);
     cfi_attendant_destroy(&executor->deadlines);
     cfi_attendant_destroy(&executor->callback_thread);
     free(executor->limits.of);
-    cfi_lock_destroy(&executor->limits.lock);
+    plat_lock_destroy(&executor->limits.lock);
     free(executor);
 }
 
@@ -158,17 +158,17 @@ static void cancel_pending_tasks(cf_executor *executor) {
 
 /* Submitters that wait for room are woken and refused. */
 static void close_submission(cf_executor *executor, bool cancel_pending) {
-    cfi_biased_lock_take(&executor->lock);
+    plat_biased_lock_take(&executor->lock);
     if (executor->refuses == CF_OK) {
         executor->refuses = CF_ESHUTDOWN;
     }
     if (cancel_pending) {
         cancel_pending_tasks(executor);
     }
-    bool first = cfi_load_relaxed(&executor->queue.control->stop) == 0;
-    cfi_store_release(&executor->queue.control->stop, 1);
-    cfi_biased_lock_give(&executor->lock);
-    cfi_event_ring_always(&executor->queue.control->room, executor->queue.shared);
+    bool first = plat_load_relaxed(&executor->queue.control->stop) == 0;
+    plat_store_release(&executor->queue.control->stop, 1);
+    plat_biased_lock_give(&executor->lock);
+    plat_event_ring_always(&executor->queue.control->room, executor->queue.shared);
     if (first) {
         cfi_queue_wake_all(&executor->queue);
         if (executor->ops->stop != NULL) {
@@ -178,7 +178,7 @@ static void close_submission(cf_executor *executor, bool cancel_pending) {
 }
 
 static void join(cf_executor *executor) {
-    cfi_lock_take(&executor->join_lock);
+    plat_lock_take(&executor->join_lock);
     if (!executor->joined) {
         if (executor->ops->join != NULL) {
             executor->ops->join(executor);
@@ -187,7 +187,7 @@ static void join(cf_executor *executor) {
         cfi_callbacks_finish(executor);
     }
     executor->joined = true;
-    cfi_lock_give(&executor->join_lock);
+    plat_lock_give(&executor->join_lock);
 }
 
 /* The executor's own tasks and callbacks cannot wait for themselves. */
@@ -214,27 +214,27 @@ void cf_executor_destroy(cf_executor *executor) {
         !may_wait(executor)) {
         return;
     }
-    cfi_watch_reap(executor); /* releases the completion stack's references */
-    cfi_biased_lock_take(&executor->lock);
-    cfi_slabs_reclaim(&executor->slabs, executor->slabs.forgotten_count); /* all are settled */
-    cfi_row_end(executor);
+    cfi_watch_drain(executor); /* releases the completion stack's references */
+    plat_biased_lock_take(&executor->lock);
+    cfi_slabs_reclaim(&executor->slabs, executor->slabs.deferred_count); /* all are settled */
+    cfi_release_batch_end(executor);
     if (cfi_slabs_close(&executor->slabs)) {
         cfi_slabs_retire(&executor->slabs, executor->slabs.open);
     }
     executor->destroyed = true;
     bool over = cfi_executor_is_over(executor);
-    cfi_biased_lock_give(&executor->lock);
+    plat_biased_lock_give(&executor->lock);
     if (over) {
         executor->ops->free(executor);
     }
 }
 
 static void send_to_all(cf_executor *executor, int signal) {
-    cfi_biased_lock_take(&executor->lock);
-    for (unsigned i = 0; i < cfi_load_relaxed(&executor->started); i++) {
+    plat_biased_lock_take(&executor->lock);
+    for (unsigned i = 0; i < plat_load_relaxed(&executor->started); i++) {
         executor->ops->kill(executor, i, signal);
     }
-    cfi_biased_lock_give(&executor->lock);
+    plat_biased_lock_give(&executor->lock);
 }
 
 cf_status cf_executor_terminate_workers(cf_executor *executor) {
@@ -242,7 +242,7 @@ cf_status cf_executor_terminate_workers(cf_executor *executor) {
     if (status != CF_OK) {
         return status;
     }
-    cfi_store_release(&executor->queue.control->terminating, 1);
+    plat_store_release(&executor->queue.control->terminating, 1);
     if (executor->ops->kill != NULL) {
         send_to_all(executor, SIGTERM);
     }

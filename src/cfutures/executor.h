@@ -27,6 +27,6 @@ void cfi_executor_break(cf_executor *executor);
 /* A worker's initializer failed, or the worker died in it. Submit refuses, and pending tasks fail
  * with CF_EBROKEN and this reason. Running tasks are finished, then the workers end. No lock
  * held. */
-void cfi_executor_unfit(cf_executor *executor, unsigned worker, int wait_status);
+void cfi_executor_init_failed(cf_executor *executor, unsigned worker, int wait_status);
 
 #endif

@@ -30,7 +30,7 @@ cf_status cf_future_exception(cf_future *future, int64_t timeout_ns, cf_exceptio
     }
     cfi_ending_of(future, exception);
     if (exception->status != CF_OK && exception->status != CF_ECANCELLED) {
-        cfi_ending_seen(future);
+        cfi_ending_observed(future);
     }
     return CF_OK;
 }
@@ -65,7 +65,7 @@ cf_status cf_future_result(cf_future *future, int64_t timeout_ns, void *result) 
     size_t size;
     cf_status status = cf_future_view(future, timeout_ns, &lies_at, &size);
     if (status == CF_OK && result != NULL && size > 0) {
-        cfi_copy(result, lies_at, size);
+        plat_copy(result, lies_at, size);
     }
     return status;
 }
@@ -86,7 +86,7 @@ static cf_state state_of(uint64_t word) {
 }
 
 cf_state cf_future_state(const cf_future *future) {
-    return cfi_slot_is_foreign(future) ? CF_PENDING : state_of(cfi_load_acquire(&future->word));
+    return cfi_slot_is_foreign(future) ? CF_PENDING : state_of(plat_load_acquire(&future->word));
 }
 
 bool cf_future_running(const cf_future *future) {
@@ -94,7 +94,7 @@ bool cf_future_running(const cf_future *future) {
 }
 
 bool cf_future_done(const cf_future *future) {
-    return !cfi_slot_is_foreign(future) && cfi_word_settled(cfi_load_acquire(&future->word));
+    return !cfi_slot_is_foreign(future) && cfi_word_settled(plat_load_acquire(&future->word));
 }
 
 /* The state is read once, because the word may change meanwhile. */
@@ -104,7 +104,7 @@ char *cf_future_describe(const cf_future *future, char *text, size_t size) {
         snprintf(text, size, "<Future at %p of another process>", (const void *)future);
         return text;
     }
-    uint64_t word = cfi_load_acquire(&slot->word);
+    uint64_t word = plat_load_acquire(&slot->word);
     cf_state state = state_of(word);
     const char *verb = "", *what = "";
     if (state == CF_FINISHED) {
@@ -132,7 +132,7 @@ cf_status cf_future_info(const cf_future *future, cf_info *info) {
     if (cfi_slot_is_foreign(future)) {
         return CF_EFORKED;
     }
-    uint64_t word = cfi_load_acquire(&future->word);
+    uint64_t word = plat_load_acquire(&future->word);
     *info = (cf_info){
         .state = state_of(word),
         .worker = cfi_word_attempts(word) > 0 ? (int)cfi_word_owner(word) : -1,
@@ -140,9 +140,9 @@ cf_status cf_future_info(const cf_future *future, cf_info *info) {
     };
     cfi_times *times = cfi_times_of(&cfi_executor_of(future)->queue, future);
     if (times != NULL) {
-        info->submitted_ns = cfi_load_relaxed(&times->submitted_ns);
-        info->started_ns = cfi_load_relaxed(&times->started_ns);
-        info->finished_ns = cfi_load_relaxed(&times->finished_ns);
+        info->submitted_ns = plat_load_relaxed(&times->submitted_ns);
+        info->started_ns = plat_load_relaxed(&times->started_ns);
+        info->finished_ns = plat_load_relaxed(&times->finished_ns);
     }
     return CF_OK;
 }

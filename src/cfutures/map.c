@@ -88,7 +88,7 @@ static void copy_one_by_one(map_call *map, const cfi_piece *piece) {
 
 /* Every item returned 0 and a full result, and the results have the array's layout. */
 static bool is_copied_at_once(const map_call *map, const cfi_chunk_progress *progress) {
-    return cfi_load_acquire(&progress->varied) == 0 && map->task->result_size % 8 == 0 &&
+    return plat_load_acquire(&progress->varied) == 0 && map->task->result_size % 8 == 0 &&
            map->order == NULL && map->exceptions == NULL;
 }
 
@@ -171,8 +171,8 @@ static cf_status run_map(map_call *map) {
             copy_piece(map, piece);
             cfi_stream_hand_out(map->stream, piece);
             break;
-        case CF_EDEADLOCK:                              /* inside a task: a wait would never end */
-            if (map->stream->refused == CF_EDEADLOCK) { /* all pieces are handed out */
+        case CF_EDEADLOCK: /* inside a task: a wait would never end */
+            if (map->stream->closed_reason == CF_EDEADLOCK) { /* all pieces are handed out */
                 return finish(map, status);
             }
             cfi_stream_abandon(map->stream, status);

@@ -52,8 +52,8 @@ cf_status cf_stream_open(cf_executor *executor, const cf_task *task, cf_source_f
     if (!made->submitted && !cfi_list_is_empty(&made->unsent)) {
         cfi_stream_wait_for_others(made, executor->refuse_when_full ? 0 : -1);
     }
-    if (!made->submitted && (made->refused != CF_OK || !cfi_list_is_empty(&made->unsent))) {
-        status = made->refused != CF_OK ? made->refused : made->lacking;
+    if (!made->submitted && (made->closed_reason != CF_OK || !cfi_list_is_empty(&made->unsent))) {
+        status = made->closed_reason != CF_OK ? made->closed_reason : made->retry_reason;
         cfi_stream_close(made);
         return status;
     }
@@ -78,10 +78,10 @@ cf_status cf_stream_next(cf_stream *stream, int64_t timeout_ns, cf_stream_item *
     if (stream == NULL || item == NULL) {
         return CF_EINVAL;
     }
-    if (!cfi_fork_mark_is_ours(stream->fork_mark)) {
+    if (!plat_fork_mark_is_ours(stream->fork_mark)) {
         return CF_EFORKED;
     }
-    cf_status status = find_piece(stream, cfi_deadline_ns(timeout_ns));
+    cf_status status = find_piece(stream, plat_deadline_ns(timeout_ns));
     if (status != CF_OK) {
         return status;
     }
@@ -95,7 +95,7 @@ cf_status cf_stream_next(cf_stream *stream, int64_t timeout_ns, cf_stream_item *
 }
 
 static bool is_usable(const cf_stream *stream) {
-    return stream != NULL && cfi_fork_mark_is_ours(stream->fork_mark);
+    return stream != NULL && plat_fork_mark_is_ours(stream->fork_mark);
 }
 
 void cf_stream_stop(cf_stream *stream) {

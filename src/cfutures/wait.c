@@ -21,12 +21,12 @@ static bool ends_wait(cf_wait_for condition, cf_future *done) {
  * the others that are done by then. */
 static cf_status count_until(cf_as_completed *iteration, cf_wait_for condition, int64_t timeout_ns,
                              size_t *done) {
-    int64_t deadline_ns = cfi_deadline_ns(timeout_ns);
+    int64_t deadline_ns = plat_deadline_ns(timeout_ns);
     bool met = false;
     cf_future *future;
     for (;;) {
         cf_status status =
-            cf_as_completed_next(iteration, met ? 0 : cfi_timeout_ns(deadline_ns), &future, NULL);
+            cf_as_completed_next(iteration, met ? 0 : plat_timeout_ns(deadline_ns), &future, NULL);
         if (status == CF_EEXHAUSTED || (status == CF_ETIMEDOUT && met)) {
             return CF_OK;
         }

@@ -5,7 +5,7 @@
  *   - A dead worker changes nothing any more. Its `current` names the one slot that it can have
  *     left between two steps. The table of cases is in src/README.md, "The way of a death".
  *   - Its `claimed` names the tasks that it had claimed and not begun.
- *   - `lock` is given back before reap_lock is taken. */
+ *   - `lock` is given back before drain_lock is taken. */
 #include "cfutures/executor.h"
 
 #include "cfutures/core/submission.h"
@@ -23,11 +23,11 @@
 static void settle_as_lost(cf_executor *executor, cfi_slot *slot, unsigned worker,
                            cf_status outcome, int wait_status) {
     uint64_t word;
-    cfi_assert(cfi_biased_lock_is_held(&executor->lock));
+    cfi_assert(plat_biased_lock_is_held(&executor->lock));
     slot->outcome = (uint8_t)outcome;
     slot->detail = wait_status;
     cfi_times_stamp_finish(&executor->queue, slot);
-    if (cfi_slot_leave(slot, worker, CFI_FINISHED, &word)) {
+    if (cfi_slot_orphan(slot, worker, CFI_FINISHED, &word)) {
         executor->counts.lost++; /* stats wait for the lock: a caller with the result finds it */
         cfi_completion_announce(&executor->queue, slot, word);
     }
@@ -37,35 +37,35 @@ static void settle_as_lost(cf_executor *executor, cfi_slot *slot, unsigned worke
  * again after some 10^9 later tasks, when another slab has its slab's entry in the directory. */
 static bool may_run_again(const cf_executor *executor, const cfi_slot *slot, uint64_t word) {
     const uint64_t most = (uint64_t)(CFI_SLABS_QUEUED_MAX - 1) * CFI_SLAB_SLOTS;
-    uint64_t tail = cfi_load_relaxed(&executor->queue.control->tail);
+    uint64_t tail = plat_load_relaxed(&executor->queue.control->tail);
     return cfi_word_attempts(word) < cfi_word_allowed(word) && !executor->cancels &&
            executor->refuses != CF_EBROKEN && tail - cfi_slab_ticket_of(slot) < most;
 }
 
 static void run_again(cf_executor *executor, cfi_slot *slot, unsigned worker) {
-    cfi_assert(cfi_biased_lock_is_held(&executor->lock));
+    cfi_assert(plat_biased_lock_is_held(&executor->lock));
     uint64_t word;
-    if (cfi_slot_leave(slot, worker, CFI_PENDING, &word)) {
+    if (cfi_slot_orphan(slot, worker, CFI_PENDING, &word)) {
         executor->counts.again++;
-        cfi_add_relaxed(&executor->counts.retries, 1);
+        plat_add_relaxed(&executor->counts.retries, 1);
     }
 }
 
 /* Corrects the worker's counts: it may have died between changing a word and counting that. */
 static void set_counts(cfi_record *record, bool was_running) {
     if (was_running) { /* the run did not end, even if it was counted already */
-        cfi_store_relaxed(&record->tasks, cfi_load_relaxed(&record->tasks_settled));
-        cfi_store_relaxed(&record->task_errors, cfi_load_relaxed(&record->task_errors_settled));
-        cfi_store_relaxed(&record->timed_out, cfi_load_relaxed(&record->timed_out_settled));
-        cfi_bump_owned(&record->cut, 1);
+        plat_store_relaxed(&record->tasks, plat_load_relaxed(&record->tasks_settled));
+        plat_store_relaxed(&record->task_errors, plat_load_relaxed(&record->task_errors_settled));
+        plat_store_relaxed(&record->timed_out, plat_load_relaxed(&record->timed_out_settled));
+        plat_bump_owned(&record->cut, 1);
     }
-    cfi_store_relaxed(&record->begun,
-                      cfi_load_relaxed(&record->tasks) + cfi_load_relaxed(&record->cut));
+    plat_store_relaxed(&record->begun,
+                       plat_load_relaxed(&record->tasks) + plat_load_relaxed(&record->cut));
 }
 
 /* The slot that the worker was about to begin, was running, or had just settled. */
 static void judge(cf_executor *executor, cfi_slot *slot, unsigned worker, int wait_status) {
-    uint64_t word = cfi_load_acquire(&slot->word);
+    uint64_t word = plat_load_acquire(&slot->word);
     bool was_running = cfi_word_is_run_by(word, worker);
     set_counts(&executor->queue.records[worker], was_running);
     if (was_running) {
@@ -88,7 +88,7 @@ static void give_back(cfi_slot *slot, void *context) {
     if (executor->cancels) {
         cfi_executor_cancel(executor, slot);
     }
-    if (cfi_word_phase(cfi_load_acquire(&slot->word)) == CFI_PENDING) {
+    if (cfi_word_phase(plat_load_acquire(&slot->word)) == CFI_PENDING) {
         cfi_queue_rewind(&executor->queue, cfi_slab_ticket_of(slot));
     }
 }
@@ -96,53 +96,53 @@ static void give_back(cfi_slot *slot, void *context) {
 /* The slot that it was about to begin, was running, or had just settled. */
 static void judge_current(cf_executor *executor, unsigned worker, int wait_status) {
     cfi_queue *queue = &executor->queue;
-    uint32_t current = cfi_load_acquire(&queue->records[worker].current);
+    uint32_t current = plat_load_acquire(&queue->records[worker].current);
     if (current == 0) {
         return;
     }
     cfi_slot *slot = cfi_queue_slot(queue, current - 1);
-    cfi_biased_lock_take(&executor->lock); /* cancel sees it before or after, not between */
+    plat_biased_lock_take(&executor->lock); /* cancel sees it before or after, not between */
     judge(executor, slot, worker, wait_status);
     give_back(slot, executor);
-    cfi_biased_lock_give(&executor->lock);
-    cfi_futex_wake_all(&slot->futex, queue->shared); /* it may have died before it woke them */
-    cfi_watch_reap_orphan(executor, slot, worker);
+    plat_biased_lock_give(&executor->lock);
+    plat_futex_wake_all(&slot->futex, queue->shared); /* it may have died before it woke them */
+    cfi_watch_drain_orphan(executor, slot, worker);
 }
 
 /* What it had claimed and not begun. */
 static void give_back_claimed(cf_executor *executor, unsigned worker) {
-    cfi_biased_lock_take(&executor->lock);
+    plat_biased_lock_take(&executor->lock);
     cfi_queue_visit_claimed(&executor->queue, worker, give_back, executor);
-    cfi_biased_lock_give(&executor->lock);
-    cfi_store_relaxed(&executor->queue.records[worker].claimed, 0);
+    plat_biased_lock_give(&executor->lock);
+    plat_store_relaxed(&executor->queue.records[worker].claimed, 0);
 }
 
 /* It may have died with a ring or a wake-up in its hands: all are woken that it could have woken. */
 static void wake_in_its_place(cfi_queue *queue, unsigned worker) {
     cfi_queue_forget_searcher(queue, worker);
-    cfi_event_ring_always(&queue->bell->event, true);
+    plat_event_ring_always(&queue->bell->event, true);
     cfi_queue_wake_all(queue);
-    cfi_event_ring_always(&queue->control->room, queue->shared);
+    plat_event_ring_always(&queue->control->room, queue->shared);
 }
 
 static void clean_record(cfi_record *record) {
-    int64_t awake_since_ns = cfi_load_relaxed(&record->awake_since_ns);
+    int64_t awake_since_ns = plat_load_relaxed(&record->awake_since_ns);
     if (awake_since_ns != 0) {
-        cfi_bump_owned(&record->busy_ns, cfi_now_ns() - awake_since_ns);
+        plat_bump_owned(&record->busy_ns, plat_now_ns() - awake_since_ns);
     }
-    cfi_store_relaxed(&record->awake_since_ns, 0);
-    cfi_store_relaxed(&record->tasks_settled, cfi_load_relaxed(&record->tasks));
-    cfi_store_relaxed(&record->task_errors_settled, cfi_load_relaxed(&record->task_errors));
-    cfi_store_relaxed(&record->timed_out_settled, cfi_load_relaxed(&record->timed_out));
-    cfi_store_relaxed(&record->limited, 0);
-    cfi_store_relaxed(&record->current, 0);
+    plat_store_relaxed(&record->awake_since_ns, 0);
+    plat_store_relaxed(&record->tasks_settled, plat_load_relaxed(&record->tasks));
+    plat_store_relaxed(&record->task_errors_settled, plat_load_relaxed(&record->task_errors));
+    plat_store_relaxed(&record->timed_out_settled, plat_load_relaxed(&record->timed_out));
+    plat_store_relaxed(&record->limited, 0);
+    plat_store_relaxed(&record->current, 0);
 }
 
 /* In this order: `current` is judged before it is cleaned, and nobody is woken before the tasks that
  * they look for are pending again. */
 void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_status) {
     cfi_record *record = &executor->queue.records[worker];
-    cfi_store_relaxed(&record->run_until_ns, 0);
+    plat_store_relaxed(&record->run_until_ns, 0);
     judge_current(executor, worker, wait_status);
     give_back_claimed(executor, worker);
     wake_in_its_place(&executor->queue, worker);
@@ -162,41 +162,41 @@ static void settle_as_broken(cfi_slot *slot, void *context) {
 
 /* Under the lock, after `refuses` is set, so that no task becomes pending any more. */
 static void break_pending(cf_executor *executor) {
-    cfi_assert(cfi_biased_lock_is_held(&executor->lock));
+    cfi_assert(plat_biased_lock_is_held(&executor->lock));
     cfi_assert(executor->refuses != CF_OK);
     cfi_slabs_visit_pending(&executor->slabs, settle_as_broken, executor);
 }
 
 void cfi_executor_break(cf_executor *executor) {
-    cfi_biased_lock_take(&executor->lock);
+    plat_biased_lock_take(&executor->lock);
     if (executor->refuses != CF_EBROKEN) {
         executor->why_broken = (cf_exception){.status = CF_EBROKEN, .worker = -1};
         executor->refuses = CF_EBROKEN;
     }
     executor->dead = true;
-    cfi_biased_lock_give(&executor->lock);
-    for (unsigned i = 0; i < cfi_load_relaxed(&executor->started); i++) {
+    plat_biased_lock_give(&executor->lock);
+    for (unsigned i = 0; i < plat_load_relaxed(&executor->started); i++) {
         cfi_executor_worker_died(executor, i, 0);
     }
-    cfi_biased_lock_take(&executor->lock);
+    plat_biased_lock_take(&executor->lock);
     break_pending(executor);
-    cfi_biased_lock_give(&executor->lock);
-    cfi_event_ring_always(&executor->queue.control->room, executor->queue.shared);
+    plat_biased_lock_give(&executor->lock);
+    plat_event_ring_always(&executor->queue.control->room, executor->queue.shared);
 }
 
-void cfi_executor_unfit(cf_executor *executor, unsigned worker, int wait_status) {
-    cfi_biased_lock_take(&executor->lock);
+void cfi_executor_init_failed(cf_executor *executor, unsigned worker, int wait_status) {
+    plat_biased_lock_take(&executor->lock);
     if (executor->refuses != CF_EBROKEN) {
         executor->refuses = CF_EBROKEN;
         executor->why_broken = (cf_exception){
             .status = CF_EBROKEN,
-            .task_error = cfi_load_relaxed(&executor->queue.records[worker].init_error),
-            .signal = cfi_wait_status_signal(wait_status),
-            .exit_code = cfi_wait_status_exit_code(wait_status),
+            .task_error = plat_load_relaxed(&executor->queue.records[worker].init_error),
+            .signal = plat_wait_status_signal(wait_status),
+            .exit_code = plat_wait_status_exit_code(wait_status),
             .worker = (int)worker,
         };
     }
     break_pending(executor);
-    cfi_biased_lock_give(&executor->lock);
+    plat_biased_lock_give(&executor->lock);
     cf_executor_shutdown(executor, false, false);
 }

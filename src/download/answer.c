@@ -20,7 +20,7 @@ void answer_refuse(answer *a, const char *format, ...) {
 static int on_connected(void *user, char *peer, char *local, int peer_port, int local_port) {
     (void)peer, (void)local, (void)peer_port, (void)local_port;
     answer *a = user;
-    a->heard_ns = cfi_now_ns();
+    a->heard_ns = plat_now_ns();
     return CURL_PREREQFUNC_OK;
 }
 
@@ -77,7 +77,7 @@ static size_t on_header(char *line, size_t one, size_t length, void *user) {
     static const char RETRY_AFTER[] = "Retry-After:";
     (void)one;
     answer *a = user;
-    a->heard_ns = cfi_now_ns();
+    a->heard_ns = plat_now_ns();
     a->headers += length;
     if (a->headers > ANSWER_HEADERS_MAX) {
         answer_refuse(a, "more than %zu bytes of headers", ANSWER_HEADERS_MAX);
@@ -130,7 +130,7 @@ static size_t drop(answer *a, size_t length) {
 static size_t on_body(char *data, size_t one, size_t length, void *user) {
     (void)one;
     answer *a = user;
-    a->heard_ns = cfi_now_ns();
+    a->heard_ns = plat_now_ns();
     long status = 0;
     curl_easy_getinfo(a->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status / 100 != 2) {

@@ -85,7 +85,7 @@ static void remove_leftovers(int fd) {
 static uint64_t draw_number(void) {
     uint64_t number;
     if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number) {
-        number = (uint64_t)cfi_now_ns() ^ (uint64_t)getpid() << 40; /* early at boot */
+        number = (uint64_t)plat_now_ns() ^ (uint64_t)getpid() << 40; /* early at boot */
     }
     return number;
 }
@@ -96,7 +96,7 @@ int download_folder_open(download_folder *folder, const char *path) {
     if (problem != 0) {
         return problem;
     }
-    folder->fd = cfi_descriptor_above_standard(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    folder->fd = plat_descriptor_above_standard(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (folder->fd < 0) {
         return errno;
     }
@@ -142,7 +142,7 @@ static int open_new(int folder, const char *name) {
         unlinkat(folder, name, 0);
         fd = openat(folder, name, flags, 0666);
     }
-    return cfi_descriptor_above_standard(fd);
+    return plat_descriptor_above_standard(fd);
 }
 
 static int write_whole(int fd, const char *data, size_t size) {

@@ -43,7 +43,7 @@ bool retry_is_worthwhile(CURLcode code, long http_status) {
 static double random_part(void) {
     uint32_t bits;
     if (getrandom(&bits, sizeof bits, GRND_NONBLOCK) != sizeof bits) {
-        bits = (uint32_t)cfi_now_ns(); /* early at boot */
+        bits = (uint32_t)plat_now_ns(); /* early at boot */
     }
     return bits / 4294967296.0;
 }

@@ -7,7 +7,7 @@
 #include <sys/eventfd.h>
 
 int download_stop_open(download_stop *stop) {
-    stop->fd = cfi_descriptor_above_standard(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    stop->fd = plat_descriptor_above_standard(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     return stop->fd < 0 ? errno : 0;
 }
 

@@ -95,7 +95,7 @@ void transfer_share_nothing(transfer *t) {
 void transfer_begin(transfer *t, country_code code) {
     t->result = (download_result){.code = code};
     t->fresh = false;
-    t->begun_ns = cfi_now_ns();
+    t->begun_ns = plat_now_ns();
 }
 
 static bool set_url(transfer *t) {
@@ -198,7 +198,7 @@ static void judge_body(transfer *t) {
 /* The last thing that happens to a download. */
 static void settle(transfer *t) {
     download_result *result = &t->result;
-    result->elapsed_ns = cfi_now_ns() - t->begun_ns;
+    result->elapsed_ns = plat_now_ns() - t->begun_ns;
     if (result->status == DOWNLOAD_OK && t->settings->saved != NULL) {
         result->output_error = t->settings->saved(result->code);
         if (result->output_error != 0) {
@@ -226,7 +226,7 @@ static bool put_off(transfer *t, CURLcode code) {
     }
     const int64_t advice_s = code == CURLE_OK ? t->answer.advice_s : ANSWER_NO_ADVICE;
     t->retry_ns =
-        cfi_now_ns() + retry_pause_ns(t->result.attempts, advice_s, t->settings->deadline_ns);
+        plat_now_ns() + retry_pause_ns(t->result.attempts, advice_s, t->settings->deadline_ns);
     return true;
 }
 

@@ -168,7 +168,7 @@ static int64_t due_ns(const transfers *t, const member *one) {
 }
 
 static void look_at_clock(transfers *t) {
-    const int64_t now_ns = cfi_now_ns();
+    const int64_t now_ns = plat_now_ns();
     for (unsigned i = 0; i < t->count; i++) {
         member *one = &t->all[i];
         if (due_ns(t, one) > now_ns) {
@@ -205,7 +205,7 @@ static int timeout_ms(const transfers *t) {
         const int64_t due = due_ns(t, &t->all[i]);
         first_ns = due < first_ns ? due : first_ns;
     }
-    const int64_t left_ns = first_ns - cfi_now_ns();
+    const int64_t left_ns = first_ns - plat_now_ns();
     if (left_ns <= 0) {
         return 0;
     }

@@ -85,8 +85,8 @@ static const cfi_worker_hooks hooks = {.after_task = flush_output, .overrun = aw
 /* Waits until the nursery has noted the worker as alive. Before that the worker touches nothing, so
  * that a nursery that dies in between leaves no active worker that the supervisor does not know. */
 static void await_birth(cfi_record *record) {
-    while (cfi_load_acquire(&record->life) == CFI_FORKING) {
-        cfi_futex_wait(&record->life, CFI_FORKING, -1, true);
+    while (plat_load_acquire(&record->process_state) == CFI_FORKING) {
+        plat_futex_wait(&record->process_state, CFI_FORKING, -1, true);
     }
 }
 
@@ -99,19 +99,19 @@ static _Noreturn void worker_main(const nursery_state *state, unsigned worker) {
     cfi_record *record = &links->queue->records[worker];
     setpgid(0, 0);
     await_birth(record);
-    cfi_thread_name_worker(links->life->name, worker);
+    plat_thread_name_worker(links->config->name, worker);
     close(links->host_pidfd);
     close(links->command_file);
     close(links->event_file);
     let_signals_through();
     cfi_worker_end end = cfi_worker_run(&(cfi_worker){
-        .queue = links->queue, .number = worker, .life = links->life, .hooks = &hooks});
+        .queue = links->queue, .number = worker, .config = links->config, .hooks = &hooks});
     flush_output();
     if (end == CFI_WORKER_RETIRED) {
-        cfi_store_release(&record->ready, CFI_RETIRED);
+        plat_store_release(&record->ready, CFI_RETIRED);
     }
     /* not exit: the atexit functions and stdio buffers are the caller's */
-    _exit(end == CFI_WORKER_UNFIT ? EXIT_FAILURE : EXIT_SUCCESS);
+    _exit(end == CFI_WORKER_INIT_FAILED ? EXIT_FAILURE : EXIT_SUCCESS);
 }
 
 /* ---- forking, reaping, killing --------------------------------------------------------------- */
@@ -119,7 +119,7 @@ static _Noreturn void worker_main(const nursery_state *state, unsigned worker) {
 static bool fork_worker(nursery_state *state, unsigned worker) {
     cfi_record *record = &state->links->queue->records[worker];
     uint32_t vacant = CFI_VACANT;
-    if (!cfi_cas(&record->life, &vacant, CFI_FORKING)) {
+    if (!plat_cas(&record->process_state, &vacant, CFI_FORKING)) {
         return true; /* the worker is no longer needed */
     }
     pid_t pid = fork();
@@ -127,25 +127,26 @@ static bool fork_worker(nursery_state *state, unsigned worker) {
         worker_main(state, worker);
     }
     if (pid < 0) {
-        cfi_store_release(&record->life, CFI_VACANT);
+        plat_store_release(&record->process_state, CFI_VACANT);
         return false;
     }
     setpgid(pid, pid); /* here too: it may be killed before it does so itself */
     state->pids[worker] = pid;
     state->alive++;
-    cfi_store_relaxed(&record->id, pid);
-    cfi_store_release(&record->life, CFI_ALIVE);
-    cfi_futex_wake_all(&record->life, true);
+    plat_store_relaxed(&record->id, pid);
+    plat_store_release(&record->process_state, CFI_ALIVE);
+    plat_futex_wake_all(&record->process_state, true);
     return true;
 }
 
 /* 0, or errno of a fork that failed; the existing workers go on meanwhile. */
 static int fill_vacancies(nursery_state *state) {
     const cfi_queue *queue = state->links->queue;
-    unsigned wanted = cfi_load_acquire(&queue->control->workers_wanted);
+    unsigned wanted = plat_load_acquire(&queue->control->workers_wanted);
     state->known = wanted > state->known ? wanted : state->known;
     for (unsigned i = 0; i < wanted; i++) {
-        if (cfi_load_acquire(&queue->records[i].life) == CFI_VACANT && !fork_worker(state, i)) {
+        if (plat_load_acquire(&queue->records[i].process_state) == CFI_VACANT &&
+            !fork_worker(state, i)) {
             return errno;
         }
     }
@@ -154,8 +155,8 @@ static int fill_vacancies(nursery_state *state) {
 
 static void tell_result(const nursery_state *state, int error) {
     cfi_control *control = state->links->queue->control;
-    cfi_store_release(&control->spawn_error, state->alive > 0 ? 0 : error);
-    cfi_event_ring_always(&control->spawn_rounds, true);
+    plat_store_release(&control->spawn_error, state->alive > 0 ? 0 : error);
+    plat_event_ring_always(&control->spawn_rounds, true);
     if (error != 0 && state->alive == 0) {
         cfi_nursery_notify(state->links->event_file);
     }
@@ -167,8 +168,8 @@ static void note_death(nursery_state *state, pid_t pid, int status) {
         if (state->pids[i] == pid) {
             state->pids[i] = 0;
             state->alive--;
-            cfi_store_relaxed(&record->exit_state, status);
-            cfi_store_release(&record->life, CFI_DEAD);
+            plat_store_relaxed(&record->exit_state, status);
+            plat_store_release(&record->process_state, CFI_DEAD);
             return;
         }
     }
@@ -216,10 +217,10 @@ static void reap(nursery_state *state) {
 static void send_signals(const nursery_state *state) {
     for (unsigned i = 0; i < state->known; i++) {
         _Atomic uint32_t *request = &state->links->queue->records[i].kill;
-        if (state->pids[i] == 0 || cfi_load_acquire(request) == 0) {
+        if (state->pids[i] == 0 || plat_load_acquire(request) == 0) {
             continue;
         }
-        int number = (int)cfi_swap_seq_cst(request, 0);
+        int number = (int)plat_swap_seq_cst(request, 0);
         if (number == SIGKILL) {
             kill_group(state->pids[i]);
         } else if (number != 0) {
@@ -262,9 +263,9 @@ static void follow_host(nursery_state *state) {
     if (stop_asked) {
         stop_asked = false;
         signal_groups(state, SIGSTOP);
-        state->stopped_ns = cfi_now_ns();
-    } else if (state->stopped_ns != 0 && cfi_now_ns() - state->stopped_ns >= STOPPED_LOOK_NS &&
-               !cfi_process_is_stopped(state->links->host)) {
+        state->stopped_ns = plat_now_ns();
+    } else if (state->stopped_ns != 0 && plat_now_ns() - state->stopped_ns >= STOPPED_LOOK_NS &&
+               !plat_process_is_stopped(state->links->host)) {
         signal_groups(state, SIGCONT);
         state->stopped_ns = 0;
     }
@@ -312,7 +313,7 @@ static void wait_for_events(const nursery_state *state, bool refused) {
     struct pollfd files[] = {{.fd = links->host_pidfd, .events = POLLIN},
                              {.fd = links->command_file, .events = POLLIN}};
     bool looks = refused || state->stopped_ns != 0;
-    int patience_ms = looks ? LOOK_MS : cfi_pidfd_poll_ms(links->host_pidfd);
+    int patience_ms = looks ? LOOK_MS : plat_pidfd_poll_ms(links->host_pidfd);
     struct timespec patience = {.tv_nsec = patience_ms * 1000000L};
     sigset_t none;
     sigemptyset(&none);
@@ -322,10 +323,10 @@ static void wait_for_events(const nursery_state *state, bool refused) {
 
 _Noreturn void cfi_nursery_run(const cfi_nursery *nursery) {
     nursery_state state = {.links = nursery, .self = getpid()};
-    cfi_thread_name("cf-nursery");
+    plat_thread_name("cf-nursery");
     leave_caller_behind();
     set_signals();
-    while (!host_is_gone(nursery) && cfi_load_acquire(&nursery->queue->control->quit) == 0) {
+    while (!host_is_gone(nursery) && plat_load_acquire(&nursery->queue->control->quit) == 0) {
         reap(&state);
         int error = fill_vacancies(&state);
         tell_result(&state, error);

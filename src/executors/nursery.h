@@ -7,7 +7,7 @@
  *   - The caller's process and the nursery share words. An eventfd in each direction says "look".
  *   - Every word is level, not edge: a side that misses an event sees the word at its next look.
  *
- *      record.life   VACANT ──nursery: FORKING──▶ ALIVE ──nursery reaps──▶ DEAD (exit_state is set)
+ *      record.process_state   VACANT ──nursery: FORKING──▶ ALIVE ──nursery reaps──▶ DEAD (exit_state is set)
  *                     │ ▲                                                   │
  *                     │ └──── supervisor: judged, to be replaced ───────────┤
  *                     │       supervisor: judged, not to be replaced ───────┴──▶ GONE
@@ -41,7 +41,7 @@
 
 #include <sys/types.h>
 
-enum cfi_life {
+enum cfi_process_state {
     CFI_VACANT,
     CFI_FORKING,
     CFI_ALIVE,
@@ -51,7 +51,7 @@ enum cfi_life {
 
 typedef struct cfi_nursery {
     cfi_queue *queue;
-    const cfi_worker_life *life;
+    const cfi_worker_config *config;
     pid_t host;       /* the caller's process */
     int host_pidfd;   /* -1 where the system has none */
     int command_file; /* eventfd: caller -> nursery */

@@ -62,15 +62,15 @@ enum {
 };
 
 static void set_gate(_Atomic uint32_t *gate, uint32_t state) {
-    cfi_store_release(gate, state);
-    cfi_futex_wake_all(gate, false);
+    plat_store_release(gate, state);
+    plat_futex_wake_all(gate, false);
 }
 
 static bool pass(_Atomic uint32_t *gate) {
-    while (cfi_load_acquire(gate) == CLOSED) {
-        cfi_futex_wait(gate, CLOSED, -1, false);
+    while (plat_load_acquire(gate) == CLOSED) {
+        plat_futex_wait(gate, CLOSED, -1, false);
     }
-    return cfi_load_relaxed(gate) == OPEN;
+    return plat_load_relaxed(gate) == OPEN;
 }
 
 /* ---- how many threads the system has --------------------------------------------------------- */
@@ -84,7 +84,7 @@ typedef struct guest {
 
 static void *stay(void *context) {
     guest *self = context;
-    cfi_store_relaxed(&self->id, cfi_thread_id());
+    plat_store_relaxed(&self->id, plat_thread_id());
     pass(self->gate);
     return NULL;
 }
@@ -94,10 +94,10 @@ static void see_off(const guest *left) {
     enum {
         LONG_ENOUGH_NS = 100000000 /* an id that still exists then is another thread's */
     };
-    const int64_t until_ns = cfi_now_ns() + LONG_ENOUGH_NS;
+    const int64_t until_ns = plat_now_ns() + LONG_ENOUGH_NS;
     pthread_join(left->thread, NULL);
-    while (syscall(SYS_tgkill, getpid(), cfi_load_relaxed(&left->id), 0) == 0 &&
-           cfi_now_ns() < until_ns) {
+    while (syscall(SYS_tgkill, getpid(), plat_load_relaxed(&left->id), 0) == 0 &&
+           plat_now_ns() < until_ns) {
         sched_yield();
     }
 }
@@ -112,7 +112,7 @@ static unsigned threads_to_be_had(unsigned wanted) {
     unsigned count = 0;
     while (guests != NULL && count + 1 < wanted) {
         guests[count].gate = &gate;
-        if (!cfi_thread_start(&guests[count].thread, stay, &guests[count])) {
+        if (!plat_thread_start(&guests[count].thread, stay, &guests[count])) {
             break;
         }
         count++;
@@ -130,7 +130,7 @@ static unsigned threads_to_be_had(unsigned wanted) {
 /* Releases the members whose workers were never started. */
 static void let_go(openmp_team *self, unsigned members) {
     for (unsigned i = 0; i < members; i++) {
-        if (cfi_load_relaxed(&self->gates[i]) == CLOSED) {
+        if (plat_load_relaxed(&self->gates[i]) == CLOSED) {
             set_gate(&self->gates[i], OVER);
         }
     }
@@ -140,8 +140,8 @@ static void be_member(openmp_team *self) {
     const unsigned number = (unsigned)omp_get_thread_num();
     const unsigned members = (unsigned)omp_get_num_threads();
     if (number == 0) {
-        cfi_store_release(&self->members, members);
-        cfi_futex_wake_all(&self->members, false);
+        plat_store_release(&self->members, members);
+        plat_futex_wake_all(&self->members, false);
     }
     if (pass(&self->gates[number])) {
         self->core->thread_worker_run(&self->base, number);
@@ -162,11 +162,11 @@ static void *host_main(void *context) {
 
 /* Under the executor's lock. False: the system refuses a thread. */
 static bool start_team(openmp_team *self) {
-    if (!cfi_thread_start(&self->host, host_main, self)) {
+    if (!plat_thread_start(&self->host, host_main, self)) {
         return false;
     }
-    while (cfi_load_acquire(&self->members) == 0) {
-        cfi_futex_wait(&self->members, 0, -1, false);
+    while (plat_load_acquire(&self->members) == 0) {
+        plat_futex_wait(&self->members, 0, -1, false);
     }
     return true;
 }
@@ -178,7 +178,7 @@ static cf_status openmp_start_worker(cf_executor *executor, unsigned number) {
     if (number == 0 && !start_team(self)) {
         return CF_EAGAIN;
     }
-    if (number >= cfi_load_relaxed(&self->members)) {
+    if (number >= plat_load_relaxed(&self->members)) {
         return CF_EAGAIN;
     }
     set_gate(&self->gates[number], OPEN);
@@ -186,7 +186,7 @@ static cf_status openmp_start_worker(cf_executor *executor, unsigned number) {
 }
 
 static void openmp_join(cf_executor *executor) {
-    if (cfi_load_relaxed(&executor->started) > 0) { /* fixed after stop */
+    if (plat_load_relaxed(&executor->started) > 0) { /* fixed after stop */
         pthread_join(((openmp_team *)executor)->host, NULL);
     }
 }
@@ -254,7 +254,7 @@ cf_status cf_openmp_create(const cf_pool_options *options, cf_executor **executo
     openmp_team *self = (openmp_team *)*executor;
     self->core = core;
     self->base.max_workers = least(self->base.max_workers, (unsigned)omp_get_thread_limit());
-    self->base.life.workers = self->base.max_workers;
+    self->base.config.workers = self->base.max_workers;
     self->gates = calloc(self->base.max_workers, sizeof *self->gates);
     if (self->gates == NULL) {
         openmp_free(*executor);

@@ -58,63 +58,63 @@ typedef struct process_pool {
 /* ---- the supervisor -------------------------------------------------------------------------- */
 
 static bool is_stopped(const process_pool *self) {
-    return cfi_load_acquire(&self->base.queue.control->stop) != 0;
+    return plat_load_acquire(&self->base.queue.control->stop) != 0;
 }
 
 static unsigned workers_wanted(const process_pool *self) {
-    return cfi_load_acquire(&self->base.queue.control->workers_wanted);
+    return plat_load_acquire(&self->base.queue.control->workers_wanted);
 }
 
 /* A stopped pool still needs workers while it has tasks. This death may have made one pending
  * again. */
 static bool needs_successor(process_pool *self) {
     cf_executor *executor = &self->base;
-    cfi_biased_lock_take(&executor->lock);
+    plat_biased_lock_take(&executor->lock);
     bool needs = executor->refuses != CF_EBROKEN && !executor->cancels &&
                  (!is_stopped(self) || cfi_queue_has_any_work(&executor->queue));
-    cfi_biased_lock_give(&executor->lock);
+    plat_biased_lock_give(&executor->lock);
     return needs;
 }
 
 /* The worker died before its first task, and not because the user ended all workers. */
 static bool died_in_initializer(process_pool *self, const cfi_record *record) {
     cf_executor *executor = &self->base;
-    cfi_biased_lock_take(&executor->lock);
+    plat_biased_lock_take(&executor->lock);
     bool told = executor->cancels;
-    cfi_biased_lock_give(&executor->lock);
-    return executor->life.initializer != NULL && !told &&
-           cfi_load_acquire(&record->ready) == CFI_UNREADY;
+    plat_biased_lock_give(&executor->lock);
+    return executor->config.initializer != NULL && !told &&
+           plat_load_acquire(&record->ready) == CFI_UNREADY;
 }
 
 /* A request that came too late must not kill the successor. */
 static void drop_kill_request(process_pool *self, cfi_record *record) {
-    cfi_biased_lock_take(&self->base.lock);
-    cfi_store_relaxed(&record->kill, 0);
-    cfi_biased_lock_give(&self->base.lock);
+    plat_biased_lock_take(&self->base.lock);
+    plat_store_relaxed(&record->kill, 0);
+    plat_biased_lock_give(&self->base.lock);
 }
 
 static void settle_death(process_pool *self, unsigned worker) {
     cfi_record *record = &self->base.queue.records[worker];
-    int wait_status = cfi_load_relaxed(&record->exit_state);
-    bool retired = cfi_load_acquire(&record->ready) == CFI_RETIRED;
+    int wait_status = plat_load_relaxed(&record->exit_state);
+    bool retired = plat_load_acquire(&record->ready) == CFI_RETIRED;
     cfi_executor_worker_died(&self->base, worker, wait_status);
     if (died_in_initializer(self, record)) {
-        cfi_executor_unfit(&self->base, worker, wait_status);
+        cfi_executor_init_failed(&self->base, worker, wait_status);
     }
     drop_kill_request(self, record);
     if (!needs_successor(self)) {
-        cfi_store_release(&record->life, CFI_GONE);
+        plat_store_release(&record->process_state, CFI_GONE);
         return;
     }
-    cfi_bump_owned(retired ? &record->retired : &record->restarts, 1);
-    cfi_store_relaxed(&record->ready, CFI_UNREADY);
-    cfi_store_release(&record->life, CFI_VACANT);
+    plat_bump_owned(retired ? &record->retired : &record->restarts, 1);
+    plat_store_relaxed(&record->ready, CFI_UNREADY);
+    plat_store_release(&record->process_state, CFI_VACANT);
 }
 
 static void settle_deaths(process_pool *self) {
     bool any = false;
     for (unsigned i = 0; i < workers_wanted(self); i++) {
-        if (cfi_load_acquire(&self->base.queue.records[i].life) == CFI_DEAD) {
+        if (plat_load_acquire(&self->base.queue.records[i].process_state) == CFI_DEAD) {
             settle_death(self, i);
             any = true;
         }
@@ -130,17 +130,17 @@ static bool all_gone(process_pool *self) {
     bool idle = !cfi_queue_has_any_work(&self->base.queue);
     bool all = true;
     for (unsigned i = 0; i < workers_wanted(self); i++) {
-        _Atomic uint32_t *life = &self->base.queue.records[i].life;
+        _Atomic uint32_t *state = &self->base.queue.records[i].process_state;
         uint32_t seen = CFI_VACANT;
-        if (!idle || !cfi_cas(life, &seen, CFI_GONE)) {
-            all = all && cfi_load_acquire(life) == CFI_GONE;
+        if (!idle || !plat_cas(state, &seen, CFI_GONE)) {
+            all = all && plat_load_acquire(state) == CFI_GONE;
         }
     }
     return all;
 }
 
 static void quit(process_pool *self) {
-    cfi_store_release(&self->base.queue.control->quit, 1);
+    plat_store_release(&self->base.queue.control->quit, 1);
     cfi_nursery_notify(self->command_file);
 }
 
@@ -170,11 +170,11 @@ static void reap_nursery(const process_pool *self) {
  * notifies after each failure. */
 static bool is_out_of_workers(process_pool *self) {
     const cfi_queue *queue = &self->base.queue;
-    if (cfi_load_acquire(&queue->control->spawn_error) == 0 || !cfi_queue_has_work(queue)) {
+    if (plat_load_acquire(&queue->control->spawn_error) == 0 || !cfi_queue_has_work(queue)) {
         self->without_since_ns = 0;
         return false;
     }
-    int64_t now_ns = cfi_now_ns();
+    int64_t now_ns = plat_now_ns();
     if (self->without_since_ns == 0) {
         self->without_since_ns = now_ns;
     }
@@ -184,19 +184,19 @@ static bool is_out_of_workers(process_pool *self) {
 static void wait_for_events(const process_pool *self) {
     struct pollfd files[] = {{.fd = self->nursery_pidfd, .events = POLLIN},
                              {.fd = self->event_file, .events = POLLIN}};
-    poll(files, 2, cfi_pidfd_poll_ms(self->nursery_pidfd));
+    poll(files, 2, plat_pidfd_poll_ms(self->nursery_pidfd));
     cfi_nursery_clear(self->event_file);
 }
 
 /* The nursery is dead, and the kernel has sent its workers a SIGKILL. They can be judged when they
  * are dead. A worker that is not noted as alive has touched nothing. */
 static void await_orphans(const process_pool *self) {
-    int64_t deadline_ns = cfi_now_ns() + ORPHANS_NS;
+    int64_t deadline_ns = plat_now_ns() + ORPHANS_NS;
     for (unsigned i = 0; i < workers_wanted(self); i++) {
         const cfi_record *record = &self->base.queue.records[i];
-        pid_t pid = (pid_t)cfi_load_relaxed(&record->id);
-        if (cfi_load_acquire(&record->life) == CFI_ALIVE && pid > 0) {
-            cfi_process_await_end(pid, deadline_ns);
+        pid_t pid = (pid_t)plat_load_relaxed(&record->id);
+        if (plat_load_acquire(&record->process_state) == CFI_ALIVE && pid > 0) {
+            plat_process_await_end(pid, deadline_ns);
         }
     }
 }
@@ -208,10 +208,10 @@ static void map_growth(process_pool *self) {
     enum {
         PIECE = 256 << 10
     };
-    uint64_t end = cfi_load_acquire(&self->base.queue.control->committed);
+    uint64_t end = plat_load_acquire(&self->base.queue.control->committed);
     while (self->mapped < end) {
         uint64_t length = end - self->mapped < PIECE ? end - self->mapped : PIECE;
-        cfi_region_map(self->base.queue.base, self->mapped, length);
+        plat_region_map(self->base.queue.base, self->mapped, length);
         self->mapped += length;
     }
 }
@@ -219,7 +219,7 @@ static void map_growth(process_pool *self) {
 static void *supervisor_main(void *context) {
     process_pool *self = context;
     const cfi_control *control = self->base.queue.control;
-    cfi_thread_name("cf-supervisor");
+    plat_thread_name("cf-supervisor");
     while (!nursery_ended(self)) {
         settle_deaths(self);
         map_growth(self);
@@ -232,7 +232,7 @@ static void *supervisor_main(void *context) {
         wait_for_events(self);
     }
     reap_nursery(self);
-    if (self->gives_up || cfi_load_acquire(&control->quit) == 0) {
+    if (self->gives_up || plat_load_acquire(&control->quit) == 0) {
         await_orphans(self);
         cfi_executor_break(&self->base);
     }
@@ -246,25 +246,25 @@ static cf_status await_first_worker(process_pool *self) {
     cfi_control *control = self->base.queue.control;
     const cfi_record *record = &self->base.queue.records[0];
     for (;;) {
-        uint32_t seen = cfi_event_seen(&control->spawn_rounds);
-        if (cfi_load_acquire(&record->life) > CFI_FORKING) {
+        uint32_t seen = plat_event_seen(&control->spawn_rounds);
+        if (plat_load_acquire(&record->process_state) > CFI_FORKING) {
             return CF_OK;
         }
-        if (cfi_load_acquire(&control->spawn_error) != 0) {
-            cfi_store_release(&control->workers_wanted, 0);
-            cfi_store_release(&control->spawn_error, 0);
+        if (plat_load_acquire(&control->spawn_error) != 0) {
+            plat_store_release(&control->workers_wanted, 0);
+            plat_store_release(&control->spawn_error, 0);
             return CF_EAGAIN;
         }
         if (nursery_ended(self)) {
             return CF_EBROKEN;
         }
-        cfi_event_sleep(&control->spawn_rounds, seen, cfi_now_ns() + NURSERY_LOOK_NS, true);
+        plat_event_sleep(&control->spawn_rounds, seen, plat_now_ns() + NURSERY_LOOK_NS, true);
     }
 }
 
 static cf_status process_pool_start_worker(cf_executor *executor, unsigned worker) {
     process_pool *self = (process_pool *)executor;
-    cfi_store_release(&executor->queue.control->workers_wanted, worker + 1);
+    plat_store_release(&executor->queue.control->workers_wanted, worker + 1);
     cfi_nursery_notify(self->command_file);
     return worker == 0 ? await_first_worker(self) : CF_OK;
 }
@@ -279,8 +279,8 @@ static void process_pool_stop(cf_executor *executor) {
 
 static void process_pool_kill(cf_executor *executor, unsigned worker, int number) {
     _Atomic uint32_t *request = &executor->queue.records[worker].kill;
-    if (cfi_load_acquire(request) != SIGKILL) { /* another signal must not replace SIGKILL */
-        cfi_store_release(request, (uint32_t)number);
+    if (plat_load_acquire(request) != SIGKILL) { /* another signal must not replace SIGKILL */
+        plat_store_release(request, (uint32_t)number);
     }
     cfi_nursery_notify(((process_pool *)executor)->command_file);
 }
@@ -316,14 +316,14 @@ static const cfi_executor_ops process_pool_ops = {
  * reset them. */
 static pid_t fork_nursery(process_pool *self) {
     pid_t host = getpid();
-    int host_pidfd = cfi_pidfd_open(host);
+    int host_pidfd = plat_pidfd_open(host);
     sigset_t before;
-    cfi_signals_block(&before);
+    plat_signals_block(&before);
     pid_t pid = fork();
     if (pid == 0) {
         const cfi_nursery nursery = {
             .queue = &self->base.queue,
-            .life = &self->base.life,
+            .config = &self->base.config,
             .host = host,
             .host_pidfd = host_pidfd,
             .command_file = self->command_file,
@@ -331,13 +331,13 @@ static pid_t fork_nursery(process_pool *self) {
         };
         cfi_nursery_run(&nursery);
     }
-    cfi_signals_restore(&before);
+    plat_signals_restore(&before);
     close(host_pidfd);
     return pid;
 }
 
 static int make_eventfd(void) {
-    return cfi_descriptor_above_standard(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    return plat_descriptor_above_standard(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
 static bool start_nursery(process_pool *self) {
@@ -351,8 +351,8 @@ static bool start_nursery(process_pool *self) {
         return false;
     }
     self->base.queue.followed = UINT64_MAX; /* the caller's process opens what it commits */
-    self->nursery_pidfd = cfi_pidfd_open(self->nursery);
-    if (!cfi_thread_start(&self->supervisor, supervisor_main, self)) {
+    self->nursery_pidfd = plat_pidfd_open(self->nursery);
+    if (!plat_thread_start(&self->supervisor, supervisor_main, self)) {
         quit(self);
         reap_nursery(self);
         return false;

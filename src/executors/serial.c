@@ -25,7 +25,7 @@
  * Each thread writes its word before it reads the other's, so one of them runs the task.
  *
  * A C++ exception may leave a task, and with it submit. Then the task has failed (worker/worker.h).
- * The cleanups of this file (CFI_ON_LEAVING) give back all that the thread held. */
+ * The cleanups of this file (PLAT_ON_LEAVING) give back all that the thread held. */
 #include "cfutures/executor.h"
 #include "cfutures/waiting/callback.h"
 #include "cfutures/waiting/nested.h"
@@ -38,17 +38,17 @@
 
 typedef struct serial {
     cf_executor base;
-    cfi_lock run_lock; /* recursive; held while a task runs, before any other lock */
-    unsigned depth;    /* of tasks within tasks; all from here but `left` under run_lock */
-    cfi_worker worker; /* for the thread that has the turn; its life begins with a task */
-    unsigned tasks;    /* run in this life */
-    _Atomic bool left; /* a submitter could not run its task */
+    plat_lock run_lock; /* recursive; held while a task runs, before any other lock */
+    unsigned depth;     /* of tasks within tasks; all from here but `left` under run_lock */
+    cfi_worker worker;  /* for the thread that has the turn; its life begins with a task */
+    unsigned tasks;     /* run in this life */
+    _Atomic bool left;  /* a submitter could not run its task */
     enum {
         UNBORN,
         BEGINNING, /* in the initializer */
         FIT,
         ENDING, /* in the finalizer */
-        UNFIT
+        INIT_FAILED
     } state;
 } serial;
 
@@ -61,10 +61,10 @@ static bool is_fit(serial *self) {
         cfi_worker_scope scope;
         self->state = BEGINNING;
         cfi_worker_enter(&scope, &self->worker);
-        self->state = cfi_worker_begin(&self->worker) ? FIT : UNFIT;
+        self->state = cfi_worker_begin(&self->worker) ? FIT : INIT_FAILED;
         cfi_worker_leave(&scope);
-        if (self->state == UNFIT) {
-            cfi_executor_unfit(&self->base, 0, 0);
+        if (self->state == INIT_FAILED) {
+            cfi_executor_init_failed(&self->base, 0, 0);
         }
     }
     return self->state == FIT;
@@ -97,17 +97,17 @@ static void after_run(run_on *on) {
     cfi_record *record = &self->base.queue.records[0];
     self->tasks++;
     if (--self->depth == 0) {
-        cfi_bump_owned(&record->busy_ns, cfi_now_ns() - on->start_ns);
-        if (self->base.life.max_tasks != 0 && self->tasks >= self->base.life.max_tasks) {
+        plat_bump_owned(&record->busy_ns, plat_now_ns() - on->start_ns);
+        if (self->base.config.max_tasks != 0 && self->tasks >= self->base.config.max_tasks) {
             end_life(self);
-            cfi_bump_owned(&record->retired, 1);
+            plat_bump_owned(&record->retired, 1);
         }
     }
     cfi_queue_advance(&self->base.queue);
 }
 
 static void run(serial *self, cfi_slot *slot, uint64_t word) {
-    run_on on CFI_ON_LEAVING(after_run) = {self, self->depth == 0 ? cfi_now_ns() : 0};
+    run_on on PLAT_ON_LEAVING(after_run) = {self, self->depth == 0 ? plat_now_ns() : 0};
     self->depth++;
     cfi_worker_execute_in_scope(&self->worker, slot, word);
 }
@@ -116,9 +116,9 @@ static void run_pending(serial *self) {
     cf_executor *executor = &self->base;
     cfi_slot *slot;
     uint64_t word;
-    cfi_seat seat = {.most = 1};
+    cfi_claim claim = {.max = 1};
     while (cfi_queue_has_work(&executor->queue) && is_fit(self) &&
-           (slot = cfi_queue_claim(&executor->queue, &seat, &word)) != NULL) {
+           (slot = cfi_queue_claim(&executor->queue, &claim, &word)) != NULL) {
         run(self, slot, word);
     }
 }
@@ -128,17 +128,17 @@ static void run_pending(serial *self) {
 /* False: another thread has the turn, and will run the task. */
 static bool take_turn(serial *self, cfi_slot *slot) {
     cfi_blocked blocked = {.slot = slot};
-    if (cfi_lock_try(&self->run_lock)) {
+    if (plat_lock_try(&self->run_lock)) {
         return true;
     }
     if (cfi_nested_block(&blocked)) {
-        cfi_lock_take(&self->run_lock);
+        plat_lock_take(&self->run_lock);
         cfi_nested_unblock(&blocked);
         return true;
     }
-    cfi_store_relaxed(&self->left, true);
-    cfi_barrier_heavy(false); /* left is written before the lock is tried */
-    return cfi_lock_try(&self->run_lock);
+    plat_store_relaxed(&self->left, true);
+    plat_barrier_heavy(false); /* left is written before the lock is tried */
+    return plat_lock_try(&self->run_lock);
 }
 
 /* The thread runs no task of this executor, nor its initializer or finalizer. */
@@ -150,13 +150,13 @@ static void give_turn(serial *const *turn) {
     serial *self = *turn;
     bool outermost;
     do {
-        while ((outermost = is_outermost(self)) && cfi_load_relaxed(&self->left) &&
-               cfi_swap_seq_cst(&self->left, false)) { /* acquires the submitter's task */
+        while ((outermost = is_outermost(self)) && plat_load_relaxed(&self->left) &&
+               plat_swap_seq_cst(&self->left, false)) { /* acquires the submitter's task */
             run_pending(self);
         }
-        cfi_lock_give(&self->run_lock);
-        cfi_barrier_light(); /* the lock is given before left is read */
-    } while (outermost && cfi_load_relaxed(&self->left) && cfi_lock_try(&self->run_lock));
+        plat_lock_give(&self->run_lock);
+        plat_barrier_light(); /* the lock is given before left is read */
+    } while (outermost && plat_load_relaxed(&self->left) && plat_lock_try(&self->run_lock));
     cfi_callbacks_attend(&self->base);
 }
 
@@ -166,9 +166,9 @@ static void serial_submitted(cf_executor *executor, cfi_slot *slot) {
     if (!take_turn(self, slot)) {
         return;
     }
-    serial *turn CFI_ON_LEAVING(give_turn) = self;
+    serial *turn PLAT_ON_LEAVING(give_turn) = self;
     if (turn->depth >= CF_NESTING_MAX || turn->state == BEGINNING || turn->state == ENDING) {
-        cfi_store_relaxed(&turn->left, true);
+        plat_store_relaxed(&turn->left, true);
     } else if (is_fit(turn) && cfi_slot_begin(slot, 0, &word)) { /* else it was cancelled */
         run(turn, slot, word);
     }
@@ -176,15 +176,15 @@ static void serial_submitted(cf_executor *executor, cfi_slot *slot) {
 
 static void serial_join(cf_executor *executor) {
     serial *self = (serial *)executor;
-    cfi_lock_take(&self->run_lock);
+    plat_lock_take(&self->run_lock);
     run_pending(self);
     end_life(self);
-    cfi_lock_give(&self->run_lock);
+    plat_lock_give(&self->run_lock);
 }
 
 static void serial_free(cf_executor *executor) {
     serial *self = (serial *)executor;
-    cfi_lock_destroy(&self->run_lock);
+    plat_lock_destroy(&self->run_lock);
     cfi_executor_free(executor);
 }
 
@@ -199,10 +199,10 @@ cf_status cf_serial_create(const cf_pool_options *options, cf_executor **executo
     cf_status status = cfi_executor_create(sizeof(serial), &serial_ops, options, false, executor);
     if (status == CF_OK) {
         serial *self = (serial *)*executor;
-        cfi_lock_init_recursive(&self->run_lock);
+        plat_lock_init_recursive(&self->run_lock);
         self->worker =
-            (cfi_worker){.queue = &self->base.queue, .life = &self->base.life, .hooks = &hooks};
-        cfi_store_relaxed(&(*executor)->queue.records[0].id, cfi_thread_id());
+            (cfi_worker){.queue = &self->base.queue, .config = &self->base.config, .hooks = &hooks};
+        plat_store_relaxed(&(*executor)->queue.records[0].id, plat_thread_id());
     }
     return status;
 }

@@ -30,12 +30,12 @@ static cf_status thread_pool_start_worker(cf_executor *executor, unsigned number
     thread_pool *self = (thread_pool *)executor;
     thread_worker *worker = &self->workers[number];
     *worker = (thread_worker){.pool = self, .number = number};
-    return cfi_thread_start(&worker->thread, worker_main, worker) ? CF_OK : CF_EAGAIN;
+    return plat_thread_start(&worker->thread, worker_main, worker) ? CF_OK : CF_EAGAIN;
 }
 
 static void thread_pool_join(cf_executor *executor) {
     thread_pool *self = (thread_pool *)executor;
-    for (unsigned i = 0; i < cfi_load_relaxed(&executor->started); i++) { /* fixed after stop */
+    for (unsigned i = 0; i < plat_load_relaxed(&executor->started); i++) { /* fixed after stop */
         pthread_join(self->workers[i].thread, NULL);
     }
 }

@@ -9,13 +9,13 @@ static const cfi_worker_hooks hooks = {.overrun = cfi_slot_vacate};
 void cfi_thread_worker_run(cf_executor *executor, unsigned number) {
     cfi_record *record = &executor->queue.records[number];
     cfi_worker_end end;
-    cfi_thread_name_worker(executor->life.name, number);
-    cfi_store_relaxed(&record->id, cfi_thread_id());
+    plat_thread_name_worker(executor->config.name, number);
+    plat_store_relaxed(&record->id, plat_thread_id());
     for (;;) {
         cfi_worker worker = {
             .queue = &executor->queue,
             .number = number,
-            .life = &executor->life,
+            .config = &executor->config,
             .hooks = &hooks,
             .limits = &executor->limits,
         };
@@ -23,9 +23,9 @@ void cfi_thread_worker_run(cf_executor *executor, unsigned number) {
         if (end != CFI_WORKER_RETIRED) {
             break;
         }
-        cfi_bump_owned(&record->retired, 1);
+        plat_bump_owned(&record->retired, 1);
     }
-    if (end == CFI_WORKER_UNFIT) {
-        cfi_executor_unfit(executor, number, 0);
+    if (end == CFI_WORKER_INIT_FAILED) {
+        cfi_executor_init_failed(executor, number, 0);
     }
 }

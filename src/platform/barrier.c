@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-_Atomic bool cfi_barrier_expedited;
+_Atomic bool plat_barrier_expedited;
 
 static bool membarrier_call(int command) {
     return syscall(SYS_membarrier, command, 0, 0) == 0;
@@ -14,23 +14,23 @@ static bool membarrier_call(int command) {
 
 /* GLOBAL_EXPEDITED reaches every process that registered for it, PRIVATE_EXPEDITED only this one.
  * Both exist since Linux 4.16. (The plain GLOBAL command takes milliseconds.) */
-void cfi_barrier_register(void) {
-    if (!cfi_barrier_expedited && membarrier_call(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) &&
+void plat_barrier_register(void) {
+    if (!plat_barrier_expedited && membarrier_call(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) &&
         membarrier_call(MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED)) {
-        cfi_barrier_expedited = true;
+        plat_barrier_expedited = true;
     }
 }
 
 /* ENOMEM: the kernel lacks memory for a moment. If a filter of system calls forbids membarrier
  * after registration, the full fence here does not order the other side, and nothing else would. */
-void cfi_barrier_heavy(bool processes) {
+void plat_barrier_heavy(bool processes) {
     const int command =
         processes ? MEMBARRIER_CMD_GLOBAL_EXPEDITED : MEMBARRIER_CMD_PRIVATE_EXPEDITED;
     bool done = false;
-    while (cfi_barrier_expedited && !(done = membarrier_call(command)) && errno == ENOMEM) {
+    while (plat_barrier_expedited && !(done = membarrier_call(command)) && errno == ENOMEM) {
         sched_yield();
     }
     if (!done) {
-        cfi_barrier_full();
+        plat_barrier_full();
     }
 }

@@ -1,8 +1,8 @@
 /* An asymmetric memory barrier: nearly free on the side that runs often, dear on the other.
  *
  *   - Two sides each write a word and then read the other's. They must not both read the old value.
- *   - The frequent side (submit) calls cfi_barrier_light between its write and its read. The rare
- *     side (a worker about to sleep) calls cfi_barrier_heavy between its own.
+ *   - The frequent side (submit) calls plat_barrier_light between its write and its read. The rare
+ *     side (a worker about to sleep) calls plat_barrier_heavy between its own.
  *   - If the kernel has membarrier(2), the light one is a compiler barrier, and the heavy one
  *     interrupts the processors that run the other side. If not (valgrind, a seccomp filter, an old
  *     kernel), both are full fences.
@@ -16,20 +16,20 @@
 
 /* Must be called before either side exists, and before the processes that share memory are forked:
  * they inherit the registration with the kernel. May be called again. */
-void cfi_barrier_register(void);
+void plat_barrier_register(void);
 
-extern _Atomic bool cfi_barrier_expedited; /* written by cfi_barrier_register only */
+extern _Atomic bool plat_barrier_expedited; /* written by plat_barrier_register only */
 
 #if defined(__SANITIZE_THREAD__)
-#define CFI_THREAD_SANITIZER 1
+#define PLAT_THREAD_SANITIZER 1
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)
-#define CFI_THREAD_SANITIZER 1
+#define PLAT_THREAD_SANITIZER 1
 #endif
 #endif
 
-static inline void cfi_barrier_full(void) {
-#ifdef CFI_THREAD_SANITIZER /* it does not know fences */
+static inline void plat_barrier_full(void) {
+#ifdef PLAT_THREAD_SANITIZER /* it does not know fences */
     static _Atomic int word;
     atomic_fetch_add_explicit(&word, 0, memory_order_seq_cst);
 #else
@@ -37,15 +37,15 @@ static inline void cfi_barrier_full(void) {
 #endif
 }
 
-static inline void cfi_barrier_light(void) {
-    if (atomic_load_explicit(&cfi_barrier_expedited, memory_order_relaxed)) {
+static inline void plat_barrier_light(void) {
+    if (atomic_load_explicit(&plat_barrier_expedited, memory_order_relaxed)) {
         atomic_signal_fence(memory_order_seq_cst);
     } else {
-        cfi_barrier_full();
+        plat_barrier_full();
     }
 }
 
 /* processes: the other side may be in another process. */
-void cfi_barrier_heavy(bool processes);
+void plat_barrier_heavy(bool processes);
 
 #endif

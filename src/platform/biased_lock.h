@@ -19,7 +19,7 @@
  *   - The thread that waits looks again and again, soon with naps in between. It is not woken:
  *     `inside = 0` is the owner's last access to the lock, which may be freed right after it.
  *   - A former owner may write its `inside` at any later time, before it sees that it no longer is
- *     the owner. So each owner has an `inside` of its own forever, and only the first CFI_OWNERS
+ *     the owner. So each owner has an `inside` of its own forever, and only the first PLAT_OWNERS
  *     threads that qualify can become owners.
  *   - To end an ownership costs some 2 us, so each end doubles the streak that makes an owner.
  *   - Why not a lock-free submit: submit was dear because of the mutex's two locked instructions
@@ -40,49 +40,49 @@
 #include <stdint.h>
 
 enum {
-    CFI_OWNERS = 4 /* threads that can become owners of one lock, one after the other */
+    PLAT_OWNERS = 4 /* threads that can become owners of one lock, one after the other */
 };
 
-typedef struct cfi_biased_lock {
-    cfi_lock mutex;
-    /* A thread's number * CFI_OWNERS + its place below; 0 = none. A thread makes itself the owner
+typedef struct plat_biased_lock {
+    plat_lock mutex;
+    /* A thread's number * PLAT_OWNERS + its place below; 0 = none. A thread makes itself the owner
      * while it holds the lock; others set it to none, under the mutex. */
     _Atomic uint64_t owner;
-    _Atomic uint32_t inside[CFI_OWNERS]; /* 0 or 1; only the thread of that place writes it */
+    _Atomic uint32_t inside[PLAT_OWNERS]; /* 0 or 1; only the thread of that place writes it */
     /* The fields below belong to the holder. */
-    uint64_t owners[CFI_OWNERS]; /* by place: its thread's number; 0 = free */
-    uint64_t last;               /* the thread that took the mutex last */
-    uint32_t streak;             /* how often that thread has taken it in a row */
-    uint32_t needed;             /* how long a streak makes an owner */
-    bool by_owner;               /* the lock is held as its owner, without the mutex */
-    uint8_t place;               /* if so: the owner's place */
+    uint64_t owners[PLAT_OWNERS]; /* by place: its thread's number; 0 = free */
+    uint64_t last;                /* the thread that took the mutex last */
+    uint32_t streak;              /* how often that thread has taken it in a row */
+    uint32_t needed;              /* how long a streak makes an owner */
+    bool by_owner;                /* the lock is held as its owner, without the mutex */
+    uint8_t place;                /* if so: the owner's place */
 #ifdef CFI_ASSERTIONS
     uint64_t holder; /* its thread's number; 0 = nobody holds the lock */
 #endif
-} cfi_biased_lock;
+} plat_biased_lock;
 
-void cfi_biased_lock_init(cfi_biased_lock *lock);
-void cfi_biased_lock_destroy(cfi_biased_lock *lock);
+void plat_biased_lock_init(plat_biased_lock *lock);
+void plat_biased_lock_destroy(plat_biased_lock *lock);
 
 /* The slow ways. */
-void cfi_biased_lock_take_mutex(cfi_biased_lock *lock);
-void cfi_biased_lock_give_mutex(cfi_biased_lock *lock);
+void plat_biased_lock_take_mutex(plat_biased_lock *lock);
+void plat_biased_lock_give_mutex(plat_biased_lock *lock);
 
 /* The calling thread's number; no other thread of the process ever has it. 0: none yet. */
-extern _Thread_local uint64_t cfi_thread_number __attribute__((tls_model("initial-exec")));
+extern _Thread_local uint64_t plat_thread_number __attribute__((tls_model("initial-exec")));
 
 /* For assertions. Elsewhere the holder is not known, and every thread may be it. */
-static inline bool cfi_biased_lock_is_held(const cfi_biased_lock *lock) {
+static inline bool plat_biased_lock_is_held(const plat_biased_lock *lock) {
 #ifdef CFI_ASSERTIONS
-    return cfi_thread_number != 0 &&
-           __atomic_load_n(&lock->holder, __ATOMIC_RELAXED) == cfi_thread_number;
+    return plat_thread_number != 0 &&
+           __atomic_load_n(&lock->holder, __ATOMIC_RELAXED) == plat_thread_number;
 #else
     (void)lock;
     return true;
 #endif
 }
 
-static inline void cfi_biased_lock_note_holder(cfi_biased_lock *lock, uint64_t thread) {
+static inline void plat_biased_lock_note_holder(plat_biased_lock *lock, uint64_t thread) {
 #ifdef CFI_ASSERTIONS
     __atomic_store_n(&lock->holder, thread, __ATOMIC_RELAXED);
 #else
@@ -90,39 +90,39 @@ static inline void cfi_biased_lock_note_holder(cfi_biased_lock *lock, uint64_t t
 #endif
 }
 
-static inline bool cfi_owner_is_me(uint64_t owner) {
-    return owner != 0 && owner / CFI_OWNERS == cfi_thread_number;
+static inline bool plat_owner_is_me(uint64_t owner) {
+    return owner != 0 && owner / PLAT_OWNERS == plat_thread_number;
 }
 
 /* The calling thread is the owner now; another thread may end that at any time. */
-static inline bool cfi_biased_lock_is_mine(cfi_biased_lock *lock) {
-    return cfi_owner_is_me(cfi_load_relaxed(&lock->owner));
+static inline bool plat_biased_lock_is_mine(plat_biased_lock *lock) {
+    return plat_owner_is_me(plat_load_relaxed(&lock->owner));
 }
 
-static inline void cfi_biased_lock_take(cfi_biased_lock *lock) {
-    uint64_t owner = cfi_load_acquire(&lock->owner);
-    if (cfi_owner_is_me(owner)) {
-        unsigned place = (unsigned)(owner % CFI_OWNERS);
-        cfi_store_relaxed(&lock->inside[place], 1);
-        cfi_barrier_light(); /* inside is written before owner is read */
-        if (cfi_load_acquire(&lock->owner) == owner) {
+static inline void plat_biased_lock_take(plat_biased_lock *lock) {
+    uint64_t owner = plat_load_acquire(&lock->owner);
+    if (plat_owner_is_me(owner)) {
+        unsigned place = (unsigned)(owner % PLAT_OWNERS);
+        plat_store_relaxed(&lock->inside[place], 1);
+        plat_barrier_light(); /* inside is written before owner is read */
+        if (plat_load_acquire(&lock->owner) == owner) {
             lock->by_owner = true;
             lock->place = (uint8_t)place;
-            cfi_biased_lock_note_holder(lock, cfi_thread_number);
+            plat_biased_lock_note_holder(lock, plat_thread_number);
             return;
         }
-        cfi_store_release(&lock->inside[place], 0);
+        plat_store_release(&lock->inside[place], 0);
     }
-    cfi_biased_lock_take_mutex(lock);
+    plat_biased_lock_take_mutex(lock);
 }
 
-static inline void cfi_biased_lock_give(cfi_biased_lock *lock) {
-    cfi_assert(cfi_biased_lock_is_held(lock));
-    cfi_biased_lock_note_holder(lock, 0);
+static inline void plat_biased_lock_give(plat_biased_lock *lock) {
+    cfi_assert(plat_biased_lock_is_held(lock));
+    plat_biased_lock_note_holder(lock, 0);
     if (lock->by_owner) {
-        cfi_store_release(&lock->inside[lock->place], 0);
+        plat_store_release(&lock->inside[lock->place], 0);
     } else {
-        cfi_biased_lock_give_mutex(lock);
+        plat_biased_lock_give_mutex(lock);
     }
 }
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-static inline void cfi_copy(void *to, const void *from, size_t size) {
+static inline void plat_copy(void *to, const void *from, size_t size) {
     switch (size) {
     case 8:
         memcpy(to, from, 8);
@@ -19,7 +19,7 @@ static inline void cfi_copy(void *to, const void *from, size_t size) {
     }
 }
 
-static inline void cfi_clear(void *at, size_t size) {
+static inline void plat_clear(void *at, size_t size) {
     if (size == 8) {
         memset(at, 0, 8);
     } else {

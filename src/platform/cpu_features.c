@@ -20,10 +20,10 @@ static uint32_t saved_state(void) {
     return low;
 }
 
-struct cfi_cpu_features cfi_cpu_features_read(void) {
+struct plat_cpu_features plat_cpu_features_read(void) {
     const unsigned avx512 =
         bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL | bit_AVX512IFMA;
-    struct cfi_cpu_features features = {0};
+    struct plat_cpu_features features = {0};
     unsigned a, b, c, d;
     if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
         const uint32_t saved = saved_state();
@@ -35,8 +35,8 @@ struct cfi_cpu_features cfi_cpu_features_read(void) {
 
 #else
 
-struct cfi_cpu_features cfi_cpu_features_read(void) {
-    return (struct cfi_cpu_features){0};
+struct plat_cpu_features plat_cpu_features_read(void) {
+    return (struct plat_cpu_features){0};
 }
 
 #endif

@@ -5,12 +5,12 @@
 
 #include <stdbool.h>
 
-struct cfi_cpu_features {
+struct plat_cpu_features {
     bool avx2;
     bool avx512_ifma; /* with AVX-512 F, BW, DQ and VL */
 };
 
 /* Asks the processor at each call. All false if it is not an x86-64. */
-struct cfi_cpu_features cfi_cpu_features_read(void);
+struct plat_cpu_features plat_cpu_features_read(void);
 
 #endif

@@ -199,13 +199,13 @@ static unsigned read_cpuset(struct path *group) {
     return processors;
 }
 
-static void take_quota(struct cfi_cpu_limits *limits, unsigned quota) {
+static void take_quota(struct plat_cpu_limits *limits, unsigned quota) {
     if (quota != 0 && (limits->quota == 0 || quota < limits->quota)) {
         limits->quota = quota;
     }
 }
 
-static void read_group(struct path *group, struct cfi_cpu_limits *limits) {
+static void read_group(struct path *group, struct plat_cpu_limits *limits) {
     take_quota(limits, read_quota_v2(group));
     take_quota(limits, read_quota_v1(group));
     /* The nearest set counts, not the smallest: a group's set lies within its parent's, or the
@@ -216,7 +216,7 @@ static void read_group(struct path *group, struct cfi_cpu_limits *limits) {
 }
 
 /* Reads the group, its parent, and so on up to the mount point, whose path has `top` characters. */
-static void read_groups(struct path *group, size_t top, struct cfi_cpu_limits *limits) {
+static void read_groups(struct path *group, size_t top, struct plat_cpu_limits *limits) {
     read_group(group, limits);
     while (group->length > top) {
         const char *slash = strrchr(group->text + top, '/');
@@ -391,7 +391,7 @@ static bool find_directory(const char *root, const char *controller, const char 
 }
 
 static void read_hierarchy(const char *root, const char *controller,
-                           struct cfi_cpu_limits *limits) {
+                           struct plat_cpu_limits *limits) {
     char *group = find_group(root, controller);
     struct path directory;
     size_t top;
@@ -403,15 +403,15 @@ static void read_hierarchy(const char *root, const char *controller,
 
 /* ---- all of them ----------------------------------------------------------------------------- */
 
-void cfi_cpu_limits_read(const char *root, struct cfi_cpu_limits *out) {
-    *out = (struct cfi_cpu_limits){.online = count_online(), .affinity = count_affinity()};
+void plat_cpu_limits_read(const char *root, struct plat_cpu_limits *out) {
+    *out = (struct plat_cpu_limits){.online = count_online(), .affinity = count_affinity()};
     read_hierarchy(root, "cpu", out);
     read_hierarchy(root, "cpuset", out);
     read_hierarchy(root, V2, out);
 }
 
-unsigned cfi_cpu_limits_least(const struct cfi_cpu_limits *limits, unsigned most,
-                              const char **decided_by) {
+unsigned plat_cpu_limits_least(const struct plat_cpu_limits *limits, unsigned most,
+                               const char **decided_by) {
     /* Of equal limits the first one decides. A cpuset also shortens the affinity mask, so it comes
      * before affinity, which would hide it. */
     const struct {
@@ -434,9 +434,9 @@ unsigned cfi_cpu_limits_least(const struct cfi_cpu_limits *limits, unsigned most
     return least;
 }
 
-unsigned cfi_cpu_limits_count(unsigned most) {
-    struct cfi_cpu_limits limits;
+unsigned plat_cpu_limits_count(unsigned most) {
+    struct plat_cpu_limits limits;
     const char *decided_by;
-    cfi_cpu_limits_read("", &limits);
-    return cfi_cpu_limits_least(&limits, most, &decided_by);
+    plat_cpu_limits_read("", &limits);
+    return plat_cpu_limits_least(&limits, most, &decided_by);
 }

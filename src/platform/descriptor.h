@@ -9,7 +9,7 @@
 
 /* made: the result of a call that makes a descriptor, close-on-exec. Returns the same one, or one
  * above 2 in its place, or -1 with errno. */
-static inline int cfi_descriptor_above_standard(int made) {
+static inline int plat_descriptor_above_standard(int made) {
     if (made < 0 || made > STDERR_FILENO) {
         return made;
     }

@@ -1,9 +1,9 @@
 /* An event count: threads sleep on it until another thread makes what they look for.
  *
  *      sleeper                                       ringer
- *      seen = cfi_event_listen(event)                makes what the sleeper looks for
- *      looks again; if it is there, goes on          cfi_event_ring(event)
- *      cfi_event_sleep(event, seen, deadline)
+ *      seen = plat_event_listen(event)                makes what the sleeper looks for
+ *      looks again; if it is there, goes on          plat_event_ring(event)
+ *      plat_event_sleep(event, seen, deadline)
  *
  *   - No lost wake-up: listen sets `armed` before the sleeper looks again; ring reads `armed` after
  *     the thing is made. With a barrier on both sides, one sees the other.
@@ -16,7 +16,7 @@
  *   - A wake-up may be for another sleeper's thing: a sleeper looks again.
  *
  * A thread that has another way to know that it must be rung (core/deadline.h) takes `seen` by
- * cfi_event_seen, and its ringers call ring_always. `shared`: the words lie in memory that other
+ * plat_event_seen, and its ringers call ring_always. `shared`: the words lie in memory that other
  * processes share. */
 #ifndef PLATFORM_EVENT_COUNT_H
 #define PLATFORM_EVENT_COUNT_H
@@ -25,61 +25,61 @@
 #include "platform/barrier.h"
 #include "platform/futex.h"
 
-typedef struct cfi_event_count {
+typedef struct plat_event_count {
     _Atomic uint32_t armed; /* a thread may sleep, or is about to */
     _Atomic uint32_t rung;  /* futex: how often it was rung */
-} cfi_event_count;
+} plat_event_count;
 
 /* ---- the sleeper ----------------------------------------------------------------------------- */
 
-static inline uint32_t cfi_event_seen(cfi_event_count *event) {
-    return cfi_load_seq_cst(&event->rung);
+static inline uint32_t plat_event_seen(plat_event_count *event) {
+    return plat_load_seq_cst(&event->rung);
 }
 
-static inline uint32_t cfi_event_listen(cfi_event_count *event) {
-    uint32_t seen = cfi_event_seen(event);
-    cfi_store_seq_cst(&event->armed, 1);
+static inline uint32_t plat_event_listen(plat_event_count *event) {
+    uint32_t seen = plat_event_seen(event);
+    plat_store_seq_cst(&event->armed, 1);
     return seen;
 }
 
-static inline uint32_t cfi_event_listen_heavy(cfi_event_count *event, bool shared) {
-    uint32_t seen = cfi_event_seen(event);
-    cfi_store_relaxed(&event->armed, 1);
-    cfi_barrier_heavy(shared); /* armed is written before the sleeper looks again */
+static inline uint32_t plat_event_listen_heavy(plat_event_count *event, bool shared) {
+    uint32_t seen = plat_event_seen(event);
+    plat_store_relaxed(&event->armed, 1);
+    plat_barrier_heavy(shared); /* armed is written before the sleeper looks again */
     return seen;
 }
 
 /* The sleeper has found what it looked for, and no other thread sleeps here. */
-static inline void cfi_event_disarm(cfi_event_count *event) {
-    cfi_store_relaxed(&event->armed, 0);
+static inline void plat_event_disarm(plat_event_count *event) {
+    plat_store_relaxed(&event->armed, 0);
 }
 
 /* Until it is rung, or was since `seen`. False when the deadline has passed (negative = never). */
-static inline bool cfi_event_sleep(cfi_event_count *event, uint32_t seen, int64_t deadline_ns,
-                                   bool shared) {
-    return cfi_futex_wait(&event->rung, seen, deadline_ns, shared);
+static inline bool plat_event_sleep(plat_event_count *event, uint32_t seen, int64_t deadline_ns,
+                                    bool shared) {
+    return plat_futex_wait(&event->rung, seen, deadline_ns, shared);
 }
 
 /* ---- the ringer ------------------------------------------------------------------------------ */
 
-static inline void cfi_event_ring_always(cfi_event_count *event, bool shared) {
-    cfi_add_seq_cst(&event->rung, 1);
-    cfi_futex_wake_all(&event->rung, shared);
+static inline void plat_event_ring_always(plat_event_count *event, bool shared) {
+    plat_add_seq_cst(&event->rung, 1);
+    plat_futex_wake_all(&event->rung, shared);
 }
 
-static inline void cfi_event_ring_if_armed(cfi_event_count *event, uint32_t armed, bool shared) {
-    if (armed != 0 && cfi_swap_seq_cst(&event->armed, 0) != 0) {
-        cfi_event_ring_always(event, shared);
+static inline void plat_event_ring_if_armed(plat_event_count *event, uint32_t armed, bool shared) {
+    if (armed != 0 && plat_swap_seq_cst(&event->armed, 0) != 0) {
+        plat_event_ring_always(event, shared);
     }
 }
 
-static inline void cfi_event_ring(cfi_event_count *event, bool shared) {
-    cfi_event_ring_if_armed(event, cfi_load_seq_cst(&event->armed), shared);
+static inline void plat_event_ring(plat_event_count *event, bool shared) {
+    plat_event_ring_if_armed(event, plat_load_seq_cst(&event->armed), shared);
 }
 
-static inline void cfi_event_ring_light(cfi_event_count *event, bool shared) {
-    cfi_barrier_light(); /* the thing is written before armed is read */
-    cfi_event_ring_if_armed(event, cfi_load_relaxed(&event->armed), shared);
+static inline void plat_event_ring_light(plat_event_count *event, bool shared) {
+    plat_barrier_light(); /* the thing is written before armed is read */
+    plat_event_ring_if_armed(event, plat_load_relaxed(&event->armed), shared);
 }
 
 #endif

@@ -4,32 +4,32 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-_Atomic(cfi_mark_word *) cfi_mark_page;
+_Atomic(plat_mark_word *) plat_mark_page;
 
 static _Atomic uint64_t last_mark; /* inherited, so that a child's mark differs from its parent's */
 
-static cfi_mark_word *map_mark_page(void) {
+static plat_mark_word *map_mark_page(void) {
     size_t size = (size_t)sysconf(_SC_PAGESIZE);
     void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED) {
         return NULL;
     }
-    cfi_mark_word *expected = NULL;
-    if (madvise(page, size, MADV_WIPEONFORK) != 0 || !cfi_cas(&cfi_mark_page, &expected, page)) {
+    plat_mark_word *expected = NULL;
+    if (madvise(page, size, MADV_WIPEONFORK) != 0 || !plat_cas(&plat_mark_page, &expected, page)) {
         munmap(page, size);
     }
-    return cfi_load_acquire(&cfi_mark_page);
+    return plat_load_acquire(&plat_mark_page);
 }
 
-uint64_t cfi_fork_mark(void) {
-    cfi_mark_word *word = cfi_load_acquire(&cfi_mark_page);
+uint64_t plat_fork_mark(void) {
+    plat_mark_word *word = plat_load_acquire(&plat_mark_page);
     if (word == NULL && (word = map_mark_page()) == NULL) {
         return 0;
     }
-    uint64_t mark = cfi_load_acquire(word);
+    uint64_t mark = plat_load_acquire(word);
     if (mark == 0) {
-        uint64_t fresh = cfi_add_relaxed(&last_mark, 1) + 1;
-        if (cfi_cas(word, &mark, fresh)) {
+        uint64_t fresh = plat_add_relaxed(&last_mark, 1) + 1;
+        if (plat_cas(word, &mark, fresh)) {
             mark = fresh;
         }
     }

@@ -9,24 +9,24 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef _Atomic uint64_t cfi_mark_word;
+typedef _Atomic uint64_t plat_mark_word;
 
-#define CFI_FIRST_MARK UINT64_C(1) /* a child's is greater than its parent's */
+#define PLAT_FIRST_MARK UINT64_C(1) /* a child's is greater than its parent's */
 
-extern _Atomic(cfi_mark_word *) cfi_mark_page; /* mapped once, kept for the life of the process */
+extern _Atomic(plat_mark_word *) plat_mark_page; /* mapped once, kept for the life of the process */
 
 /* The mark of this process; a forked child gets another one. 0 if the system refuses the page: the
  * caller then fails, since 0 is valid in no process. */
-uint64_t cfi_fork_mark(void);
+uint64_t plat_fork_mark(void);
 
-/* mark: from cfi_fork_mark, here or in an ancestor, so the page is mapped. */
-static inline bool cfi_fork_mark_is_ours(uint64_t mark) {
-    return cfi_load_relaxed(cfi_load_relaxed(&cfi_mark_page)) == mark;
+/* mark: from plat_fork_mark, here or in an ancestor, so the page is mapped. */
+static inline bool plat_fork_mark_is_ours(uint64_t mark) {
+    return plat_load_relaxed(plat_load_relaxed(&plat_mark_page)) == mark;
 }
 
 /* True: no ancestor of this process had a mark, so nothing that it holds was made before a fork. */
-static inline bool cfi_fork_mark_is_first(void) {
-    return cfi_fork_mark_is_ours(CFI_FIRST_MARK);
+static inline bool plat_fork_mark_is_first(void) {
+    return plat_fork_mark_is_ours(PLAT_FIRST_MARK);
 }
 
 #endif

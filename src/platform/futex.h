@@ -14,28 +14,28 @@
 #include <time.h>
 #include <unistd.h>
 
-static inline int cfi_futex_op(int op, bool shared) {
+static inline int plat_futex_op(int op, bool shared) {
     return shared ? op : op | FUTEX_PRIVATE_FLAG;
 }
 
 /* Sleeps while *word == expected, at most until deadline_ns (CLOCK_MONOTONIC; negative = forever).
  * False only when the deadline has passed. True for a wake-up, a changed word or a signal: the
  * caller looks again at its condition. */
-static inline bool cfi_futex_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline_ns,
-                                  bool shared) {
+static inline bool plat_futex_wait(_Atomic uint32_t *word, uint32_t expected, int64_t deadline_ns,
+                                   bool shared) {
     struct timespec until = {.tv_sec = deadline_ns / 1000000000,
                              .tv_nsec = (long)(deadline_ns % 1000000000)};
-    long r = syscall(SYS_futex, word, cfi_futex_op(FUTEX_WAIT_BITSET, shared), expected,
+    long r = syscall(SYS_futex, word, plat_futex_op(FUTEX_WAIT_BITSET, shared), expected,
                      deadline_ns < 0 ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
     return !(r == -1 && errno == ETIMEDOUT);
 }
 
-static inline void cfi_futex_wake(_Atomic uint32_t *word, int how_many, bool shared) {
-    syscall(SYS_futex, word, cfi_futex_op(FUTEX_WAKE, shared), how_many, NULL, NULL, 0);
+static inline void plat_futex_wake(_Atomic uint32_t *word, int how_many, bool shared) {
+    syscall(SYS_futex, word, plat_futex_op(FUTEX_WAKE, shared), how_many, NULL, NULL, 0);
 }
 
-static inline void cfi_futex_wake_all(_Atomic uint32_t *word, bool shared) {
-    cfi_futex_wake(word, INT_MAX, shared);
+static inline void plat_futex_wake_all(_Atomic uint32_t *word, bool shared) {
+    plat_futex_wake(word, INT_MAX, shared);
 }
 
 #endif

@@ -6,16 +6,16 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-typedef pthread_mutex_t cfi_lock;
+typedef pthread_mutex_t plat_lock;
 
-#define CFI_LOCK_INITIALIZER PTHREAD_MUTEX_INITIALIZER
+#define PLAT_LOCK_INITIALIZER PTHREAD_MUTEX_INITIALIZER
 
-static inline void cfi_lock_init(cfi_lock *lock) {
+static inline void plat_lock_init(plat_lock *lock) {
     pthread_mutex_init(lock, NULL);
 }
 
 /* The thread that holds it may take it again. */
-static inline void cfi_lock_init_recursive(cfi_lock *lock) {
+static inline void plat_lock_init_recursive(plat_lock *lock) {
     pthread_mutexattr_t attributes;
     pthread_mutexattr_init(&attributes);
     pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
@@ -23,19 +23,19 @@ static inline void cfi_lock_init_recursive(cfi_lock *lock) {
     pthread_mutexattr_destroy(&attributes);
 }
 
-static inline void cfi_lock_destroy(cfi_lock *lock) {
+static inline void plat_lock_destroy(plat_lock *lock) {
     pthread_mutex_destroy(lock);
 }
 
-static inline void cfi_lock_take(cfi_lock *lock) {
+static inline void plat_lock_take(plat_lock *lock) {
     pthread_mutex_lock(lock);
 }
 
-static inline bool cfi_lock_try(cfi_lock *lock) {
+static inline bool plat_lock_try(plat_lock *lock) {
     return pthread_mutex_trylock(lock) == 0;
 }
 
-static inline void cfi_lock_give(cfi_lock *lock) {
+static inline void plat_lock_give(plat_lock *lock) {
     pthread_mutex_unlock(lock);
 }
 

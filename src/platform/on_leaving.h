@@ -4,6 +4,6 @@
 #define PLATFORM_ON_LEAVING_H
 
 /* Calls f with the variable's address. */
-#define CFI_ON_LEAVING(f) __attribute__((cleanup(f), unused))
+#define PLAT_ON_LEAVING(f) __attribute__((cleanup(f), unused))
 
 #endif

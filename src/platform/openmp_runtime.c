@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-cfi_openmp_set_threads *cfi_openmp_find_set_threads(void) {
+plat_openmp_set_threads *plat_openmp_find_set_threads(void) {
     const char *said = getenv("OMP_NUM_THREADS");
-    cfi_openmp_set_threads *set_threads = NULL;
+    plat_openmp_set_threads *set_threads = NULL;
     if (said == NULL || *said == '\0') {
         /* By name at run time, so that libcfutures needs no OpenMP. A weak reference is resolved
          * when the program is linked, and misses a runtime that another library brings. */

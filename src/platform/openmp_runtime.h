@@ -3,10 +3,10 @@
 #define PLATFORM_OPENMP_RUNTIME_H
 
 /* Sets how many threads the calling thread's next regions get, if they do not say so themselves. */
-typedef void cfi_openmp_set_threads(int threads);
+typedef void plat_openmp_set_threads(int threads);
 
 /* NULL: OMP_NUM_THREADS sets the number, or no runtime is visible now. (It may be loaded later,
  * hidden by dlopen's RTLD_LOCAL, or part of a static program.) */
-cfi_openmp_set_threads *cfi_openmp_find_set_threads(void);
+plat_openmp_set_threads *plat_openmp_find_set_threads(void);
 
 #endif

@@ -15,17 +15,17 @@ typedef struct range {
     struct range *next;
 } range;
 
-static cfi_lock list_lock = CFI_LOCK_INITIALIZER;
+static plat_lock list_lock = PLAT_LOCK_INITIALIZER;
 static range *list; /* under list_lock */
 
 /* In a forked child: a thread of the parent may have held the lock. */
 static void free_lock(void) {
-    cfi_lock_init(&list_lock);
+    plat_lock_init(&list_lock);
 }
 
 static bool prepare_for_fork(void) {
     static bool prepared; /* under list_lock */
-    prepared = prepared || cfi_at_fork_in_child(free_lock);
+    prepared = prepared || plat_at_fork_in_child(free_lock);
     return prepared;
 }
 
@@ -41,10 +41,10 @@ static range *free_entry(uint64_t mark) {
     return entry;
 }
 
-bool cfi_own_memory_add(const void *base, size_t size) {
-    const uint64_t mark = cfi_fork_mark();
+bool plat_own_memory_add(const void *base, size_t size) {
+    const uint64_t mark = plat_fork_mark();
     bool added = false;
-    cfi_lock_take(&list_lock);
+    plat_lock_take(&list_lock);
     range *entry = mark != 0 && prepare_for_fork() ? free_entry(mark) : NULL;
     if (entry != NULL) {
         entry->mark = mark;
@@ -52,32 +52,32 @@ bool cfi_own_memory_add(const void *base, size_t size) {
         entry->size = size;
         added = true;
     }
-    cfi_lock_give(&list_lock);
+    plat_lock_give(&list_lock);
     return added;
 }
 
 /* Under the lock. NULL: not in memory of this process. */
 static range *find(const void *address) {
     for (range *entry = list; entry != NULL; entry = entry->next) {
-        if (cfi_fork_mark_is_ours(entry->mark) && (uintptr_t)address - entry->base < entry->size) {
+        if (plat_fork_mark_is_ours(entry->mark) && (uintptr_t)address - entry->base < entry->size) {
             return entry;
         }
     }
     return NULL;
 }
 
-void cfi_own_memory_remove(const void *base) {
-    cfi_lock_take(&list_lock);
+void plat_own_memory_remove(const void *base) {
+    plat_lock_take(&list_lock);
     range *entry = find(base);
     if (entry != NULL) {
         entry->mark = 0;
     }
-    cfi_lock_give(&list_lock);
+    plat_lock_give(&list_lock);
 }
 
-bool cfi_own_memory_has(const void *address) {
-    cfi_lock_take(&list_lock);
+bool plat_own_memory_has(const void *address) {
+    plat_lock_take(&list_lock);
     bool has = find(address) != NULL;
-    cfi_lock_give(&list_lock);
+    plat_lock_give(&list_lock);
     return has;
 }

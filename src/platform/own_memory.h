@@ -10,8 +10,8 @@
 #include <stddef.h>
 
 /* Any thread may call these. add: false if there is no memory for the entry. */
-bool cfi_own_memory_add(const void *base, size_t size);
-void cfi_own_memory_remove(const void *base);
-bool cfi_own_memory_has(const void *address);
+bool plat_own_memory_add(const void *base, size_t size);
+void plat_own_memory_remove(const void *base);
+bool plat_own_memory_has(const void *address);
 
 #endif

@@ -9,12 +9,12 @@
 #include <string.h>
 
 static int milliseconds_until(int64_t deadline_ns) {
-    int64_t left_ns = deadline_ns - cfi_now_ns();
+    int64_t left_ns = deadline_ns - plat_now_ns();
     return left_ns > 0 ? (int)(left_ns / 1000000) + 1 : 0;
 }
 
-void cfi_process_await_end(pid_t pid, int64_t deadline_ns) {
-    int pidfd = cfi_pidfd_open(pid);
+void plat_process_await_end(pid_t pid, int64_t deadline_ns) {
+    int pidfd = plat_pidfd_open(pid);
     if (pidfd >= 0) {
         struct pollfd file = {.fd = pidfd, .events = POLLIN};
         poll(&file, 1, milliseconds_until(deadline_ns));
@@ -28,7 +28,7 @@ void cfi_process_await_end(pid_t pid, int64_t deadline_ns) {
 }
 
 /* "PID (NAME) STATE ..."; the name may contain any character. */
-bool cfi_process_is_stopped(pid_t pid) {
+bool plat_process_is_stopped(pid_t pid) {
     char path[32], text[256];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     int file = open(path, O_RDONLY | O_CLOEXEC);

@@ -1,5 +1,5 @@
 /* A descriptor that becomes readable when a process ends. Before Linux 5.3 and under valgrind there
- * is none: cfi_pidfd_open returns -1, and the callers look every CFI_NO_PIDFD_POLL_MS. */
+ * is none: plat_pidfd_open returns -1, and the callers look every PLAT_NO_PIDFD_POLL_MS. */
 #ifndef PLATFORM_PIDFD_H
 #define PLATFORM_PIDFD_H
 
@@ -16,23 +16,23 @@
 #endif
 
 enum {
-    CFI_NO_PIDFD_POLL_MS = 100
+    PLAT_NO_PIDFD_POLL_MS = 100
 };
 
-static inline int cfi_pidfd_open(pid_t pid) {
-    return cfi_descriptor_above_standard((int)syscall(SYS_pidfd_open, pid, 0)); /* close-on-exec */
+static inline int plat_pidfd_open(pid_t pid) {
+    return plat_descriptor_above_standard((int)syscall(SYS_pidfd_open, pid, 0)); /* close-on-exec */
 }
 
-static inline int cfi_pidfd_poll_ms(int pidfd) {
-    return pidfd >= 0 ? -1 : CFI_NO_PIDFD_POLL_MS;
+static inline int plat_pidfd_poll_ms(int pidfd) {
+    return pidfd >= 0 ? -1 : PLAT_NO_PIDFD_POLL_MS;
 }
 
 /* Waits until a process has ended (it may be a zombie then), at most until the deadline
  * (CLOCK_MONOTONIC). The process need not be a child of this one. Without a pidfd, a zombie counts
  * as running. */
-void cfi_process_await_end(pid_t pid, int64_t deadline_ns);
+void plat_process_await_end(pid_t pid, int64_t deadline_ns);
 
 /* By SIGSTOP, SIGTSTP and the like. False if /proc does not say. */
-bool cfi_process_is_stopped(pid_t pid);
+bool plat_process_is_stopped(pid_t pid);
 
 #endif

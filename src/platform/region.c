@@ -20,13 +20,13 @@ static bool file_size_allowed(size_t size) {
 
 /* mmap aligns to pages only, so this reserves more and gives the ends back. */
 static char *map_aligned(size_t size) {
-    char *start = mmap(NULL, size + CFI_HUGE_PAGE, PROT_NONE,
+    char *start = mmap(NULL, size + PLAT_HUGE_PAGE, PROT_NONE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (start == MAP_FAILED) {
         return NULL;
     }
-    size_t before = -(uintptr_t)start % CFI_HUGE_PAGE;
-    size_t after = CFI_HUGE_PAGE - before;
+    size_t before = -(uintptr_t)start % PLAT_HUGE_PAGE;
+    size_t after = PLAT_HUGE_PAGE - before;
     if (before > 0) {
         munmap(start, before);
     }
@@ -41,7 +41,7 @@ static bool map_file_over(char *base, size_t size, int file) {
     return mmap(base, size, PROT_NONE, MAP_SHARED | MAP_FIXED, file, 0) != MAP_FAILED;
 }
 
-static bool reserve_exactly(cfi_region *region, size_t size) {
+static bool reserve_exactly(plat_region *region, size_t size) {
     if (region->file >= 0 && !file_size_allowed(size)) {
         return false;
     }
@@ -54,22 +54,22 @@ static bool reserve_exactly(cfi_region *region, size_t size) {
         munmap(region->base, size);
         return false;
     }
-    if (!cfi_own_memory_add(region->base, size)) {
+    if (!plat_own_memory_add(region->base, size)) {
         munmap(region->base, size);
         return false;
     }
     return true;
 }
 
-bool cfi_region_reserve(cfi_region *region, size_t size, size_t least, bool shared) {
+bool plat_region_reserve(plat_region *region, size_t size, size_t least, bool shared) {
     region->file = -1;
     if (shared) {
-        region->file = cfi_descriptor_above_standard(memfd_create("cfutures", MFD_CLOEXEC));
+        region->file = plat_descriptor_above_standard(memfd_create("cfutures", MFD_CLOEXEC));
     }
     if (shared && region->file < 0) {
         return false;
     }
-    for (; size >= least; size = size / 2 / CFI_REGION_ALIGNMENT * CFI_REGION_ALIGNMENT) {
+    for (; size >= least; size = size / 2 / PLAT_REGION_ALIGNMENT * PLAT_REGION_ALIGNMENT) {
         if (reserve_exactly(region, size)) {
             return true;
         }
@@ -94,21 +94,21 @@ static bool allocate_in_file(int file, size_t offset, size_t length) {
 /* A hint, for the whole huge pages in the range: the first touch of a small page costs as much as
  * ten small tasks. (A file's pages are allocated small in any case.) */
 static void ask_for_huge_pages(char *base, size_t start, size_t end) {
-    start = (start + CFI_HUGE_PAGE - 1) / CFI_HUGE_PAGE * CFI_HUGE_PAGE;
-    end = end / CFI_HUGE_PAGE * CFI_HUGE_PAGE;
+    start = (start + PLAT_HUGE_PAGE - 1) / PLAT_HUGE_PAGE * PLAT_HUGE_PAGE;
+    end = end / PLAT_HUGE_PAGE * PLAT_HUGE_PAGE;
     if (start < end) {
         madvise(base + start, end - start, MADV_HUGEPAGE);
     }
 }
 
-bool cfi_region_commit(cfi_region *region, size_t offset, size_t length) {
+bool plat_region_commit(plat_region *region, size_t offset, size_t length) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t start = offset / page * page;
     size_t end = (offset + length + page - 1) / page * page;
     if (region->file >= 0 && !allocate_in_file(region->file, start, end - start)) {
         return false;
     }
-    if (!cfi_region_open(region->base, start, end - start)) {
+    if (!plat_region_open(region->base, start, end - start)) {
         return false;
     }
     if (region->file < 0) {
@@ -117,11 +117,11 @@ bool cfi_region_commit(cfi_region *region, size_t offset, size_t length) {
     return true;
 }
 
-bool cfi_region_open(char *base, size_t offset, size_t length) {
+bool plat_region_open(char *base, size_t offset, size_t length) {
     return mprotect(base + offset, length, PROT_READ | PROT_WRITE) == 0;
 }
 
-void cfi_region_map(char *base, size_t offset, size_t length) {
+void plat_region_map(char *base, size_t offset, size_t length) {
 #ifdef MADV_POPULATE_WRITE
     madvise(base + offset, length, MADV_POPULATE_WRITE);
 #else
@@ -129,7 +129,7 @@ void cfi_region_map(char *base, size_t offset, size_t length) {
 #endif
 }
 
-bool cfi_region_share_page(cfi_region *region) {
+bool plat_region_share_page(plat_region *region) {
     region->size = (size_t)sysconf(_SC_PAGESIZE);
     region->file = -1;
     region->base = mmap(NULL, region->size, PROT_READ | PROT_WRITE,
@@ -137,8 +137,8 @@ bool cfi_region_share_page(cfi_region *region) {
     return region->base != MAP_FAILED;
 }
 
-void cfi_region_release(cfi_region *region) {
-    cfi_own_memory_remove(region->base);
+void plat_region_release(plat_region *region) {
+    plat_own_memory_remove(region->base);
     munmap(region->base, region->size);
     if (region->file >= 0) { /* forked processes may still map it: free its memory */
         fallocate(region->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)region->size);

@@ -15,35 +15,35 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CFI_REGION_ALIGNMENT 65536u     /* of a region's size */
-#define CFI_HUGE_PAGE        (2u << 20) /* the base address is aligned to it */
+#define PLAT_REGION_ALIGNMENT 65536u     /* of a region's size */
+#define PLAT_HUGE_PAGE        (2u << 20) /* the base address is aligned to it */
 
-typedef struct cfi_region {
+typedef struct plat_region {
     char *base;
     size_t size;
     int file; /* -1 if private */
-} cfi_region;
+} plat_region;
 
-/* size: a multiple of CFI_REGION_ALIGNMENT. If addresses or the file-size limit (RLIMIT_FSIZE) do
+/* size: a multiple of PLAT_REGION_ALIGNMENT. If addresses or the file-size limit (RLIMIT_FSIZE) do
  * not suffice, halves it until they do, but not below `least`. False: none available. */
-bool cfi_region_reserve(cfi_region *region, size_t size, size_t least, bool shared);
+bool plat_region_reserve(plat_region *region, size_t size, size_t least, bool shared);
 
 /* Makes [offset, offset + length) usable, widened to whole pages. New pages are zeroed; pages
  * committed before keep their content. Private memory asks for huge pages where the piece
  * holds whole ones. False: the system has no memory. Thread-safe. */
-bool cfi_region_commit(cfi_region *region, size_t offset, size_t length);
+bool plat_region_commit(plat_region *region, size_t offset, size_t length);
 
 /* One zeroed page that forked processes share, usable at once: it needs none of the care above. */
-bool cfi_region_share_page(cfi_region *region);
+bool plat_region_share_page(plat_region *region);
 
 /* Makes [offset, offset + length) of a region usable in this process after another process has
  * committed it. */
-bool cfi_region_open(char *base, size_t offset, size_t length);
+bool plat_region_open(char *base, size_t offset, size_t length);
 
 /* Puts the pages of a committed piece in place in this process, if the system can (Linux 5.14). It
  * has no other effect. */
-void cfi_region_map(char *base, size_t offset, size_t length);
+void plat_region_map(char *base, size_t offset, size_t length);
 
-void cfi_region_release(cfi_region *region);
+void plat_region_release(plat_region *region);
 
 #endif

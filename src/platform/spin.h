@@ -3,7 +3,7 @@
 #define PLATFORM_SPIN_H
 
 /* Called between two looks at the word. */
-static inline void cfi_spin_pause(void) {
+static inline void plat_spin_pause(void) {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)

@@ -8,19 +8,19 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static inline int64_t cfi_thread_id(void) {
+static inline int64_t plat_thread_id(void) {
     return (int64_t)syscall(SYS_gettid);
 }
 
-static inline void cfi_thread_name(const char *name) {
+static inline void plat_thread_name(const char *name) {
     prctl(PR_SET_NAME, name); /* the kernel cuts it to 15 characters */
 }
 
 /* "NAME-3" */
-static inline void cfi_thread_name_worker(const char *prefix, unsigned worker) {
+static inline void plat_thread_name_worker(const char *prefix, unsigned worker) {
     char name[32];
     snprintf(name, sizeof name, "%s-%u", prefix, worker);
-    cfi_thread_name(name);
+    plat_thread_name(name);
 }
 
 #endif

@@ -4,11 +4,11 @@
 
 #include <sys/wait.h>
 
-static inline int cfi_wait_status_signal(int status) {
+static inline int plat_wait_status_signal(int status) {
     return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
-static inline int cfi_wait_status_exit_code(int status) {
+static inline int plat_wait_status_exit_code(int status) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 }
 

@@ -20,11 +20,11 @@ bool prime_kernel_available(prime_kernel kernel) {
     switch (kernel) {
 #ifdef PRIMES_HAVE_AVX2
     case PRIME_KERNEL_AVX2:
-        return cfi_cpu_features_read().avx2;
+        return plat_cpu_features_read().avx2;
 #endif
 #ifdef PRIMES_HAVE_AVX512
     case PRIME_KERNEL_AVX512:
-        return cfi_cpu_features_read().avx512_ifma;
+        return plat_cpu_features_read().avx512_ifma;
 #endif
     default:
         return kernel == PRIME_KERNEL_PORTABLE;
@@ -65,14 +65,14 @@ prime_kernel_verdict prime_kernel_check(const char *name, prime_kernel *kernel) 
 prime_kernel prime_kernel_chosen(void) {
     /* Threads that come here at once find the same, so it does not matter whose store is the last. */
     static _Atomic int chosen = -1;
-    int kernel = cfi_load_relaxed(&chosen);
+    int kernel = plat_load_relaxed(&chosen);
     if (kernel < 0) {
         prime_kernel found;
         if (prime_kernel_check(getenv(PRIME_KERNEL_VARIABLE), &found) != PRIME_KERNEL_FOUND) {
             found = best();
         }
         kernel = (int)found;
-        cfi_store_relaxed(&chosen, kernel);
+        plat_store_relaxed(&chosen, kernel);
     }
     return (prime_kernel)kernel;
 }

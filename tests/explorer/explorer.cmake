@@ -44,8 +44,8 @@ endfunction()
 set(explorer_headers "")
 explorer_shrink(cfutures/queue/queue.h "CFI_SLAB_SLOTS = 4,")
 list(APPEND explorer_headers "${explorer_shrunk}")
-explorer_shrink(cfutures/queue/tuning.h "CFI_CLAIM_SHARES = 1," "CFI_CLAIMS_A_TURN = 2," "CFI_SEARCH_LOOKS = 1,"
-                "CFI_WAIT_LOOKS = 1," "CFI_TAKE_BACK_NS = 2,")
+explorer_shrink(cfutures/queue/tuning.h "CFI_CLAIM_DIVISOR = 1," "CFI_CLAIMS_A_TURN = 2," "CFI_SEARCH_SPINS = 1,"
+                "CFI_WAIT_SPINS = 1," "CFI_TAKE_BACK_NS = 2,")
 list(APPEND explorer_headers "${explorer_shrunk}")
 explorer_shrink(platform/biased_lock.c "NEEDED_FIRST = 1,")
 set(explorer_biased_lock "${explorer_shrunk}")

@@ -64,28 +64,29 @@ enum {
     REGIONS_BYTES = 16 << 20
 };
 
-static _Alignas(CFI_REGION_ALIGNMENT) char regions[REGIONS_BYTES];
+static _Alignas(PLAT_REGION_ALIGNMENT) char regions[REGIONS_BYTES];
 static size_t regions_used;
 
 static char *take_region(size_t size) {
     char *base = regions + regions_used;
-    regions_used += (size + CFI_REGION_ALIGNMENT - 1) / CFI_REGION_ALIGNMENT * CFI_REGION_ALIGNMENT;
+    regions_used +=
+        (size + PLAT_REGION_ALIGNMENT - 1) / PLAT_REGION_ALIGNMENT * PLAT_REGION_ALIGNMENT;
     if (regions_used > REGIONS_BYTES) {
         run_fail("the run takes too much memory");
     }
     return base;
 }
 
-bool cfi_region_reserve(cfi_region *region, size_t size, size_t least, bool shared) {
+bool plat_region_reserve(plat_region *region, size_t size, size_t least, bool shared) {
     (void)least;
     (void)shared;
-    *region = (cfi_region){.base = take_region(size), .size = size, .file = -1};
+    *region = (plat_region){.base = take_region(size), .size = size, .file = -1};
     return true;
 }
 
 /* Cleared as far as a run uses it: the beginning of each of the arena's chunks, where slabs lie, and of
  * what the arena commits in its fixed part. */
-bool cfi_region_commit(cfi_region *region, size_t offset, size_t length) {
+bool plat_region_commit(plat_region *region, size_t offset, size_t length) {
     enum {
         CHUNK = 64 << 10,
         USED = 8 << 10
@@ -96,32 +97,32 @@ bool cfi_region_commit(cfi_region *region, size_t offset, size_t length) {
     return true;
 }
 
-bool cfi_region_share_page(cfi_region *region) {
-    *region = (cfi_region){.base = take_region(4096), .size = 4096, .file = -1};
+bool plat_region_share_page(plat_region *region) {
+    *region = (plat_region){.base = take_region(4096), .size = 4096, .file = -1};
     memset(region->base, 0, 4096);
     return true;
 }
 
-bool cfi_region_open(char *base, size_t offset, size_t length) {
+bool plat_region_open(char *base, size_t offset, size_t length) {
     (void)base;
     (void)offset;
     (void)length;
     return true;
 }
 
-void cfi_region_map(char *base, size_t offset, size_t length) {
+void plat_region_map(char *base, size_t offset, size_t length) {
     (void)base;
     (void)offset;
     (void)length;
 }
 
-void cfi_region_release(cfi_region *region) {
+void plat_region_release(plat_region *region) {
     (void)region;
 }
 
 /* ---- and no OpenMP in it --------------------------------------------------------------------- */
 
-cfi_openmp_set_threads *cfi_openmp_find_set_threads(void) {
+plat_openmp_set_threads *plat_openmp_find_set_threads(void) {
     return NULL;
 }
 

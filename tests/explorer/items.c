@@ -26,7 +26,7 @@ static cf_source_answer give(void *context, void *arg) {
     if (given == count) {
         return CF_SOURCE_END;
     }
-    if (given >= cfi_load_acquire(&available)) {
+    if (given >= plat_load_acquire(&available)) {
         return CF_SOURCE_LATER;
     }
     CHECK(window == 0 || given - handed_out_count < window);
@@ -37,7 +37,7 @@ static cf_source_answer give(void *context, void *arg) {
 void items_open(const cf_task *task, unsigned how_many, unsigned held_back,
                 const cf_stream_options *options) {
     count = how_many;
-    cfi_store_relaxed(&available, held_back);
+    plat_store_relaxed(&available, held_back);
     given = handed_out_count = after_last = 0;
     window = (unsigned)options->window;
     in_order = !options->as_completed;
@@ -46,7 +46,7 @@ void items_open(const cf_task *task, unsigned how_many, unsigned held_back,
 }
 
 void items_release(void) {
-    cfi_store_release(&available, count);
+    plat_store_release(&available, count);
 }
 
 /* ---- what is handed out ---------------------------------------------------------------------- */
@@ -93,8 +93,8 @@ unsigned items_done(void) {
     for (const cfi_piece *piece = cfi_piece_first(items); piece != NULL;
          piece = cfi_piece_next(piece)) {
         const cfi_slot *slot = piece->watch.slot;
-        if (slot != NULL && cfi_word_phase(cfi_load_acquire(&slot->word)) == CFI_FINISHED) {
-            done += cfi_load_acquire(&cfi_piece_progress_of(items, piece)->done);
+        if (slot != NULL && cfi_word_phase(plat_load_acquire(&slot->word)) == CFI_FINISHED) {
+            done += plat_load_acquire(&cfi_piece_progress_of(items, piece)->done);
         }
     }
     return done;

@@ -4,23 +4,23 @@
 
 explorer_mutant(
   sleeper_without_heavy_barrier cfutures/queue/wakeup.c queue_hand_off
-  [[cfi_barrier_heavy(queue->shared); /* need_wake is written before tail is read */]] "")
+  [[plat_barrier_heavy(queue->shared); /* need_wake is written before tail is read */]] "")
 
 explorer_mutant(
   submit_without_light_barrier cfutures/queue/wakeup.h queue_hand_off
-  [[cfi_barrier_light(); /* tail is written before need_wake is read */]] "")
+  [[plat_barrier_light(); /* tail is written before need_wake is read */]] "")
 
 explorer_mutant(
   sleeper_does_not_look_again cfutures/queue/wakeup.c queue_hand_off [[
-    seat->woken = true;
+    claim->woken = true;
     if (cfi_queue_has_any_work(queue)) {
         return true;
     }]] [[
-    seat->woken = true;]])
+    claim->woken = true;]])
 
 explorer_mutant(
   woken_worker_does_not_arm cfutures/queue/wakeup.c queue_meeting [[
-    if (seat->woken) { /* its wake-up was taken from the others too */
+    if (claim->woken) { /* its wake-up was taken from the others too */
         arm(queue);
     }]] "")
 
@@ -31,61 +31,61 @@ explorer_mutant(
     }]] "")
 
 explorer_mutant(searcher_does_not_arm cfutures/queue/wakeup.c queue_meeting_later
-                "cfi_cas(&control->need_wake, &searched, CFI_ARMED);" "(void)searched;")
+                "plat_cas(&control->need_wake, &searched, CFI_ARMED);" "(void)searched;")
 
 explorer_mutant(
   searcher_arms_by_a_plain_store cfutures/queue/wakeup.c queue_searcher [[
-        cfi_cas(&control->need_wake, &searched, CFI_ARMED);
-        cfi_barrier_full(); /* need_wake is written before tail is read */]] [[
-        if (cfi_load_relaxed(&control->need_wake) == searched) {
-            cfi_store_relaxed(&control->need_wake, CFI_ARMED);
+        plat_cas(&control->need_wake, &searched, CFI_ARMED);
+        plat_barrier_full(); /* need_wake is written before tail is read */]] [[
+        if (plat_load_relaxed(&control->need_wake) == searched) {
+            plat_store_relaxed(&control->need_wake, CFI_ARMED);
         }]])
 
 explorer_mutant(
   submit_without_full_barrier cfutures/queue/wakeup.c queue_searcher
-  "cfi_barrier_full(); /* against the searcher, which does no heavy one */" "")
+  "plat_barrier_full(); /* against the searcher, which does no heavy one */" "")
 
 explorer_mutant(
   wake_count_read_late cfutures/queue/wakeup.c queue_hand_off
-  "cfi_futex_wait(&control->wake_count, woken, -1, queue->shared);"
-  "cfi_futex_wait(&control->wake_count, cfi_load_acquire(&control->wake_count) + 0 * woken, -1,
+  "plat_futex_wait(&control->wake_count, woken, -1, queue->shared);"
+  "plat_futex_wait(&control->wake_count, plat_load_acquire(&control->wake_count) + 0 * woken, -1,
                        queue->shared);")
 
 # ---- claiming ----------------------------------------------------------------------------------------
 
 explorer_mutant(
   begin_without_cas cfutures/queue/slot.h queue_two_workers [[
-        if (cfi_cas(&slot->word, &seen, next)) {
+        if (plat_cas(&slot->word, &seen, next)) {
             *word = next;]] [[
         {
-            cfi_store_seq_cst(&slot->word, next);
+            plat_store_seq_cst(&slot->word, next);
             *word = next;]])
 
 explorer_mutant(
   claimed_written_late cfutures/queue/queue.c death_cancelled [[
         set_claimed(record, ticket, count);
         if (slot != NULL) {
-            cfi_store_relaxed(&record->current, cfi_queue_index(queue, slot) + 1);
+            plat_store_relaxed(&record->current, cfi_queue_index(queue, slot) + 1);
         }
-        if (cfi_cas(&control->cursor, &seen, (seen & ~TICKET_MASK) | (ticket + count))) {]] [[
+        if (plat_cas(&control->cursor, &seen, (seen & ~TICKET_MASK) | (ticket + count))) {]] [[
         if (slot != NULL) {
-            cfi_store_relaxed(&record->current, cfi_queue_index(queue, slot) + 1);
+            plat_store_relaxed(&record->current, cfi_queue_index(queue, slot) + 1);
         }
-        if (cfi_cas(&control->cursor, &seen, (seen & ~TICKET_MASK) | (ticket + count))) {
+        if (plat_cas(&control->cursor, &seen, (seen & ~TICKET_MASK) | (ticket + count))) {
             set_claimed(record, ticket, count);]])
 
 explorer_mutant(
   current_written_late cfutures/queue/queue.c death_retried [[
         if (slot != NULL) {
-            cfi_store_relaxed(&record->current, cfi_queue_index(queue, slot) + 1);
+            plat_store_relaxed(&record->current, cfi_queue_index(queue, slot) + 1);
         }
-        if (cfi_cas(&control->cursor, &seen, (seen & ~TICKET_MASK) | (ticket + count))) {]] [[
-        if (cfi_cas(&control->cursor, &seen, (seen & ~TICKET_MASK) | (ticket + count))) {]])
+        if (plat_cas(&control->cursor, &seen, (seen & ~TICKET_MASK) | (ticket + count))) {]] [[
+        if (plat_cas(&control->cursor, &seen, (seen & ~TICKET_MASK) | (ticket + count))) {]])
 
 explorer_mutant(
   current_not_written_for_each cfutures/queue/queue.c death_lost [[
-    cfi_store_relaxed(&queue->records[seat->worker].current,
-                      cfi_queue_index(queue, slot) + 1); /* ordered by the CAS */]] "")
+    plat_store_relaxed(&queue->records[claim->worker].current,
+                       cfi_queue_index(queue, slot) + 1); /* ordered by the CAS */]] "")
 
 explorer_mutant(
   idle_worker_does_not_steal cfutures/queue/queue.c queue_stolen
@@ -95,9 +95,9 @@ explorer_mutant(
 explorer_mutant(
   cancel_without_cas cfutures/queue/slot.h future_cancel_waited [[
                                : cfi_word_with_phase(*word, CFI_CANCELLED);
-        if (cfi_cas(&slot->word, word, next)) {]] [[
+        if (plat_cas(&slot->word, word, next)) {]] [[
                                : cfi_word_with_phase(*word, CFI_CANCELLED);
-        cfi_store_seq_cst(&slot->word, next);
+        plat_store_seq_cst(&slot->word, next);
         {]])
 
 # ---- who waits is told ---------------------------------------------------------------------------------
@@ -107,20 +107,20 @@ explorer_mutant(settle_ignores_waited cfutures/queue/completion.c queue_hand_off
 
 explorer_mutant(
   event_seen_late platform/event_count.h watch_as_completed
-  "return cfi_futex_wait(&event->rung, seen, deadline_ns, shared);"
-  "return cfi_futex_wait(&event->rung, cfi_event_seen(event) + 0 * seen, deadline_ns, shared);")
+  "return plat_futex_wait(&event->rung, seen, deadline_ns, shared);"
+  "return plat_futex_wait(&event->rung, plat_event_seen(event) + 0 * seen, deadline_ns, shared);")
 
 explorer_mutant(event_armed_by_a_plain_store platform/event_count.h watch_as_completed
-                "cfi_store_seq_cst(&event->armed, 1);" "cfi_store_release(&event->armed, 1);")
+                "plat_store_seq_cst(&event->armed, 1);" "plat_store_release(&event->armed, 1);")
 
 explorer_mutant(callbacks_armed_by_a_plain_store platform/event_count.h watch_callback
-                "cfi_store_seq_cst(&event->armed, 1);" "cfi_store_release(&event->armed, 1);")
+                "plat_store_seq_cst(&event->armed, 1);" "plat_store_release(&event->armed, 1);")
 
 explorer_mutant(
   reaper_does_not_ring cfutures/waiting/watch.c watch_two_sets [[
-    cfi_biased_lock_give(&executor->reap_lock);
-    cfi_event_ring(&executor->queue.bell->event, true);]] [[
-    cfi_biased_lock_give(&executor->reap_lock);]])
+    plat_biased_lock_give(&executor->drain_lock);
+    plat_event_ring(&executor->queue.bell->event, true);]] [[
+    plat_biased_lock_give(&executor->drain_lock);]])
 
 explorer_mutant(delivered_twice cfutures/waiting/watch.c watch_as_completed
                 "if (!watch->delivered) {" "if (watch->slot != NULL) {")
@@ -129,58 +129,58 @@ explorer_mutant(delivered_twice cfutures/waiting/watch.c watch_as_completed
 
 explorer_mutant(
   event_without_heavy_barrier platform/event_count.h queue_room
-  [[cfi_barrier_heavy(shared); /* armed is written before the sleeper looks again */]] "(void)shared;")
+  [[plat_barrier_heavy(shared); /* armed is written before the sleeper looks again */]] "(void)shared;")
 
 explorer_mutant(
   event_without_light_barrier platform/event_count.h "--bound;2;queue_room_meeting"
-  [[cfi_barrier_light(); /* the thing is written before armed is read */]] "")
+  [[plat_barrier_light(); /* the thing is written before armed is read */]] "")
 
 explorer_mutant(
-  room_wakes_one platform/event_count.h room_abandoned "cfi_futex_wake_all(&event->rung, shared);"
-  "cfi_futex_wake(&event->rung, 1, shared);")
+  room_wakes_one platform/event_count.h room_abandoned "plat_futex_wake_all(&event->rung, shared);"
+  "plat_futex_wake(&event->rung, 1, shared);")
 
 explorer_mutant(cancel_makes_no_room cfutures/core/submission.c room_cancelled
                 "cfi_queue_room_made(&executor->queue);" "")
 
 explorer_mutant(
   cancel_makes_room_before_it_counts cfutures/core/submission.c room_cancelled [[
-        cfi_add_relaxed(&executor->counts.cancelled, 1);
+        plat_add_relaxed(&executor->counts.cancelled, 1);
         cfi_completion_announce(&executor->queue, slot, word);
         cfi_queue_room_made(&executor->queue);]] [[
         cfi_queue_room_made(&executor->queue);
         cfi_completion_announce(&executor->queue, slot, word);
-        cfi_add_relaxed(&executor->counts.cancelled, 1);]])
+        plat_add_relaxed(&executor->counts.cancelled, 1);]])
 
 explorer_mutant(
   cancel_counts_before_it_has_cancelled cfutures/core/submission.c room_counted
   "if (cfi_slot_withdraw(slot, false, &word)) {
-        cfi_add_relaxed(&executor->counts.cancelled, 1);" [[
-    cfi_add_relaxed(&executor->counts.cancelled, 1);
+        plat_add_relaxed(&executor->counts.cancelled, 1);" [[
+    plat_add_relaxed(&executor->counts.cancelled, 1);
     bool withdrawn = cfi_slot_withdraw(slot, false, &word);
-    cfi_sub_relaxed(&executor->counts.cancelled, !withdrawn);
+    plat_sub_relaxed(&executor->counts.cancelled, !withdrawn);
     if (withdrawn) {]])
 
 explorer_mutant(
   begun_counted_before_it_has_begun cfutures/queue/queue.c room_counted
-  "return cfi_slot_begin(slot, seat->worker, word);" [[
-    _Atomic uint64_t *begun = &queue->records[seat->worker].begun;
-    cfi_bump_owned(begun, 1);
-    bool has_begun = cfi_slot_begin(slot, seat->worker, word);
-    cfi_bump_owned(begun, (uint64_t)-1); /* the worker counts it */
+  "return cfi_slot_begin(slot, claim->worker, word);" [[
+    _Atomic uint64_t *begun = &queue->records[claim->worker].begun;
+    plat_bump_owned(begun, 1);
+    bool has_begun = cfi_slot_begin(slot, claim->worker, word);
+    plat_bump_owned(begun, (uint64_t)-1); /* the worker counts it */
     return has_begun;]])
 
 explorer_mutant(begun_counted_when_it_has_ended cfutures/core/counts.c room_seen
-                "ended += cfi_load_relaxed(&executor->queue.records[i].begun);"
-                "ended += cfi_load_relaxed(&executor->queue.records[i].tasks_settled);")
+                "ended += plat_load_relaxed(&executor->queue.records[i].begun);"
+                "ended += plat_load_relaxed(&executor->queue.records[i].tasks_settled);")
 
 explorer_mutant(
   death_does_not_ring_for_room cfutures/worker_death.c room_death
-  "cfi_event_ring_always(&queue->control->room, queue->shared);" "")
+  "plat_event_ring_always(&queue->control->room, queue->shared);" "")
 
 explorer_mutant(
   death_leaves_begun_as_it_is cfutures/worker_death.c room_death [[
-    cfi_store_relaxed(&record->begun,
-                      cfi_load_relaxed(&record->tasks) + cfi_load_relaxed(&record->cut));]] "")
+    plat_store_relaxed(&record->begun,
+                       plat_load_relaxed(&record->tasks) + plat_load_relaxed(&record->cut));]] "")
 
 explorer_mutant(run_again_is_not_counted cfutures/worker_death.c room_death
                 "executor->counts.again++;" "")
@@ -188,29 +188,29 @@ explorer_mutant(run_again_is_not_counted cfutures/worker_death.c room_death
 # ---- items that travel together --------------------------------------------------------------------------
 
 explorer_mutant(taken_back_without_heavy_barrier cfutures/worker/chunk.c chunk_taken_back
-                "cfi_barrier_heavy(shared); /* end is written before begun is read */" "(void)shared;")
+                "plat_barrier_heavy(shared); /* end is written before begun is read */" "(void)shared;")
 
 explorer_mutant(item_begun_without_light_barrier cfutures/worker/chunk.c chunk_taken_back
-                "cfi_barrier_light(); /* begun is written before end is read */" "")
+                "plat_barrier_light(); /* begun is written before end is read */" "")
 
 explorer_mutant(
   taken_back_by_the_first_look cfutures/worker/chunk.c chunk_taken_back
-  "if (cfi_load_acquire(&progress->begun) <= half) {" "if (begun <= half) {")
+  "if (plat_load_acquire(&progress->begun) <= half) {" "if (begun <= half) {")
 
 explorer_mutant(taken_back_from_one_too_early cfutures/worker/chunk.c chunk_taken_back
-                "if (cfi_load_acquire(&progress->begun) <= half) {"
-                "if (cfi_load_acquire(&progress->begun) <= half + 1) {")
+                "if (plat_load_acquire(&progress->begun) <= half) {"
+                "if (plat_load_acquire(&progress->begun) <= half + 1) {")
 
 explorer_mutant(
   done_before_its_ending_is_noted cfutures/worker/chunk.c chunk_read
   "int error = run(has_args ? arg : NULL, room > 0 ? result : NULL, &at->ctx);" [[
         int error = run(has_args ? arg : NULL, room > 0 ? result : NULL, &at->ctx);
-        cfi_store_release(&progress->done, i + 1);]])
+        plat_store_release(&progress->done, i + 1);]])
 
 explorer_mutant(
   done_before_it_has_run cfutures/worker/chunk.c chunk_died
   "int error = run(has_args ? arg : NULL, room > 0 ? result : NULL, &at->ctx);" [[
-        cfi_store_release(&progress->done, i + 1);
+        plat_store_release(&progress->done, i + 1);
         int error = run(has_args ? arg : NULL, room > 0 ? result : NULL, &at->ctx);]])
 
 explorer_mutant(rest_begins_with_the_lost_item cfutures/batch/window.c chunk_died
@@ -262,22 +262,22 @@ explorer_mutant(late_item_is_sent_again cfutures/batch/window.c chunk_late
 
 explorer_mutant(
   settled_before_it_is_watched cfutures/waiting/watch.c stream_ordered
-  "if (!cfi_watch_ask(slot) || cfi_word_settled(cfi_load_acquire(&slot->word))) {"
+  "if (!cfi_watch_ask(slot) || cfi_word_settled(plat_load_acquire(&slot->word))) {"
   "if (!cfi_watch_ask(slot) && set == NULL) {")
 
 explorer_mutant(
   listens_after_the_look cfutures/waiting/await.c stream_as_completed [[
-        uint32_t seen = cfi_event_listen(&set->bell->event);
-        *watch = reap_and_pop(set);]] [[
-        *watch = reap_and_pop(set);
-        uint32_t seen = cfi_event_listen(&set->bell->event);]])
+        uint32_t seen = plat_event_listen(&set->bell->event);
+        *watch = drain_and_pop(set);]] [[
+        *watch = drain_and_pop(set);
+        uint32_t seen = plat_event_listen(&set->bell->event);]])
 
 explorer_mutant(window_forgets_what_is_done cfutures/batch/pace.c stream_two_workers
                 "uint64_t out = stream->taken - stream->handed_out;"
                 "uint64_t out = stream->under_way;")
 
 explorer_mutant(later_is_taken_for_the_end cfutures/batch/send.c stream_later
-                "answer != CF_SOURCE_ITEM && !stream->later;" "answer != CF_SOURCE_ITEM;")
+                "answer != CF_SOURCE_ITEM && !stream->source_empty;" "answer != CF_SOURCE_ITEM;")
 
 # As it once was, but for a look at the completion stack: what is done may not be there yet, or no more.
 explorer_mutant(stop_loses_what_is_done cfutures/batch/window.c stream_stopped
@@ -301,7 +301,7 @@ explorer_mutant(worker_started_after_shutdown cfutures/core/submission.c shutdow
 
 explorer_mutant(
   shutdown_does_not_ring_for_room cfutures/executor.c shutdown_room
-  "cfi_event_ring_always(&executor->queue.control->room, executor->queue.shared);" "")
+  "plat_event_ring_always(&executor->queue.control->room, executor->queue.shared);" "")
 
 explorer_mutant(
   room_but_shut_down_meanwhile cfutures/core/submission.c shutdown_room_cancelled
@@ -309,18 +309,18 @@ explorer_mutant(
 
 explorer_mutant(
   stop_seen_before_wake_count cfutures/queue/wakeup.c shutdown_first [[
-    uint32_t woken = cfi_load_acquire(&control->wake_count);
-    const bool stop = cfi_load_acquire(&control->stop) != 0;]] [[
-    const bool stop = cfi_load_acquire(&control->stop) != 0;
-    uint32_t woken = cfi_load_acquire(&control->wake_count);]])
+    uint32_t woken = plat_load_acquire(&control->wake_count);
+    const bool stop = plat_load_acquire(&control->stop) != 0;]] [[
+    const bool stop = plat_load_acquire(&control->stop) != 0;
+    uint32_t woken = plat_load_acquire(&control->wake_count);]])
 
 explorer_mutant(
   stop_seen_after_the_look_for_work cfutures/queue/wakeup.c shutdown_first [[
-    const bool stop = cfi_load_acquire(&control->stop) != 0;
+    const bool stop = plat_load_acquire(&control->stop) != 0;
     if (stop) { /* tasks published before `stop` are seen, and all workers are woken */
         bool work = cfi_queue_has_any_work(queue);]] [[
     bool work = cfi_queue_has_any_work(queue);
-    const bool stop = cfi_load_acquire(&control->stop) != 0;
+    const bool stop = plat_load_acquire(&control->stop) != 0;
     if (stop) {]])
 
 # ---- slots and slabs -----------------------------------------------------------------------------------
@@ -328,14 +328,14 @@ explorer_mutant(
 explorer_mutant(no_reference_for_the_stack cfutures/waiting/watch.c watch_as_completed
                 "cfi_slot_retain(slot); /* before the settler can push it */" "")
 
-explorer_mutant(slab_recycled_with_tasks_pending cfutures/queue/slab.c slab_unheld "if (all_left(slab)) {"
+explorer_mutant(slab_recycled_with_tasks_pending cfutures/queue/slab.c slab_unheld "if (all_vacant(slab)) {"
                 "if (slab->given_up > 0) {")
 
 explorer_mutant(
   release_without_atomic_change cfutures/core/reference.c future_two_waiters
-  "} else if ((cfi_sub_acq_rel(&slot->refs, 1) & ~CFI_SEEN) > 1) {" [[
-    } else if ((refs & ~CFI_SEEN) > 1) {
-        cfi_store_release(&slot->refs, refs - 1);]])
+  "} else if ((plat_sub_acq_rel(&slot->refs, 1) & ~CFI_OBSERVED) > 1) {" [[
+    } else if ((refs & ~CFI_OBSERVED) > 1) {
+        plat_store_release(&slot->refs, refs - 1);]])
 
 # ---- death ---------------------------------------------------------------------------------------------
 
@@ -349,10 +349,10 @@ explorer_mutant(
   "cfi_queue_advance(&executor->queue);")
 
 explorer_mutant(judge_does_not_wake_the_caller cfutures/worker_death.c death_lost
-                "cfi_futex_wake_all(&slot->futex, queue->shared);" "")
+                "plat_futex_wake_all(&slot->futex, queue->shared);" "")
 
 explorer_mutant(judge_does_not_deliver cfutures/worker_death.c death_watched
-                "cfi_watch_reap_orphan(executor, slot, worker);" "cfi_watch_reap(executor);")
+                "cfi_watch_drain_orphan(executor, slot, worker);" "cfi_watch_drain(executor);")
 
 explorer_mutant(judge_forgets_what_was_claimed cfutures/worker_death.c death_lost
                 "cfi_queue_visit_claimed(&executor->queue, worker, give_back, executor);" "(void)give_back;")
@@ -360,21 +360,21 @@ explorer_mutant(judge_forgets_what_was_claimed cfutures/worker_death.c death_los
 # ---- the biased lock -----------------------------------------------------------------------------------
 
 explorer_mutant(revoked_without_heavy_barrier platform/biased_lock.c lock_two
-                "cfi_barrier_heavy(false); /* owner is written before inside is read */" "")
+                "plat_barrier_heavy(false); /* owner is written before inside is read */" "")
 
 explorer_mutant(
   owner_enters_without_light_barrier platform/biased_lock.h lock_two
-  "cfi_barrier_light(); /* inside is written before owner is read */" "")
+  "plat_barrier_light(); /* inside is written before owner is read */" "")
 
 explorer_mutant(
   owner_looks_once platform/biased_lock.h lock_two
-  "if (cfi_load_acquire(&lock->owner) == owner) {" "if (owner != 0) {")
+  "if (plat_load_acquire(&lock->owner) == owner) {" "if (owner != 0) {")
 
 # As it once was: each owner wrote the same word.
 explorer_mutant(owners_share_a_word platform/biased_lock.c lock_two_owners
-                "for (unsigned place = 0; place < CFI_OWNERS; place++) {"
+                "for (unsigned place = 0; place < PLAT_OWNERS; place++) {"
                 "for (unsigned place = 0; place < 1; place++) {
-        lock->owners[place] = cfi_thread_number;")
+        lock->owners[place] = plat_thread_number;")
 
 # ---- waiting inside a task -----------------------------------------------------------------------------
 
@@ -387,15 +387,15 @@ explorer_mutant(
 
 explorer_mutant(refused_but_still_listed cfutures/waiting/nested.c nested_tail "    if (hopeless) {" [[
     if (hopeless) {
-        cfi_lock_give(&list_lock);
-        cfi_lock_take(&list_lock);]])
+        plat_lock_give(&list_lock);
+        plat_lock_take(&list_lock);]])
 
 explorer_mutant(
   off_the_list_before_sleeping cfutures/waiting/await.c nested_circle [[
-    cfi_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared);
+    plat_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared);
     cfi_nested_unblock(&blocked);]] [[
     cfi_nested_unblock(&blocked);
-    cfi_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared);]])
+    plat_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared);]])
 
 explorer_mutant(
   refused_though_it_is_settled cfutures/waiting/nested.c nested_relay
@@ -403,11 +403,11 @@ explorer_mutant(
 
 explorer_mutant(
   handed_out_goes_on cfutures/waiting/watch.c nested_circle_in_set "any = !watch->delivered &&"
-  "any = (cfi_word_settled(cfi_load_acquire(&watch->slot->word)) || !watch->delivered) &&")
+  "any = (cfi_word_settled(plat_load_acquire(&watch->slot->word)) || !watch->delivered) &&")
 
 explorer_mutant(waiting_workers_run_pending_tasks cfutures/waiting/nested.c nested_two_pools
-                "return hopeless < cfi_load_relaxed(&executor->started);"
-                "return hopeless <= cfi_load_relaxed(&executor->started);")
+                "return hopeless < plat_load_relaxed(&executor->started);"
+                "return hopeless <= plat_load_relaxed(&executor->started);")
 
 explorer_mutant(
   nested_runs_what_another_began cfutures/waiting/nested.c nested_begun
@@ -422,20 +422,20 @@ explorer_mutant(
 
 explorer_mutant(
   limit_shown_by_a_plain_store cfutures/worker/limit.c deadline_overdue
-  "cfi_store_seq_cst(&record->run_until_ns, until_ns);" "cfi_store_release(&record->run_until_ns, until_ns);")
+  "plat_store_seq_cst(&record->run_until_ns, until_ns);" "plat_store_release(&record->run_until_ns, until_ns);")
 
 explorer_mutant(deadline_thread_looks_once cfutures/core/deadline.c deadline_overdue
-                "if (look_through(executor, cfi_now_ns()) == earliest_ns) {" "if (earliest_ns != 0) {")
+                "if (look_through(executor, plat_now_ns()) == earliest_ns) {" "if (earliest_ns != 0) {")
 
 explorer_mutant(
   deadline_rung_read_late cfutures/core/deadline.c deadline_overdue
-  "cfi_event_sleep(&control->deadline, seen,"
-  "cfi_event_sleep(&control->deadline, cfi_event_seen(&control->deadline) + 0 * seen,")
+  "plat_event_sleep(&control->deadline, seen,"
+  "plat_event_sleep(&control->deadline, plat_event_seen(&control->deadline) + 0 * seen,")
 
 explorer_mutant(
   limit_does_not_ring cfutures/worker/limit.c deadline_earlier
-  "until_ns < cfi_load_seq_cst(&queue->control->deadline_at_ns)"
-  "cfi_load_seq_cst(&queue->control->deadline_at_ns) == INT64_MAX")
+  "until_ns < plat_load_seq_cst(&queue->control->deadline_at_ns)"
+  "plat_load_seq_cst(&queue->control->deadline_at_ns) == INT64_MAX")
 
 explorer_mutant(counted_though_it_had_ended cfutures/core/deadline.c deadline_ends
                 "if (cfi_slot_expire(slot, true, &word)) {"
@@ -456,7 +456,7 @@ explorer_mutant(
   "*earliest_ns = outer->until_ns < *earliest_ns ? outer->until_ns : *earliest_ns;" "")
 
 explorer_mutant(limited_changes_under_a_limit cfutures/worker/limit.c deadline_nested
-                "    cfi_store_release(&record->run_until_ns, 0);" "")
+                "    plat_store_release(&record->run_until_ns, 0);" "")
 
 explorer_mutant(item_begins_without_a_tick cfutures/queue/slot.h deadline_chunk
                 "((word + CFI_TICK) & CFI_TICK_MASK)" "(word & CFI_TICK_MASK)")
@@ -469,13 +469,13 @@ explorer_mutant(occupied_slot_counts_as_left cfutures/queue/slot.h deadline_occu
 
 explorer_mutant(
   callbacks_armed_after_the_look cfutures/waiting/callback.c watch_callback [[
-        uint32_t seen = cfi_event_listen(event);
-        bool stopped = cfi_load_acquire(&executor->callback_thread.stopped);
-        cfi_watch_reap(executor);]] [[
-        uint32_t seen = cfi_event_seen(event);
-        bool stopped = cfi_load_acquire(&executor->callback_thread.stopped);
-        cfi_watch_reap(executor);
-        cfi_event_listen(event);]])
+        uint32_t seen = plat_event_listen(event);
+        bool stopped = plat_load_acquire(&executor->callback_thread.stopped);
+        cfi_watch_drain(executor);]] [[
+        uint32_t seen = plat_event_seen(event);
+        bool stopped = plat_load_acquire(&executor->callback_thread.stopped);
+        cfi_watch_drain(executor);
+        plat_event_listen(event);]])
 
 explorer_mutant(
   callbacks_rung_read_late cfutures/waiting/callback.c callback_two [[
@@ -485,7 +485,7 @@ explorer_mutant(
                 return NULL;
             }
         }
-        seen = cfi_event_seen(event);]])
+        seen = plat_event_seen(event);]])
 
 explorer_mutant(newest_callback_first cfutures/waiting/watch.c callback_two
                 "slot->watch = oldest_first(slot->watch);" "")
@@ -493,7 +493,7 @@ explorer_mutant(newest_callback_first cfutures/waiting/watch.c callback_two
 explorer_mutant(
   callback_of_a_settled_task_is_lost cfutures/waiting/callback.c callback_two
   "if (!cfi_watch_ask(slot)) {"
-  "if (!cfi_watch_ask(slot) && cfi_load_relaxed(&slot->announcement) == CFI_COLLECTED) {")
+  "if (!cfi_watch_ask(slot) && plat_load_relaxed(&slot->announcement) == CFI_COLLECTED) {")
 
 explorer_mutant(
   adder_does_not_ring cfutures/waiting/callback.c callback_iteration [[
@@ -512,19 +512,19 @@ explorer_mutant(
 
 explorer_mutant(
   left_without_heavy_barrier executors/serial.c serial_left
-  "cfi_barrier_heavy(false); /* left is written before the lock is tried */" "")
+  "plat_barrier_heavy(false); /* left is written before the lock is tried */" "")
 
 explorer_mutant(
   turn_given_without_light_barrier executors/serial.c serial_left
-  "cfi_barrier_light(); /* the lock is given before left is read */" "")
+  "plat_barrier_light(); /* the lock is given before left is read */" "")
 
 explorer_mutant(
   left_is_not_looked_at_again executors/serial.c serial_left
-  "} while (outermost && cfi_load_relaxed(&self->left) && cfi_lock_try(&self->run_lock));"
+  "} while (outermost && plat_load_relaxed(&self->left) && plat_lock_try(&self->run_lock));"
   "} while (self == NULL);")
 
 explorer_mutant(submitter_does_not_try_the_turn_again executors/serial.c serial_left
-                "return cfi_lock_try(&self->run_lock);" "return false;")
+                "return plat_lock_try(&self->run_lock);" "return false;")
 
 explorer_mutant(two_threads_call_at_once cfutures/waiting/callback.c serial_callbacks
                 "bool taken = !executor->callbacks.busy;" "bool taken = true;")
@@ -541,7 +541,7 @@ explorer_mutant(stopped_pool_has_no_successors executors/process_pool.c process_
 explorer_mutant(
   successor_before_the_judgement executors/process_pool.c "--bound;1;process_lost"
   "    cfi_executor_worker_died(&self->base, worker, wait_status);"
-  "    cfi_store_release(&record->life, CFI_VACANT);
+  "    plat_store_release(&record->process_state, CFI_VACANT);
     cfi_nursery_notify(self->command_file);
     cfi_executor_worker_died(&self->base, worker, wait_status);")
 
@@ -555,16 +555,16 @@ explorer_mutant(successors_run_is_not_counted cfutures/worker_death.c process_re
                 "        executor->counts.again++;" "")
 
 explorer_mutant(run_cut_short_is_not_counted cfutures/worker_death.c process_lost
-                "        cfi_bump_owned(&record->cut, 1);" "")
+                "        plat_bump_owned(&record->cut, 1);" "")
 
 explorer_mutant(
   begun_is_not_set_right cfutures/worker_death.c process_lost
-  "    cfi_store_relaxed(&record->begun,
-                      cfi_load_relaxed(&record->tasks) + cfi_load_relaxed(&record->cut));" "")
+  "    plat_store_relaxed(&record->begun,
+                       plat_load_relaxed(&record->tasks) + plat_load_relaxed(&record->cut));" "")
 
 explorer_mutant(
   counted_and_not_settled cfutures/worker_death.c process_lost
-  "        cfi_store_relaxed(&record->tasks, cfi_load_relaxed(&record->tasks_settled));" "")
+  "        plat_store_relaxed(&record->tasks, plat_load_relaxed(&record->tasks_settled));" "")
 
 explorer_mutant(
   counts_are_not_confirmed cfutures/worker/worker.c process_lost "    confirm_counts(record, failed, late);"
@@ -579,27 +579,27 @@ explorer_mutant(broken_pool_loses_a_run cfutures/worker_death.c process_broken
 explorer_mutant(
   broken_pool_keeps_pending_tasks cfutures/worker_death.c process_broken [[
     break_pending(executor);
-    cfi_biased_lock_give(&executor->lock);
-    cfi_event_ring_always(&executor->queue.control->room, executor->queue.shared);]] [[
-    cfi_biased_lock_give(&executor->lock);
-    cfi_event_ring_always(&executor->queue.control->room, executor->queue.shared);]])
+    plat_biased_lock_give(&executor->lock);
+    plat_event_ring_always(&executor->queue.control->room, executor->queue.shared);]] [[
+    plat_biased_lock_give(&executor->lock);
+    plat_event_ring_always(&executor->queue.control->room, executor->queue.shared);]])
 
 explorer_mutant(
   unfit_pool_keeps_pending_tasks cfutures/worker_death.c process_unfit [[
     break_pending(executor);
-    cfi_biased_lock_give(&executor->lock);
+    plat_biased_lock_give(&executor->lock);
     cf_executor_shutdown(executor, false, false);]] [[
-    cfi_biased_lock_give(&executor->lock);
+    plat_biased_lock_give(&executor->lock);
     cf_executor_shutdown(executor, false, false);]])
 
 explorer_mutant(death_makes_no_room cfutures/worker_death.c process_room
-                "    cfi_event_ring_always(&queue->control->room, queue->shared);" "")
+                "    plat_event_ring_always(&queue->control->room, queue->shared);" "")
 
 explorer_mutant(
   judge_does_not_ring_callbacks cfutures/waiting/watch.c process_callback [[
-    cfi_event_ring_always(&executor->queue.bell->event, true);
-    cfi_event_ring_always(&executor->queue.control->callbacks, executor->queue.shared);]] [[
-    cfi_event_ring_always(&executor->queue.bell->event, true);]])
+    plat_event_ring_always(&executor->queue.bell->event, true);
+    plat_event_ring_always(&executor->queue.control->callbacks, executor->queue.shared);]] [[
+    plat_event_ring_always(&executor->queue.bell->event, true);]])
 
 explorer_mutant(first_submit_does_not_look_at_the_nursery executors/process_pool.c process_first_broken
-                "seen, cfi_now_ns() + NURSERY_LOOK_NS, true);" "seen, -1, true);")
+                "seen, plat_now_ns() + NURSERY_LOOK_NS, true);" "seen, -1, true);")

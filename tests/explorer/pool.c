@@ -36,14 +36,14 @@ const cf_task number_task = {.name = "number",
                              .result_size = sizeof(uint64_t)};
 
 void pool_arrive(void) {
-    cfi_add_seq_cst(&arrived, 1);
-    cfi_futex_wake_all(&arrived, false);
+    plat_add_seq_cst(&arrived, 1);
+    plat_futex_wake_all(&arrived, false);
 }
 
 void pool_await(unsigned how_many) {
-    for (uint32_t seen = cfi_load_acquire(&arrived); seen < how_many;
-         seen = cfi_load_acquire(&arrived)) {
-        cfi_futex_wait(&arrived, seen, -1, false);
+    for (uint32_t seen = plat_load_acquire(&arrived); seen < how_many;
+         seen = plat_load_acquire(&arrived)) {
+        plat_futex_wait(&arrived, seen, -1, false);
     }
 }
 
@@ -62,7 +62,7 @@ static int run_stepping(const void *arg, void *result, cf_task_context *ctx) {
     (void)ctx;
     unsigned n = *(const unsigned *)arg;
     runs[n]++;
-    cfi_add_seq_cst(&arrived, 1);
+    plat_add_seq_cst(&arrived, 1);
     *(uint64_t *)result = pool_result(n);
     return 0;
 }
@@ -92,8 +92,8 @@ void pool_check_counts(cf_stats *stats) {
     CHECK(stats->pending == 0 && stats->running == 0);
     for (unsigned i = 0; i < stats->workers; i++) {
         const cfi_record *record = &executor->queue.records[i];
-        begun += cfi_load_relaxed(&record->begun);
-        ended += cfi_load_relaxed(&record->tasks) + cfi_load_relaxed(&record->cut);
+        begun += plat_load_relaxed(&record->begun);
+        ended += plat_load_relaxed(&record->tasks) + plat_load_relaxed(&record->cut);
     }
     CHECK(begun == ended);
     CHECK(begun + counts->cancelled + counts->broken == counts->submitted + counts->again);
@@ -145,7 +145,7 @@ static cfi_worker make_worker(cf_executor *base, unsigned number) {
     return (cfi_worker){
         .queue = &base->queue,
         .number = number,
-        .life = &base->life,
+        .config = &base->config,
         .hooks = &hooks,
         .limits = base->queue.shared ? NULL : &base->limits,
     };
@@ -154,7 +154,7 @@ static cfi_worker make_worker(cf_executor *base, unsigned number) {
 static void execute(cf_executor *base, unsigned number, cfi_slot *slot, uint64_t word) {
     const cfi_worker worker = make_worker(base, number);
     cfi_worker_execute_in_scope(&worker, slot, word);
-    cfi_store_release(&base->queue.records[number].current, 0);
+    plat_store_release(&base->queue.records[number].current, 0);
 }
 
 static void run_begun(worker_context *mine) {
@@ -209,8 +209,8 @@ static cf_status start_worker(cf_executor *base, unsigned number) {
 }
 
 static void begin_next(unsigned worker, cfi_slot **slot, uint64_t *word) {
-    cfi_seat seat = {.worker = worker, .most = 1};
-    *slot = cfi_queue_claim(&executor->queue, &seat, word);
+    cfi_claim claim = {.worker = worker, .max = 1};
+    *slot = cfi_queue_claim(&executor->queue, &claim, word);
     CHECK(*slot != NULL);
 }
 
@@ -233,11 +233,11 @@ void pool_refuse_start(void) {
 static void bare_main(void *context) {
     worker_context *mine = context;
     cf_executor *base = &mine->self->base;
-    cfi_seat seat = {.worker = mine->number};
+    cfi_claim claim = {.worker = mine->number};
     cfi_slot *slot;
     uint64_t word;
     run_begun(mine);
-    while ((slot = cfi_queue_claim(&base->queue, &seat, &word)) != NULL) {
+    while ((slot = cfi_queue_claim(&base->queue, &claim, &word)) != NULL) {
         execute(base, mine->number, slot, word);
     }
 }
@@ -261,7 +261,7 @@ static void join(cf_executor *base) {
 static void check_slab(cfi_slab *slab) {
     CHECK(slab->given_up == 0 || slab->given_up == CFI_SLAB_SLOTS - 1);
     for (unsigned i = 1; i < CFI_SLAB_SLOTS; i++) {
-        CHECK((cfi_slab_slot(slab, i)->refs & ~CFI_SEEN) == 0);
+        CHECK((cfi_slab_slot(slab, i)->refs & ~CFI_OBSERVED) == 0);
     }
 }
 
@@ -299,7 +299,7 @@ static void supervise(void *context) {
 
 void pool_forget(void) {
     memset(runs, 0, sizeof runs);
-    cfi_store_relaxed(&arrived, 0);
+    plat_store_relaxed(&arrived, 0);
     meeting = 0;
     freed = false;
     refuses_start = false;
@@ -314,8 +314,8 @@ static void make(unsigned workers, bool processes, cf_pool_options options) {
 
 static void make_started(unsigned workers, bool processes, cf_pool_options options) {
     make(workers, processes, options);
-    cfi_store_relaxed(&executor->started, workers);
-    cfi_store_relaxed(&executor->queue.control->workers, workers);
+    plat_store_relaxed(&executor->started, workers);
+    plat_store_relaxed(&executor->queue.control->workers, workers);
 }
 
 static void begin(unsigned workers, unsigned threads, bool processes, cf_pool_options options) {

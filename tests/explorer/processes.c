@@ -29,8 +29,8 @@ static _Atomic uint32_t commands, events; /* what the nursery, and the superviso
 static unsigned files_made, files_open;
 
 static void ring(_Atomic uint32_t *word, uint32_t bits) {
-    cfi_or_relaxed(word, bits);
-    cfi_futex_wake_all(word, true);
+    plat_or_relaxed(word, bits);
+    plat_futex_wake_all(word, true);
 }
 
 int sim_eventfd(void) {
@@ -50,7 +50,7 @@ void cfi_nursery_notify(int file) {
 
 void cfi_nursery_clear(int file) {
     CHECK(file == EVENT_FILE); /* the nursery's own is cleared below */
-    cfi_and_release(&events, ~(uint32_t)FILE_IS_SET);
+    plat_and_release(&events, ~(uint32_t)FILE_IS_SET);
 }
 
 int sim_poll(const struct pollfd *files, nfds_t count, int timeout_ms) {
@@ -60,8 +60,8 @@ int sim_poll(const struct pollfd *files, nfds_t count, int timeout_ms) {
         wanted |= files[i].fd == NURSERY_FILE ? ENDED : FILE_IS_SET;
     }
     uint32_t seen;
-    while (((seen = cfi_load_acquire(&events)) & wanted) == 0 && timeout_ms != 0) {
-        cfi_futex_wait(&events, seen, -1, true);
+    while (((seen = plat_load_acquire(&events)) & wanted) == 0 && timeout_ms != 0) {
+        plat_futex_wait(&events, seen, -1, true);
     }
     return (seen & wanted) != 0;
 }
@@ -94,7 +94,7 @@ static void await_kill(cfi_slot *slot) {
     static _Atomic uint32_t never;
     (void)slot;
     for (;;) {
-        cfi_futex_wait(&never, 0, -1, true);
+        plat_futex_wait(&never, 0, -1, true);
     }
 }
 
@@ -103,11 +103,12 @@ static const cfi_worker_hooks hooks = {.overrun = await_kill};
 /* False: the nursery has died, and so the kernel kills it. */
 static bool await_birth(cfi_record *record) {
     bool dies = who_may_die == THE_NURSERY_DIES;
-    while (cfi_load_acquire(&record->life) == CFI_FORKING) {
+    while (plat_load_acquire(&record->process_state) == CFI_FORKING) {
         if (dies && sim_is_dead(nursery_thread)) {
             return false;
         }
-        cfi_futex_wait(&record->life, CFI_FORKING, dies ? cfi_deadline_ns(BIRTH_NS) : -1, true);
+        plat_futex_wait(&record->process_state, CFI_FORKING, dies ? plat_deadline_ns(BIRTH_NS) : -1,
+                        true);
     }
     return true;
 }
@@ -120,12 +121,12 @@ static void worker_main(void *context) {
     }
     cfi_worker_end end = cfi_worker_run(&(cfi_worker){.queue = &executor->queue,
                                                       .number = self->number,
-                                                      .life = &executor->life,
+                                                      .config = &executor->config,
                                                       .hooks = &hooks});
     if (end == CFI_WORKER_RETIRED) {
-        cfi_store_release(&record->ready, CFI_RETIRED);
+        plat_store_release(&record->ready, CFI_RETIRED);
     }
-    cfi_store_release(&self->ended, 1 + (end == CFI_WORKER_UNFIT ? EXIT_FAILURE << 8 : 0));
+    plat_store_release(&self->ended, 1 + (end == CFI_WORKER_INIT_FAILED ? EXIT_FAILURE << 8 : 0));
     ring(&commands, ENDED);
 }
 
@@ -144,9 +145,9 @@ static void start(unsigned number) {
 
 static void note_alive(unsigned number) {
     cfi_record *record = &executor->queue.records[number];
-    cfi_store_relaxed(&record->id, FIRST_PID + (int64_t)processes[number].thread);
-    cfi_store_release(&record->life, CFI_ALIVE);
-    cfi_futex_wake_all(&record->life, true);
+    plat_store_relaxed(&record->id, FIRST_PID + (int64_t)processes[number].thread);
+    plat_store_release(&record->process_state, CFI_ALIVE);
+    plat_futex_wake_all(&record->process_state, true);
 }
 
 void sim_process_ends(pid_t pid) {
@@ -157,7 +158,7 @@ void sim_process_ends(pid_t pid) {
 
 static void fork_worker(unsigned number) {
     uint32_t vacant = CFI_VACANT;
-    if (cfi_cas(&executor->queue.records[number].life, &vacant, CFI_FORKING)) {
+    if (plat_cas(&executor->queue.records[number].process_state, &vacant, CFI_FORKING)) {
         start(number);
         note_alive(number);
     }
@@ -165,9 +166,9 @@ static void fork_worker(unsigned number) {
 
 static void fill_vacancies(void) {
     const cfi_queue *queue = &executor->queue;
-    unsigned wanted = cfi_load_acquire(&queue->control->workers_wanted);
+    unsigned wanted = plat_load_acquire(&queue->control->workers_wanted);
     for (unsigned i = 0; i < wanted; i++) {
-        if (cfi_load_acquire(&queue->records[i].life) == CFI_VACANT) {
+        if (plat_load_acquire(&queue->records[i].process_state) == CFI_VACANT) {
             fork_worker(i);
         }
     }
@@ -175,13 +176,13 @@ static void fill_vacancies(void) {
 
 static void tell_result(void) {
     cfi_control *control = executor->queue.control;
-    cfi_store_release(&control->spawn_error, 0);
-    cfi_event_ring_always(&control->spawn_rounds, true);
+    plat_store_release(&control->spawn_error, 0);
+    plat_event_ring_always(&control->spawn_rounds, true);
 }
 
 /* Its wait status; -1: it lives. */
 static int status_of(process *p) {
-    uint32_t ended = cfi_load_acquire(&p->ended);
+    uint32_t ended = plat_load_acquire(&p->ended);
     if (ended != 0) {
         return (int)ended - 1;
     }
@@ -196,8 +197,8 @@ static void reap(void) {
         if (status >= 0) {
             cfi_record *record = &executor->queue.records[i];
             p->alive = false;
-            cfi_store_relaxed(&record->exit_state, status);
-            cfi_store_release(&record->life, CFI_DEAD);
+            plat_store_relaxed(&record->exit_state, status);
+            plat_store_release(&record->process_state, CFI_DEAD);
             any = true;
         }
     }
@@ -209,8 +210,8 @@ static void reap(void) {
 static void send_signals(void) {
     for (unsigned i = 0; i < PROCESSES_MAX; i++) {
         _Atomic uint32_t *request = &executor->queue.records[i].kill;
-        if (processes[i].alive && cfi_load_acquire(request) != 0 &&
-            cfi_swap_seq_cst(request, 0) != 0) {
+        if (processes[i].alive && plat_load_acquire(request) != 0 &&
+            plat_swap_seq_cst(request, 0) != 0) {
             killed_life = lives[i];
             sim_kill(processes[i].thread);
         }
@@ -219,15 +220,15 @@ static void send_signals(void) {
 
 static void nursery_main(void *context) {
     (void)context;
-    while (cfi_load_acquire(&executor->queue.control->quit) == 0) {
+    while (plat_load_acquire(&executor->queue.control->quit) == 0) {
         reap();
         fill_vacancies();
         tell_result();
         send_signals();
-        while (cfi_load_acquire(&commands) == 0) {
-            cfi_futex_wait(&commands, 0, -1, true);
+        while (plat_load_acquire(&commands) == 0) {
+            plat_futex_wait(&commands, 0, -1, true);
         }
-        cfi_swap_seq_cst(&commands, 0);
+        plat_swap_seq_cst(&commands, 0);
     }
     for (unsigned i = 0; i < PROCESSES_MAX; i++) {
         if (processes[i].alive) {
@@ -263,17 +264,17 @@ void processes_begin(unsigned workers, cf_pool_options options, mortals who,
     memset(processes, 0, sizeof processes);
     memset(lives, 0, sizeof lives);
     killed_life = 0;
-    cfi_store_relaxed(&commands, 0);
-    cfi_store_relaxed(&events, 0);
+    plat_store_relaxed(&commands, 0);
+    plat_store_relaxed(&events, 0);
     files_made = files_open = 0;
     who_may_die = who;
     options.max_workers = workers > 0 ? workers : 1;
     options.arena_limit = 1 << 20;
     pool_forget();
     CHECK(cf_process_pool_create(&options, &executor) == CF_OK);
-    cfi_store_relaxed(&executor->started, workers);
-    cfi_store_relaxed(&executor->queue.control->workers, workers);
-    cfi_store_relaxed(&executor->queue.control->workers_wanted, workers);
+    plat_store_relaxed(&executor->started, workers);
+    plat_store_relaxed(&executor->queue.control->workers, workers);
+    plat_store_relaxed(&executor->queue.control->workers_wanted, workers);
     for (unsigned i = 0; i < workers; i++) {
         start(i);
         note_alive(i);

@@ -78,7 +78,7 @@ static void take_back(void *context) {
         }
     }
     sim_join(worker);
-    run_items(cfi_load_acquire(&progress()->done), end);
+    run_items(plat_load_acquire(&progress()->done), end);
 }
 
 static void set_up_taken_back(void) {
@@ -107,7 +107,7 @@ static int run_varied(const void *arg, void *item_result, cf_task_context *ctx) 
 /* The caller reads so when a run was declared over its time: its thread may still be in it. */
 static void read_done(void *context) {
     (void)context;
-    uint32_t done = cfi_load_acquire(&progress()->done);
+    uint32_t done = plat_load_acquire(&progress()->done);
     for (uint32_t i = 0; i < done; i++) {
         cfi_chunk_ending ending = cfi_chunk_ending_of(progress(), sizeof(uint64_t), ITEMS, i);
         CHECK(ending.error == (i == 1 ? ERROR : 0));
@@ -214,7 +214,7 @@ static void begin_chunk(unsigned together) {
     pool_begin_next(0);
     const cfi_piece *last = CFI_ENTRY(items->pieces.last, cfi_piece, node);
     CHECK(last->count == together);
-    cfi_store_relaxed(&cfi_piece_progress_of(items, last)->begun, 1);
+    plat_store_relaxed(&cfi_piece_progress_of(items, last)->begun, 1);
     sim_pass(LONG_NS);
 }
 

@@ -59,10 +59,10 @@ enum {
 };
 
 static void claim_all(unsigned worker) {
-    cfi_seat seat = {.worker = worker};
+    cfi_claim claim = {.worker = worker};
     uint64_t word;
     cfi_slot *slot;
-    while ((slot = cfi_queue_claim(&executor->queue, &seat, &word)) != NULL) {
+    while ((slot = cfi_queue_claim(&executor->queue, &claim, &word)) != NULL) {
         CHECK(cfi_slot_settle(slot, worker, false, &word));
     }
 }

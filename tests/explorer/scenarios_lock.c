@@ -3,21 +3,21 @@
 
 #include "platform/biased_lock.h"
 
-static cfi_biased_lock lock;
+static plat_biased_lock lock;
 static unsigned inside, takings;
 static _Atomic uint32_t step;
 
 /* The load is a step at which another thread may go on, and must not come in. */
 static void take_and_give(unsigned times) {
     for (unsigned i = 0; i < times; i++) {
-        cfi_biased_lock_take(&lock);
+        plat_biased_lock_take(&lock);
         CHECK(inside == 0);
         inside = 1;
         takings++;
-        cfi_store_relaxed(&step, cfi_load_relaxed(&step) + 1);
+        plat_store_relaxed(&step, plat_load_relaxed(&step) + 1);
         CHECK(inside == 1);
         inside = 0;
-        cfi_biased_lock_give(&lock);
+        plat_biased_lock_give(&lock);
     }
 }
 
@@ -37,9 +37,9 @@ static void take_once(void *context) {
 }
 
 static void begin(void) {
-    cfi_biased_lock_init(&lock);
+    plat_biased_lock_init(&lock);
     inside = takings = 0;
-    cfi_store_relaxed(&step, 0);
+    plat_store_relaxed(&step, 0);
 }
 
 static void set_up_two(void) {
@@ -50,7 +50,7 @@ static void set_up_two(void) {
 
 static void check_takings(unsigned times) {
     CHECK(takings == times && step == times);
-    for (unsigned i = 0; i < CFI_OWNERS; i++) {
+    for (unsigned i = 0; i < PLAT_OWNERS; i++) {
         CHECK(lock.inside[i] == 0);
     }
 }

@@ -113,7 +113,7 @@ static unsigned overdue_life; /* of the worker that ran it */
 static int run_overdue(const void *arg, void *result, cf_task_context *ctx) {
     static _Atomic uint32_t nothing;
     overdue_life = processes_life(cf_task_worker(ctx));
-    cfi_futex_wait(&nothing, 0, cfi_deadline_ns(SECOND), true);
+    plat_futex_wait(&nothing, 0, plat_deadline_ns(SECOND), true);
     return number_task.run(arg, result, ctx);
 }
 

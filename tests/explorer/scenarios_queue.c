@@ -90,9 +90,9 @@ const scenario queue_meeting_later = {.name = "queue_meeting_later",
 /* ---- one searches, one sleeps: two tasks wake both ------------------------------------------- */
 
 static void begin_one(unsigned worker, bool searching) {
-    cfi_seat seat = {.worker = worker, .searching = searching};
+    cfi_claim claim = {.worker = worker, .searching = searching};
     uint64_t word;
-    CHECK(cfi_queue_next(&executor->queue, &seat, &word) != NULL);
+    CHECK(cfi_queue_next(&executor->queue, &claim, &word) != NULL);
     pool_arrive();
     pool_await(2); /* it runs as long as the other has not begun */
 }
@@ -115,7 +115,7 @@ static void submit_both(void *context) {
 
 static void set_up_searcher(void) {
     pool_begin_bare(2, plain);
-    cfi_store_relaxed(&executor->queue.control->searcher, 1);
+    plat_store_relaxed(&executor->queue.control->searcher, 1);
     sim_thread("sleeper", sleep_and_begin, NULL);
     sim_thread("searcher", search_and_begin, NULL);
     sim_thread("submitter", submit_both, NULL);

@@ -80,9 +80,9 @@ static void set_up_cancelled(void) {
 }
 
 static void check_none_pending(void) {
-    cfi_biased_lock_take(&executor->lock);
+    plat_biased_lock_take(&executor->lock);
     CHECK(pool_pending() == 0 && cfi_counts_pending(executor) == 0);
-    cfi_biased_lock_give(&executor->lock);
+    plat_biased_lock_give(&executor->lock);
 }
 
 const scenario room_cancelled = {
@@ -115,10 +115,10 @@ const scenario room_abandoned = {
  * this moment or older, and no task becomes pending while it holds the lock. */
 static void look_at_counts(void *context) {
     (void)context;
-    cfi_biased_lock_take(&executor->lock);
+    plat_biased_lock_take(&executor->lock);
     uint64_t counted = cfi_counts_pending(executor);
     CHECK(counted >= pool_pending());
-    cfi_biased_lock_give(&executor->lock);
+    plat_biased_lock_give(&executor->lock);
 }
 
 static void cancel_and_submit(void *context) {

@@ -21,7 +21,7 @@ static void run_alone(unsigned n) {
     CHECK(inside == 0);
     inside = 1;
     runs[n]++;
-    cfi_store_relaxed(&step, cfi_load_relaxed(&step) + 1);
+    plat_store_relaxed(&step, plat_load_relaxed(&step) + 1);
     CHECK(inside == 1);
     inside = 0;
 }
@@ -50,7 +50,7 @@ static void begin(cf_pool_options options) {
         runs[n] = 0;
         futures[n] = NULL;
     }
-    cfi_store_relaxed(&step, 0);
+    plat_store_relaxed(&step, 0);
     CHECK(cf_serial_create(&options, &serial) == CF_OK);
 }
 
@@ -207,7 +207,7 @@ static void submit_waiting(void *context) {
 /* As the deadline thread does. */
 static void end_pool_task(void *context) {
     (void)context;
-    uint64_t word = cfi_load_acquire(&pool_task->word);
+    uint64_t word = plat_load_acquire(&pool_task->word);
     if (cfi_slot_expire(pool_task, true, &word)) {
         cfi_completion_announce(&executor->queue, pool_task, word);
     }
@@ -271,7 +271,7 @@ static void note_call(cf_future *done, void *context) {
     CHECK(cf_future_done(done) && inside == 0);
     inside = 1;
     ++*mine;
-    cfi_store_relaxed(&step, cfi_load_relaxed(&step) + 1);
+    plat_store_relaxed(&step, plat_load_relaxed(&step) + 1);
     CHECK(inside == 1);
     inside = 0;
 }

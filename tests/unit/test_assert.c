@@ -33,11 +33,11 @@ Test(assert, that_does_not_hold_ends_the_process, .signal = SIGABRT) {
 
 /* One of the core's own. */
 Test(assert, lock_that_is_not_held_cannot_be_given, .signal = SIGABRT) {
-    static cfi_biased_lock lock;
-    cfi_biased_lock_init(&lock);
-    cfi_biased_lock_take(&lock);
-    cfi_biased_lock_give(&lock);
-    cfi_biased_lock_give(&lock);
+    static plat_biased_lock lock;
+    plat_biased_lock_init(&lock);
+    plat_biased_lock_take(&lock);
+    plat_biased_lock_give(&lock);
+    plat_biased_lock_give(&lock);
 }
 
 #endif

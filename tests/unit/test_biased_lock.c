@@ -20,27 +20,27 @@ enum {
 /* ---- what the lock protects -------------------------------------------------------------------- */
 
 typedef struct shared {
-    cfi_biased_lock lock;
+    plat_biased_lock lock;
     uint64_t holder;   /* 0 = nobody's */
     uint64_t a, b;     /* the same outside */
     uint64_t overlaps; /* somebody else was in it */
 } shared;
 
 static shared *shared_new(void) {
-    cfi_barrier_register();
+    plat_barrier_register();
     shared *s = calloc(1, sizeof *s);
-    cfi_biased_lock_init(&s->lock);
+    plat_biased_lock_init(&s->lock);
     return s;
 }
 
 static void shared_end(shared *s) {
-    cfi_biased_lock_destroy(&s->lock);
+    plat_biased_lock_destroy(&s->lock);
     free(s);
 }
 
 /* Sees everybody who comes in between, the longer it stays the better. */
 static void visit(shared *s, uint64_t me, unsigned stay) {
-    cfi_biased_lock_take(&s->lock);
+    plat_biased_lock_take(&s->lock);
     s->overlaps += s->holder != 0 || s->a != s->b;
     *(volatile uint64_t *)&s->holder = me;
     *(volatile uint64_t *)&s->a = s->a + 1;
@@ -48,7 +48,7 @@ static void visit(shared *s, uint64_t me, unsigned stay) {
     s->overlaps += *(volatile uint64_t *)&s->holder != me;
     *(volatile uint64_t *)&s->b = s->b + 1;
     *(volatile uint64_t *)&s->holder = 0;
-    cfi_biased_lock_give(&s->lock);
+    plat_biased_lock_give(&s->lock);
 }
 
 static bool is_owned(shared *s) {
@@ -143,9 +143,9 @@ Test(biased_lock, gets_an_owner) {
         visit(s, 1, 0);
     }
     cr_assert(is_owned(s));
-    cfi_biased_lock_take(&s->lock);
+    plat_biased_lock_take(&s->lock);
     cr_assert(s->lock.by_owner);
-    cfi_biased_lock_give(&s->lock);
+    plat_biased_lock_give(&s->lock);
     shared_end(s);
 }
 
@@ -162,7 +162,7 @@ static void *take_often(void *arg) {
 /* One thread after the other; each ends the ownership of the one before, of which some still live. */
 Test(biased_lock, outlives_more_owners_than_it_has_places_for) {
     enum {
-        THREADS = 10 * CFI_OWNERS
+        THREADS = 10 * PLAT_OWNERS
     };
     shared *s = shared_new();
     uint64_t owners = 0, visits = 0, last = 0;
@@ -178,7 +178,7 @@ Test(biased_lock, outlives_more_owners_than_it_has_places_for) {
     }
     EXPECT_EQ(s->overlaps, 0);
     EXPECT_EQ(s->a, visits);
-    cr_assert(owners >= 1 && owners <= CFI_OWNERS, "%llu threads owned it",
+    cr_assert(owners >= 1 && owners <= PLAT_OWNERS, "%llu threads owned it",
               (unsigned long long)owners);
     shared_end(s);
 }
@@ -213,7 +213,7 @@ static void *take_turns(void *arg) {
 }
 
 Test(biased_lock, moves_between_threads_that_live) {
-    member members[2 * CFI_OWNERS];
+    member members[2 * PLAT_OWNERS];
     for (uint64_t count = 2; count <= COUNT_OF(members); count += 3) {
         crowd c = {.shared = shared_new(), .count = count, .turns = scaled(60)};
         for (uint64_t i = 0; i < count; i++) {
@@ -245,7 +245,7 @@ Test(biased_lock, is_waited_for_while_the_owner_is_inside) {
     }
     cr_assert(is_owned(s));
     visitor visitors[3];
-    cfi_biased_lock_take(&s->lock);
+    plat_biased_lock_take(&s->lock);
     cr_assert(s->lock.by_owner);
     *(volatile uint64_t *)&s->holder = 1;
     for (size_t i = 0; i < COUNT_OF(visitors); i++) {
@@ -255,7 +255,7 @@ Test(biased_lock, is_waited_for_while_the_owner_is_inside) {
     nap(20 * MILLISECOND); /* a stay, long enough for the others to fall asleep */
     EXPECT_EQ(s->a, ENOUGH);
     *(volatile uint64_t *)&s->holder = 0;
-    cfi_biased_lock_give(&s->lock);
+    plat_biased_lock_give(&s->lock);
     for (size_t i = 0; i < COUNT_OF(visitors); i++) {
         pthread_join(visitors[i].thread, NULL);
     }
@@ -280,12 +280,12 @@ Test(biased_lock, several_are_owned_at_once) {
     cr_assert_eq(pthread_create(&v.thread, NULL, disturb, &v), 0);
     for (uint64_t round = 0; round < ENOUGH; round++) {
         for (size_t i = 0; i < LOCKS; i++) {
-            cfi_biased_lock_take(&all[i]->lock);
+            plat_biased_lock_take(&all[i]->lock);
             all[i]->a++;
         }
         for (size_t i = 0; i < LOCKS; i++) {
             all[i]->b++;
-            cfi_biased_lock_give(&all[i]->lock);
+            plat_biased_lock_give(&all[i]->lock);
         }
     }
     atomic_store(&over, true);
@@ -303,28 +303,28 @@ Test(biased_lock, several_are_owned_at_once) {
 /* An object that whoever gives it up last takes out of the address space: giving the lock must be the
  * last that the other one has done with it. */
 typedef struct mortal {
-    cfi_biased_lock lock;
+    plat_biased_lock lock;
     uint64_t references;
 } mortal;
 
 static mortal *mortal_new(uint64_t takings) {
     mortal *m = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     cr_assert(m != MAP_FAILED);
-    cfi_biased_lock_init(&m->lock);
+    plat_biased_lock_init(&m->lock);
     m->references = 2;
     for (uint64_t i = 0; i < takings; i++) {
-        cfi_biased_lock_take(&m->lock);
-        cfi_biased_lock_give(&m->lock);
+        plat_biased_lock_take(&m->lock);
+        plat_biased_lock_give(&m->lock);
     }
     return m;
 }
 
 static bool mortal_release(mortal *m) {
-    cfi_biased_lock_take(&m->lock);
+    plat_biased_lock_take(&m->lock);
     const bool last = --m->references == 0;
-    cfi_biased_lock_give(&m->lock);
+    plat_biased_lock_give(&m->lock);
     if (last) {
-        cfi_biased_lock_destroy(&m->lock);
+        plat_biased_lock_destroy(&m->lock);
         munmap(m, PAGE);
     }
     return last;
@@ -352,7 +352,7 @@ static void *release_the_other(void *arg) {
 Test(biased_lock, may_be_freed_once_it_was_given) {
     uint64_t seed = test_seed("biased_lock/may_be_freed_once_it_was_given");
     relay r = {.now = NULL};
-    cfi_barrier_register();
+    plat_barrier_register();
     pthread_t other;
     uint64_t last = 0, owned = 0;
     const uint64_t rounds = scaled(20000);

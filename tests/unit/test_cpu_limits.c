@@ -54,14 +54,14 @@ static int remove_entry(const char *path, const struct stat *status, int kind, s
 }
 
 /* What is read from a tree of these files; the tree is gone afterwards. */
-static struct cfi_cpu_limits read_tree(const struct file *files, size_t count) {
+static struct plat_cpu_limits read_tree(const struct file *files, size_t count) {
     char root[] = "/tmp/cfutures-cpu-XXXXXX";
     cr_assert(mkdtemp(root) != NULL, "mkdtemp: %s", strerror(errno));
     for (size_t i = 0; i < count && files[i].path != NULL; i++) {
         make_file(root, &files[i]);
     }
-    struct cfi_cpu_limits limits;
-    cfi_cpu_limits_read(root, &limits);
+    struct plat_cpu_limits limits;
+    plat_cpu_limits_read(root, &limits);
     cr_assert(nftw(root, remove_entry, 8, FTW_DEPTH | FTW_PHYS) == 0, "%s remains", root);
     return limits;
 }
@@ -80,7 +80,7 @@ struct tree {
 
 static void check_trees(const struct tree *trees, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        struct cfi_cpu_limits limits = read_tree(trees[i].files, TREE_FILES);
+        struct plat_cpu_limits limits = read_tree(trees[i].files, TREE_FILES);
         cr_expect(limits.cpuset == trees[i].cpuset, "%s: cpuset is %u, wanted %u", trees[i].name,
                   limits.cpuset, trees[i].cpuset);
         cr_expect(limits.quota == trees[i].quota, "%s: quota is %u, wanted %u", trees[i].name,
@@ -335,14 +335,14 @@ static const struct tree bare_trees[] = {
 
 Test(cpu_limits, does_without_what_is_missing) {
     CHECK_TREES(bare_trees);
-    struct cfi_cpu_limits limits;
-    cfi_cpu_limits_read("/nonexistent", &limits);
+    struct plat_cpu_limits limits;
+    plat_cpu_limits_read("/nonexistent", &limits);
     cr_assert(limits.cpuset == 0 && limits.quota == 0 && limits.online >= 1);
 }
 
 /* ---- what the files say ---------------------------------------------------------------------- */
 
-static struct cfi_cpu_limits read_v2_group(const char *cpu_max, const char *cpuset) {
+static struct plat_cpu_limits read_v2_group(const char *cpu_max, const char *cpuset) {
     const struct file files[] = {
         GROUPS("0::/\n"),
         MOUNTS(V2_MOUNT),
@@ -445,7 +445,7 @@ Test(cpu_limits, cuts_nothing_short) {
                                  {"/proc/self/mountinfo", mounts},
                                  {"/sys/fs/cgroup/cpu.max", "200000 100000\n"},
                                  {"/sys/fs/cgroup/cpuset.cpus.effective", list}};
-    struct cfi_cpu_limits limits = read_tree(files, sizeof files / sizeof files[0]);
+    struct plat_cpu_limits limits = read_tree(files, sizeof files / sizeof files[0]);
     free(list);
     free(groups);
     free(mounts);
@@ -460,7 +460,7 @@ Test(cpu_limits, leaves_paths_that_are_too_long) {
         const struct file files[] = {{"/proc/self/cgroup", groups},
                                      MOUNTS("30 23 0:26 / /cg rw - cgroup2 cgroup2 rw\n"),
                                      {"/cg/x/cpu.max", "100000 100000\n"}};
-        struct cfi_cpu_limits limits = read_tree(files, sizeof files / sizeof files[0]);
+        struct plat_cpu_limits limits = read_tree(files, sizeof files / sizeof files[0]);
         free(groups);
         cr_assert(limits.quota == 0, "length %d: quota is %u", length, limits.quota);
     }
@@ -494,8 +494,8 @@ int sched_getaffinity(pid_t pid, size_t size, cpu_set_t *mask) {
 }
 
 static unsigned read_affinity(void) {
-    struct cfi_cpu_limits limits;
-    cfi_cpu_limits_read("/nonexistent", &limits);
+    struct plat_cpu_limits limits;
+    plat_cpu_limits_read("/nonexistent", &limits);
     return limits.affinity;
 }
 
@@ -543,7 +543,7 @@ Test(cpu_limits, follows_the_affinity) {
 
 Test(cpu_limits, takes_the_least) {
     static const struct {
-        struct cfi_cpu_limits limits;
+        struct plat_cpu_limits limits;
         unsigned count;
         const char *decided_by;
     } cases[] = {
@@ -560,7 +560,7 @@ Test(cpu_limits, takes_the_least) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const char *decided_by = NULL;
-        unsigned count = cfi_cpu_limits_least(&cases[i].limits, 1024, &decided_by);
+        unsigned count = plat_cpu_limits_least(&cases[i].limits, 1024, &decided_by);
         cr_expect(count == cases[i].count, "case %zu: %u, wanted %u", i, count, cases[i].count);
         cr_expect_str_eq(decided_by, cases[i].decided_by, "case %zu: %s", i, decided_by);
     }
@@ -572,9 +572,9 @@ Test(cpu_limits, explains_the_answer) {
     unsigned count = cf_cpu_count(&seen);
     cr_assert(count == seen.count && count == cf_cpu_count(NULL));
     cr_assert(count >= 1 && count <= CF_WORKERS_MAX);
-    struct cfi_cpu_limits limits = {seen.online, seen.affinity, seen.cpuset, seen.quota};
+    struct plat_cpu_limits limits = {seen.online, seen.affinity, seen.cpuset, seen.quota};
     const char *decided_by = NULL;
-    cr_assert(count == cfi_cpu_limits_least(&limits, CF_WORKERS_MAX, &decided_by));
+    cr_assert(count == plat_cpu_limits_least(&limits, CF_WORKERS_MAX, &decided_by));
     cr_assert_str_eq(seen.decided_by, decided_by);
 }
 

@@ -10,8 +10,8 @@ static size_t next_count(const cf_stream *stream) {
     if (!cfi_pace_is_adaptive(stream) || stream->options.size_hint <= stream->taken) {
         return stream->chunk;
     }
-    uint64_t share = left / ((uint64_t)stream->executor->max_workers * CFI_CHUNK_SHARES);
-    double least = stream->pace_ns > 0 ? CFI_CHUNK_LEAST_NS / stream->pace_ns : 1;
+    uint64_t share = left / ((uint64_t)stream->executor->max_workers * CFI_CHUNK_DIVISOR);
+    double least = stream->pace_ns > 0 ? CFI_CHUNK_MIN_NS / stream->pace_ns : 1;
     if ((double)share < least) {
         share = least < (double)stream->chunk ? (uint64_t)least : stream->chunk;
     }
@@ -35,7 +35,7 @@ bool cfi_pace_may_send(const cf_stream *stream) {
 }
 
 void cfi_pace_learn(cf_stream *stream, const cfi_chunk_progress *progress) {
-    uint32_t done = cfi_load_acquire(&progress->done);
+    uint32_t done = plat_load_acquire(&progress->done);
     if (!cfi_pace_is_adaptive(stream) || done == 0) {
         return;
     }
@@ -43,13 +43,13 @@ void cfi_pace_learn(cf_stream *stream, const cfi_chunk_progress *progress) {
     stream->pace_ns = stream->pace_ns > 0 ? (stream->pace_ns + 3 * pace_ns) / 4 : pace_ns;
     double fitting = CFI_CHUNK_NS / (stream->pace_ns > 0.1 ? stream->pace_ns : 0.1);
     double most = (double)stream->chunk * CFI_CHUNK_GROWTH;
-    most = most < (double)stream->chunk_most ? most : (double)stream->chunk_most;
+    most = most < (double)stream->chunk_max ? most : (double)stream->chunk_max;
     fitting = fitting < most ? fitting : most;
     stream->chunk = fitting > 1 ? (size_t)fitting : 1;
 }
 
-size_t cfi_pace_most_in_chunk(const cf_executor *executor, const cf_task *task,
-                              const cf_stream_options *options, bool direct) {
+size_t cfi_pace_max_in_chunk(const cf_executor *executor, const cf_task *task,
+                             const cf_stream_options *options, bool direct) {
     size_t item = cfi_chunk_step(task->arg_size) + cfi_chunk_step(task->result_size) +
                   sizeof(cfi_chunk_ending);
     size_t most = direct ? UINT32_MAX / 2 : (size_t)CFI_BLOCK_BYTES_MAX / 2 / item;

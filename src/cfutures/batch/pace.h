@@ -21,7 +21,7 @@ void cfi_pace_learn(cf_stream *stream, const cfi_chunk_progress *progress);
 
 /* The most items of one chunk: the user's choice, else as many as fit CFI_CHUNK_SENT_BYTES (direct:
  * CFI_CHUNK_ITEMS). Never more than the window or a block holds. */
-size_t cfi_pace_most_in_chunk(const cf_executor *executor, const cf_task *task,
-                              const cf_stream_options *options, bool direct);
+size_t cfi_pace_max_in_chunk(const cf_executor *executor, const cf_task *task,
+                             const cf_stream_options *options, bool direct);
 
 #endif

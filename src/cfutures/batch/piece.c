@@ -91,7 +91,7 @@ const void *cfi_piece_read(const cf_stream *stream, const cfi_piece *piece, uint
     const cfi_chunk_progress *progress = cfi_piece_progress_of(stream, piece);
     cfi_chunk_ending ending =
         cfi_chunk_ending_of(progress, stream->task.result_size, piece->layout, i);
-    *exception = (cf_exception){.worker = (int)cfi_word_owner(cfi_load_relaxed(&slot->word))};
+    *exception = (cf_exception){.worker = (int)cfi_word_owner(plat_load_relaxed(&slot->word))};
     if (ending.result_size == CFI_CHUNK_LATE) {
         exception->status = CF_EDEADLINE;
         exception->timeout_ns = stream->options.timeout_ns;

@@ -44,22 +44,22 @@ struct cf_stream {
     void *context;
     cf_stream_options options;
     size_t chunk;             /* items of the next chunk, */
-    size_t chunk_most;        /* and of any chunk at most */
+    size_t chunk_max;         /* and of any chunk at most */
     double pace_ns;           /* time that an item takes; 0 = not known yet */
-    int64_t look_ns;          /* from one look for items to share out to the next */
+    int64_t poll_ns;          /* from one look for items to share out to the next */
     const cfi_direct *direct; /* NULL = arguments and results are copied */
     cfi_watch_set set;
     uint64_t taken; /* items, from the source */
     uint64_t handed_out;
-    bool ended;        /* the source has no more items */
-    bool later;        /* the source had nothing when it was last asked */
-    cf_status refused; /* why submit refuses; CF_OK = it does not */
-    cf_status lacking; /* why pieces are unsent: CF_ENOMEM or CF_EFULL */
-    int64_t until_ns;  /* how long submit waits for room, as in cfi_submission */
-    bool submitted;    /* at least one chunk was submitted */
-    size_t under_way;  /* pieces */
-    cfi_chain pieces;  /* in the source's order */
-    cfi_list ready;    /* as_completed: in the order in which they became ready */
+    bool ended;              /* the source has no more items */
+    bool source_empty;       /* the source had nothing when it was last asked */
+    cf_status closed_reason; /* why submit refuses; CF_OK = it does not */
+    cf_status retry_reason;  /* why pieces are unsent: CF_ENOMEM or CF_EFULL */
+    int64_t until_ns;        /* how long submit waits for room, as in cfi_submission */
+    bool submitted;          /* at least one chunk was submitted */
+    size_t under_way;        /* pieces */
+    cfi_chain pieces;        /* in the source's order */
+    cfi_list ready;          /* as_completed: in the order in which they became ready */
     cfi_list unsent;
     cfi_list unused;
     cfi_piece *held;      /* has the item that was handed out last: its result must stay valid */

@@ -74,7 +74,7 @@ void cfi_send_note(cf_stream *stream, cfi_piece *piece, cf_future *future) {
     cfi_assert(piece->block != 0 && piece->state == CFI_PIECE_UNSENT);
     piece->block = 0;
     piece->layout = piece->count;
-    piece->sent_ns = cfi_pace_is_adaptive(stream) ? cfi_now_ns() : 0;
+    piece->sent_ns = cfi_pace_is_adaptive(stream) ? plat_now_ns() : 0;
     stream->submitted = true;
     watch_future(stream, piece, future);
 }
@@ -90,10 +90,10 @@ static void submit_piece(cf_stream *stream, cfi_piece *piece) {
     if (status == CF_OK) {
         cfi_send_note(stream, piece, future);
     } else if (status == CF_ENOMEM || status == CF_EFULL) {
-        stream->lacking = status;
+        stream->retry_reason = status;
         cfi_list_append(&stream->unsent, &piece->link);
     } else {
-        stream->refused = status;
+        stream->closed_reason = status;
         cfi_piece_fail_with(stream, piece, status);
     }
 }
@@ -111,7 +111,7 @@ void cfi_send_copy_args(cf_stream *stream, cfi_piece *piece, cfi_slot *slot, uin
 static bool fill_from_origin(cf_stream *stream, cfi_piece *piece) {
     piece->block = cfi_send_take_block(stream, piece->count);
     if (piece->block == 0) {
-        stream->lacking = CF_ENOMEM;
+        stream->retry_reason = CF_ENOMEM;
         return false;
     }
     cfi_send_copy_args(stream, piece, piece->origin, piece->origin_first);
@@ -122,8 +122,8 @@ static bool fill_from_origin(cf_stream *stream, cfi_piece *piece) {
 }
 
 void cfi_send_piece(cf_stream *stream, cfi_piece *piece) {
-    if (stream->refused != CF_OK) {
-        cfi_piece_fail_with(stream, piece, stream->refused);
+    if (stream->closed_reason != CF_OK) {
+        cfi_piece_fail_with(stream, piece, stream->closed_reason);
     } else if (piece->block == 0 && !fill_from_origin(stream, piece)) {
         cfi_list_append(&stream->unsent, &piece->link);
     } else {
@@ -147,7 +147,7 @@ static uint64_t take_next_block(cf_stream *stream, size_t *most) {
     uint64_t block = cfi_send_take_block(stream, *most);
     while (block == 0 && cfi_pace_is_adaptive(stream) && *most > 1) {
         *most /= 2;
-        stream->chunk = stream->chunk_most = *most;
+        stream->chunk = stream->chunk_max = *most;
         block = cfi_send_take_block(stream, *most);
     }
     return block;
@@ -162,7 +162,7 @@ bool cfi_send_next_chunk(cf_stream *stream, size_t most) {
                                     cfi_piece_result_room(stream, most));
         }
         if (cfi_piece_first(stream) == NULL) { /* the stream has nothing that it could give back */
-            stream->refused = CF_ENOMEM;
+            stream->closed_reason = CF_ENOMEM;
         }
         return false;
     }
@@ -170,8 +170,8 @@ bool cfi_send_next_chunk(cf_stream *stream, size_t most) {
     size_t count = 0;
     cf_source_answer answer = stream->fill(
         stream->context, cfi_chunk_args(cfi_piece_header_in(stream, block)), most, &count);
-    stream->later = answer == CF_SOURCE_LATER;
-    stream->ended = answer != CF_SOURCE_ITEM && !stream->later;
+    stream->source_empty = answer == CF_SOURCE_LATER;
+    stream->ended = answer != CF_SOURCE_ITEM && !stream->source_empty;
     if (count == 0) {
         cfi_piece_drop(stream, piece);
         return false;

@@ -10,22 +10,22 @@
 
 /* There are more workers than pieces under way, and no piece waits to be sent. */
 static bool lacks_pieces(const cf_stream *stream) {
-    return cfi_pace_is_adaptive(stream) && stream->refused == CF_OK && stream->under_way > 0 &&
-           cfi_list_is_empty(&stream->unsent) &&
-           stream->under_way < cfi_load_relaxed(&stream->executor->started);
+    return cfi_pace_is_adaptive(stream) && stream->closed_reason == CF_OK &&
+           stream->under_way > 0 && cfi_list_is_empty(&stream->unsent) &&
+           stream->under_way < plat_load_relaxed(&stream->executor->started);
 }
 
 static bool some_worker_is_idle(const cf_stream *stream) {
     const cf_executor *executor = stream->executor;
     return !cfi_queue_has_work(&executor->queue) &&
-           cfi_queue_has_idle_worker(&executor->queue, cfi_load_relaxed(&executor->started));
+           cfi_queue_has_idle_worker(&executor->queue, plat_load_relaxed(&executor->started));
 }
 
 /* An estimate of the time for the items that the worker has not begun; 0 = it has begun all. */
 static double left_ns(const cf_stream *stream, const cfi_piece *piece, int64_t now_ns) {
     const cfi_chunk_progress *progress = cfi_piece_progress_of(stream, piece);
-    uint32_t begun = cfi_load_acquire(&progress->begun);
-    uint32_t end = cfi_load_relaxed(&progress->end);
+    uint32_t begun = plat_load_acquire(&progress->begun);
+    uint32_t end = plat_load_relaxed(&progress->end);
     if (begun >= end) {
         return 0;
     }
@@ -38,7 +38,7 @@ static double left_ns(const cf_stream *stream, const cfi_piece *piece, int64_t n
 
 /* NULL: no piece is worth sharing out. *most_ns: the time that the longest one has left. */
 static cfi_piece *longest_left(const cf_stream *stream, double *most_ns) {
-    int64_t now_ns = cfi_now_ns();
+    int64_t now_ns = plat_now_ns();
     cfi_piece *longest = NULL;
     *most_ns = 0;
     for (cfi_piece *piece = cfi_piece_first(stream); piece != NULL; piece = cfi_piece_next(piece)) {
@@ -96,7 +96,7 @@ int64_t cfi_share_out(cf_stream *stream) {
     if (most_ns == 0 || !lacks_pieces(stream)) {
         return -1;
     }
-    int64_t look_ns = cfi_now_ns() + stream->look_ns;
-    stream->look_ns = stream->look_ns < CFI_LOOK_MOST_NS ? stream->look_ns * 2 : CFI_LOOK_MOST_NS;
-    return look_ns;
+    int64_t poll_ns = plat_now_ns() + stream->poll_ns;
+    stream->poll_ns = stream->poll_ns < CFI_POLL_MAX_NS ? stream->poll_ns * 2 : CFI_POLL_MAX_NS;
+    return poll_ns;
 }

@@ -25,16 +25,17 @@ void cfi_stream_hand_out(cf_stream *stream, cfi_piece *piece) {
 
 cf_status cfi_stream_wait_for_others(cf_stream *stream, int64_t deadline_ns) {
     cfi_piece *piece;
-    if (stream->lacking == CF_EFULL && !cfi_worker_is_of(&stream->executor->queue)) {
+    if (stream->retry_reason == CF_EFULL && !cfi_worker_is_of(&stream->executor->queue)) {
         stream->until_ns = deadline_ns;
         cfi_send_unsent(stream);
         stream->until_ns = 0;
-        return cfi_list_is_empty(&stream->unsent) || stream->lacking != CF_EFULL ? CF_OK
-                                                                                 : CF_ETIMEDOUT;
+        return cfi_list_is_empty(&stream->unsent) || stream->retry_reason != CF_EFULL
+                   ? CF_OK
+                   : CF_ETIMEDOUT;
     }
-    stream->refused = stream->lacking;
+    stream->closed_reason = stream->retry_reason;
     while ((piece = cfi_piece_take(&stream->unsent)) != NULL) {
-        cfi_piece_fail_with(stream, piece, stream->lacking);
+        cfi_piece_fail_with(stream, piece, stream->retry_reason);
     }
     return CF_OK;
 }
@@ -42,7 +43,7 @@ cf_status cfi_stream_wait_for_others(cf_stream *stream, int64_t deadline_ns) {
 void cfi_stream_top_up(cf_stream *stream) {
     size_t most;
     cfi_send_unsent(stream);
-    while (!stream->ended && stream->refused == CF_OK && cfi_list_is_empty(&stream->unsent) &&
+    while (!stream->ended && stream->closed_reason == CF_OK && cfi_list_is_empty(&stream->unsent) &&
            cfi_pace_may_send(stream) && (most = cfi_pace_room(stream)) > 0 &&
            cfi_send_next_chunk(stream, most)) {}
 }
@@ -142,7 +143,7 @@ static void collect_part(cf_stream *stream, cfi_piece *piece, uint32_t done, boo
         return;
     }
     if (!plan.fails && exception->status == CF_EWORKER) {
-        cfi_add_relaxed(&stream->executor->counts.retries, 1);
+        plat_add_relaxed(&stream->executor->counts.retries, 1);
     }
     break_up(stream, piece, &plan, exception);
 }
@@ -152,10 +153,10 @@ static void collect(cf_stream *stream, cfi_piece *piece) {
     cf_exception exception;
     cfi_assert(piece->state == CFI_PIECE_SENT && stream->under_way > 0);
     stream->under_way--;
-    stream->look_ns = CFI_LOOK_NS;
+    stream->poll_ns = CFI_POLL_NS;
     cfi_ending_of(slot, &exception);
     if (exception.status != CF_OK && exception.status != CF_ECANCELLED) {
-        cfi_ending_seen(slot); /* the user sees it in each item */
+        cfi_ending_observed(slot); /* the user sees it in each item */
     }
     if (exception.status != CF_OK && exception.status != CF_EWORKER &&
         exception.status != CF_EDEADLINE) {
@@ -167,8 +168,8 @@ static void collect(cf_stream *stream, cfi_piece *piece) {
     if (exception.status == CF_OK) {
         cfi_pace_learn(stream, progress);
     }
-    uint32_t begun = cfi_load_acquire(&progress->begun);
-    uint32_t done = cfi_load_acquire(&progress->done);
+    uint32_t begun = plat_load_acquire(&progress->begun);
+    uint32_t done = plat_load_acquire(&progress->done);
     if (done >= piece->count) {
         cfi_piece_make_ready(stream, piece);
     } else {
@@ -196,14 +197,14 @@ cf_status cfi_stream_next_piece(cf_stream *stream, int64_t deadline_ns, cfi_piec
         cf_status status;
         cfi_watch *watch = NULL;
         if (stream->under_way > 0) {
-            int64_t look_ns = cfi_share_out(stream);
-            status = cfi_await_set(&stream->set, deadline_ns, look_ns, &watch);
+            int64_t poll_ns = cfi_share_out(stream);
+            status = cfi_await_set(&stream->set, deadline_ns, poll_ns, &watch);
         } else if (!cfi_list_is_empty(&stream->unsent)) {
             status = cfi_stream_wait_for_others(stream, deadline_ns);
-        } else if (stream->refused != CF_OK) {
-            status = stream->refused;
+        } else if (stream->closed_reason != CF_OK) {
+            status = stream->closed_reason;
         } else {
-            status = stream->later ? CF_ELATER : CF_EEXHAUSTED;
+            status = stream->source_empty ? CF_ELATER : CF_EEXHAUSTED;
         }
         if (status != CF_OK) {
             return status;
@@ -215,7 +216,7 @@ cf_status cfi_stream_next_piece(cf_stream *stream, int64_t deadline_ns, cfi_piec
 }
 
 void cfi_stream_abandon(cf_stream *stream, cf_status status) {
-    stream->refused = status;
+    stream->closed_reason = status;
     stream->unsent = (cfi_list){0};
     for (cfi_piece *piece = cfi_piece_first(stream); piece != NULL; piece = cfi_piece_next(piece)) {
         if (piece->state == CFI_PIECE_READY) {
@@ -264,15 +265,15 @@ cf_status cfi_stream_create(cf_executor *executor, const cf_task *task, cfi_fill
         return CF_ENOMEM;
     }
     made->executor = executor;
-    made->fork_mark = cfi_fork_mark();
+    made->fork_mark = plat_fork_mark();
     made->task = *task;
     made->fill = fill;
     made->context = context;
     made->options = *options;
     made->direct = direct;
-    made->chunk_most = cfi_pace_most_in_chunk(executor, task, options, direct != NULL);
-    made->chunk = cfi_pace_is_adaptive(made) ? 1 : made->chunk_most;
-    made->look_ns = CFI_LOOK_NS;
+    made->chunk_max = cfi_pace_max_in_chunk(executor, task, options, direct != NULL);
+    made->chunk = cfi_pace_is_adaptive(made) ? 1 : made->chunk_max;
+    made->poll_ns = CFI_POLL_NS;
     if (!copy_strings(&made->task) || !cfi_watch_set_init(&made->set)) {
         cfi_stream_close(made);
         return CF_ENOMEM;
@@ -304,7 +305,7 @@ static void collect_settled(cf_stream *stream) {
     for (cfi_piece *piece = cfi_piece_first(stream), *next; piece != NULL; piece = next) {
         next = cfi_piece_next(piece); /* to collect a piece may drop it */
         if (piece->state == CFI_PIECE_SENT &&
-            cfi_word_settled(cfi_load_acquire(&piece->watch.slot->word))) {
+            cfi_word_settled(plat_load_acquire(&piece->watch.slot->word))) {
             collect(stream, piece);
         }
     }
@@ -312,7 +313,7 @@ static void collect_settled(cf_stream *stream) {
 
 void cfi_stream_stop(cf_stream *stream) {
     stream->ended = true;
-    stream->later = false;
+    stream->source_empty = false;
     collect_settled(stream);
     stream->unsent = (cfi_list){0};
     for (cfi_piece *piece = cfi_piece_first(stream), *next; piece != NULL; piece = next) {

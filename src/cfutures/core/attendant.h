@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 typedef struct cfi_attendant {
-    cfi_lock lock;
+    plat_lock lock;
     _Atomic bool running;
     _Atomic bool stopped; /* told to stop: the thread may still have something to do */
     pthread_t thread;

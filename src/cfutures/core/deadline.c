@@ -14,7 +14,7 @@
 /* ---- declaring, under the executor's lock ---------------------------------------------------- */
 
 static void end_run(cf_executor *executor, unsigned worker, cfi_slot *slot, uint64_t word) {
-    cfi_assert(cfi_biased_lock_is_held(&executor->lock));
+    cfi_assert(plat_biased_lock_is_held(&executor->lock));
     if (executor->ops->kill != NULL) {
         if (cfi_slot_expire(slot, false, &word)) {
             executor->ops->kill(executor, worker, SIGKILL);
@@ -25,7 +25,7 @@ static void end_run(cf_executor *executor, unsigned worker, cfi_slot *slot, uint
     if (cfi_slot_expire(slot, true, &word)) {
         executor->counts.lost++; /* stats wait for the lock: a caller with the result finds it */
         executor->counts.timed_out++;
-        cfi_bump_owned(&executor->queue.records[worker].cut, 1);
+        plat_bump_owned(&executor->queue.records[worker].cut, 1);
         cfi_completion_announce(&executor->queue, slot, word);
     }
 }
@@ -39,7 +39,7 @@ static void end_if_running(cf_executor *executor, unsigned worker, uint32_t limi
 
 static uint64_t word_of(const cf_executor *executor, uint32_t limited) {
     return limited == 0 ? 0
-                        : cfi_load_acquire(&cfi_queue_slot(&executor->queue, limited - 1)->word);
+                        : plat_load_acquire(&cfi_queue_slot(&executor->queue, limited - 1)->word);
 }
 
 /* What a worker's record shows: a run, and when it must end. */
@@ -53,16 +53,16 @@ typedef struct shown_run {
 static bool read_shown(const cf_executor *executor, unsigned worker, int64_t until_ns,
                        shown_run *run) {
     const cfi_record *record = &executor->queue.records[worker];
-    run->limited = cfi_load_acquire(&record->limited);
+    run->limited = plat_load_acquire(&record->limited);
     run->word = word_of(executor, run->limited);
-    return cfi_load_acquire(&record->run_until_ns) == until_ns;
+    return plat_load_acquire(&record->run_until_ns) == until_ns;
 }
 
 static void look_at_shown(cf_executor *executor, unsigned worker, int64_t now_ns,
                           int64_t *earliest_ns) {
     int64_t *ended_ns = &executor->limits.of[worker].ended_ns; /* shown until the worker knows */
     shown_run run;
-    int64_t until_ns = cfi_load_seq_cst(&executor->queue.records[worker].run_until_ns);
+    int64_t until_ns = plat_load_seq_cst(&executor->queue.records[worker].run_until_ns);
     if (until_ns == 0 || until_ns == *ended_ns) {
         return;
     }
@@ -95,39 +95,39 @@ static void look_at_outer(cf_executor *executor, unsigned worker, int64_t now_ns
 /* Ends the runs that are over their time. Returns the earliest end of the others. */
 static int64_t look_through(cf_executor *executor, int64_t now_ns) {
     int64_t earliest_ns = INT64_MAX;
-    cfi_biased_lock_take(&executor->lock);
-    cfi_lock_take(&executor->limits.lock);
-    for (unsigned i = 0; i < cfi_load_relaxed(&executor->started); i++) {
+    plat_biased_lock_take(&executor->lock);
+    plat_lock_take(&executor->limits.lock);
+    for (unsigned i = 0; i < plat_load_relaxed(&executor->started); i++) {
         look_at_shown(executor, i, now_ns, &earliest_ns);
         look_at_outer(executor, i, now_ns, &earliest_ns);
     }
-    cfi_lock_give(&executor->limits.lock);
-    cfi_biased_lock_give(&executor->lock);
+    plat_lock_give(&executor->limits.lock);
+    plat_biased_lock_give(&executor->lock);
     return earliest_ns;
 }
 
 static void *deadlines_main(void *context) {
     cf_executor *executor = context;
     cfi_control *control = executor->queue.control;
-    cfi_thread_name("cf-deadlines");
+    plat_thread_name("cf-deadlines");
     for (;;) {
-        uint32_t seen = cfi_event_seen(&control->deadline);
-        if (cfi_load_acquire(
+        uint32_t seen = plat_event_seen(&control->deadline);
+        if (plat_load_acquire(
                 &executor->deadlines.stopped)) { /* read after `seen`: cfi_deadlines_stop rings */
             return NULL;
         }
-        int64_t earliest_ns = look_through(executor, cfi_now_ns());
-        cfi_store_seq_cst(&control->deadline_at_ns, earliest_ns);
-        if (look_through(executor, cfi_now_ns()) == earliest_ns) {
-            cfi_event_sleep(&control->deadline, seen, earliest_ns == INT64_MAX ? -1 : earliest_ns,
-                            executor->queue.shared);
+        int64_t earliest_ns = look_through(executor, plat_now_ns());
+        plat_store_seq_cst(&control->deadline_at_ns, earliest_ns);
+        if (look_through(executor, plat_now_ns()) == earliest_ns) {
+            plat_event_sleep(&control->deadline, seen, earliest_ns == INT64_MAX ? -1 : earliest_ns,
+                             executor->queue.shared);
         }
     }
 }
 
 static void ring(void *context) {
     cf_executor *executor = context;
-    cfi_event_ring_always(&executor->queue.control->deadline, executor->queue.shared);
+    plat_event_ring_always(&executor->queue.control->deadline, executor->queue.shared);
 }
 
 cf_status cfi_deadlines_start(cf_executor *executor) {
@@ -135,12 +135,12 @@ cf_status cfi_deadlines_start(cf_executor *executor) {
         return CF_OK;
     }
     cfi_limits *limits = &executor->limits;
-    cfi_lock_take(&limits->lock);
+    plat_lock_take(&limits->lock);
     if (limits->of == NULL) {
         limits->of = calloc(executor->max_workers, sizeof *limits->of);
     }
     bool ready = limits->of != NULL;
-    cfi_lock_give(&limits->lock);
+    plat_lock_give(&limits->lock);
     if (!ready) {
         return CF_ENOMEM;
     }

@@ -5,7 +5,7 @@
 
 void cfi_ending_of(cfi_slot *slot, cf_exception *exception) {
     cf_executor *executor = cfi_executor_of(slot);
-    uint64_t word = cfi_load_acquire(&slot->word);
+    uint64_t word = plat_load_acquire(&slot->word);
     cfi_assert(cfi_word_settled(word));
     *exception = (cf_exception){
         .worker = cfi_word_attempts(word) > 0 ? (int)cfi_word_owner(word) : -1,
@@ -24,17 +24,17 @@ void cfi_ending_of(cfi_slot *slot, cf_exception *exception) {
     if (exception->status == CF_ETASK) {
         exception->task_error = slot->detail;
     } else if (exception->status == CF_EWORKER) {
-        exception->signal = cfi_wait_status_signal(slot->detail);
-        exception->exit_code = cfi_wait_status_exit_code(slot->detail);
+        exception->signal = plat_wait_status_signal(slot->detail);
+        exception->exit_code = plat_wait_status_exit_code(slot->detail);
     } else if (exception->status == CF_EBROKEN) {
         *exception = executor->why_broken;
     }
 }
 
-void cfi_ending_seen(cfi_slot *slot) {
-    cfi_assert(cfi_word_settled(cfi_peek(&slot->word)));
-    if ((cfi_load_relaxed(&slot->refs) & CFI_SEEN) == 0 &&
-        (cfi_or_relaxed(&slot->refs, CFI_SEEN) & CFI_SEEN) == 0) {
-        cfi_add_relaxed(&cfi_executor_of(slot)->counts.seen, 1);
+void cfi_ending_observed(cfi_slot *slot) {
+    cfi_assert(cfi_word_settled(plat_peek(&slot->word)));
+    if ((plat_load_relaxed(&slot->refs) & CFI_OBSERVED) == 0 &&
+        (plat_or_relaxed(&slot->refs, CFI_OBSERVED) & CFI_OBSERVED) == 0) {
+        plat_add_relaxed(&cfi_executor_of(slot)->counts.observed, 1);
     }
 }

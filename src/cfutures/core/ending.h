@@ -9,6 +9,6 @@ void cfi_ending_of(cfi_slot *slot, cf_exception *exception);
 
 /* A caller was told how the task failed: counts that once (cf_stats.unseen). The caller holds a
  * reference. */
-void cfi_ending_seen(cfi_slot *slot);
+void cfi_ending_observed(cfi_slot *slot);
 
 #endif

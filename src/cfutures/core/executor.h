@@ -5,7 +5,7 @@
  *      join_lock         waiting for the workers to end; held while waiting
  *      attendant->lock   the start of an attendant's thread      (core/attendant.h)
  *      run_lock          serial's own: one task at a time        (executors/serial.c)
- *      reap_lock         completion stack, watches, callbacks    (waiting/watch.h)
+ *      drain_lock         completion stack, watches, callbacks    (waiting/watch.h)
  *      lock              submission, slabs, arena, task table    (this file)
  *      list_lock         the threads that wait inside tasks      (waiting/nested.c)
  *      set->lock         one watch set's list of settled slots   (waiting/watch.h)
@@ -59,7 +59,7 @@ typedef struct cfi_executor_ops {
     void (*free)(cf_executor *executor);
 } cfi_executor_ops;
 
-/* Callbacks to be called, in this order (waiting/callback.h). Under reap_lock, except
+/* Callbacks to be called, in this order (waiting/callback.h). Under drain_lock, except
  * `outstanding`. */
 typedef struct cfi_callback_list {
     cfi_list waiting;           /* to be called */
@@ -68,10 +68,10 @@ typedef struct cfi_callback_list {
 } cfi_callback_list;
 
 /* Slots of one slab that were given up in a row, and that the slab has not counted yet. */
-typedef struct cfi_row {
+typedef struct cfi_release_batch {
     cfi_slab *slab; /* NULL = none */
     uint32_t count;
-} cfi_row;
+} cfi_release_batch;
 
 /* What has happened so far. All but the atomic ones are written and read under the executor's lock.
  * So are the sums over them and the workers' records (core/counts.c). */
@@ -82,8 +82,8 @@ typedef struct cfi_counts {
     uint64_t timed_out; /* of `lost`: over their time */
     uint64_t broken;    /* pending tasks that ended because the pool broke */
     _Atomic uint64_t cancelled;
-    _Atomic uint64_t retries; /* of tasks, and of items of chunks */
-    _Atomic uint64_t seen;    /* failures that a caller has asked for */
+    _Atomic uint64_t retries;  /* of tasks, and of items of chunks */
+    _Atomic uint64_t observed; /* failures that a caller has asked for */
 } cfi_counts;
 
 struct cf_executor {
@@ -93,13 +93,13 @@ struct cf_executor {
     unsigned max_workers;
     size_t max_pending; /* 0 = no limit */
     bool refuse_when_full;
-    cfi_worker_life life;
+    cfi_worker_config config;
     cfi_queue queue; /* except `followed`, in a worker process */
 
-    cfi_biased_lock lock;
+    plat_biased_lock lock;
     cfi_arena arena;
     cfi_slabs slabs;
-    cfi_row row;
+    cfi_release_batch release_batch;
     cfi_task_table tasks;
     _Atomic unsigned started; /* workers */
     cf_status refuses;        /* CF_OK while submit is open; else the status that it returns */
@@ -111,13 +111,13 @@ struct cf_executor {
 
     cfi_limits limits; /* has its own lock; `of` is NULL before the first task with a limit */
 
-    cfi_biased_lock reap_lock;
+    plat_biased_lock drain_lock;
     cfi_callback_list callbacks;
 
     cfi_attendant deadlines;       /* core/deadline.h */
     cfi_attendant callback_thread; /* waiting/callback.h */
 
-    cfi_lock join_lock;
+    plat_lock join_lock;
     bool joined;
 };
 
@@ -132,13 +132,13 @@ static inline bool cfi_executor_is_over(const cf_executor *executor) {
 }
 
 static inline bool cfi_executor_is_foreign(const cf_executor *executor) {
-    return !cfi_fork_mark_is_ours(executor->fork_mark);
+    return !plat_fork_mark_is_ours(executor->fork_mark);
 }
 
 /* The slot was made by another process, before a fork. Does not read the slot: the other process
  * may have given its memory back. */
 static inline bool cfi_slot_is_foreign(const cfi_slot *slot) {
-    return !cfi_fork_mark_is_first() && !cfi_own_memory_has(slot);
+    return !plat_fork_mark_is_first() && !plat_own_memory_has(slot);
 }
 
 /* Tasks run on their submitters' threads: the worker has no thread or process of its own. */

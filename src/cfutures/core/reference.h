@@ -9,7 +9,7 @@
 
 #include "cfutures/core/executor.h"
 
-/* Any thread of the caller's process, holding at most reap_lock and locks above it
+/* Any thread of the caller's process, holding at most drain_lock and locks above it
  * (core/executor.h). release may free a destroyed executor. */
 void cfi_slot_retain(cfi_slot *slot);
 void cfi_slot_release(cfi_slot *slot);
@@ -17,7 +17,7 @@ void cfi_slot_release(cfi_slot *slot);
 /* Undoes cfi_slab_pin. May free a destroyed executor too. */
 void cfi_slab_unpin(cfi_slab *slab);
 
-/* Counts the executor's row. Under the lock. True if a slab became free by that. */
-bool cfi_row_end(cf_executor *executor);
+/* Counts the executor's release batch. Under the lock. True if a slab became free by that. */
+bool cfi_release_batch_end(cf_executor *executor);
 
 #endif

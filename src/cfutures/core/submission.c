@@ -15,18 +15,18 @@
 /* Starts one more worker, up to the maximum. If the system refuses it, the others do the work; if
  * there are none, that is an error. Under the lock. */
 static cf_status start_worker(cf_executor *executor) {
-    unsigned started = cfi_load_relaxed(&executor->started);
-    cfi_assert(cfi_biased_lock_is_held(&executor->lock));
+    unsigned started = plat_load_relaxed(&executor->started);
+    cfi_assert(plat_biased_lock_is_held(&executor->lock));
     cfi_assert(started <= executor->max_workers);
     if (started == executor->max_workers || cfi_executor_is_serial(executor)) {
         return CF_OK;
     }
-    if (cfi_load_relaxed(&executor->queue.control->workers) == started) {
-        cfi_store_release(&executor->queue.control->workers, started + 1);
+    if (plat_load_relaxed(&executor->queue.control->workers) == started) {
+        plat_store_release(&executor->queue.control->workers, started + 1);
     }
     cf_status status = executor->ops->start_worker(executor, started);
     if (status == CF_OK) {
-        cfi_store_relaxed(&executor->started, started + 1);
+        plat_store_relaxed(&executor->started, started + 1);
     }
     return started > 0 ? CF_OK : status;
 }
@@ -41,11 +41,11 @@ static cf_status start_worker(cf_executor *executor) {
  * Under the lock. */
 static inline void start_workers(cf_executor *executor, unsigned before, size_t tasks) {
     while (executor->refuses == CF_OK &&
-           cfi_load_relaxed(&executor->started) < executor->max_workers &&
-           cfi_load_relaxed(&executor->started) - before < tasks) {
-        const unsigned started = cfi_load_relaxed(&executor->started);
+           plat_load_relaxed(&executor->started) < executor->max_workers &&
+           plat_load_relaxed(&executor->started) - before < tasks) {
+        const unsigned started = plat_load_relaxed(&executor->started);
         start_worker(executor);
-        if (cfi_load_relaxed(&executor->started) == started) {
+        if (plat_load_relaxed(&executor->started) == started) {
             return; /* refused: the next submit tries again */
         }
     }
@@ -67,20 +67,20 @@ static bool has_room(const cf_executor *executor) {
 
 /* Listens before it looks, so that it misses no room that is made meanwhile (queue/queue.h). */
 static cf_status await_room(cf_executor *executor, int64_t until_ns) {
-    cfi_event_count *room = &executor->queue.control->room;
+    plat_event_count *room = &executor->queue.control->room;
     bool in_time = until_ns != 0 && !cfi_worker_is_of(&executor->queue);
     for (;;) {
-        uint32_t seen = cfi_event_listen_heavy(room, executor->queue.shared);
+        uint32_t seen = plat_event_listen_heavy(room, executor->queue.shared);
         if (executor->refuses != CF_OK || has_room(executor)) {
             return executor->refuses;
         }
         if (!in_time) {
             return CF_EFULL;
         }
-        cfi_biased_lock_give(&executor->lock);
+        plat_biased_lock_give(&executor->lock);
         cfi_queue_wake_one(&executor->queue); /* for what the same batch has published */
-        in_time = cfi_event_sleep(room, seen, until_ns, executor->queue.shared);
-        cfi_biased_lock_take(&executor->lock);
+        in_time = plat_event_sleep(room, seen, until_ns, executor->queue.shared);
+        plat_biased_lock_take(&executor->lock);
     }
 }
 
@@ -88,20 +88,20 @@ static cf_status await_room(cf_executor *executor, int64_t until_ns) {
  * that may free a slab. */
 static bool find_slot(cf_executor *executor) {
     return cfi_slabs_have_slot(&executor->slabs) ||
-           (cfi_row_end(executor) && cfi_slabs_have_slot(&executor->slabs));
+           (cfi_release_batch_end(executor) && cfi_slabs_have_slot(&executor->slabs));
 }
 
 /* Under the lock. */
 static inline cf_status reserve(cf_executor *executor, const cfi_submission *submission,
                                 cfi_slot **slot) {
     const cf_task *task = submission->task;
-    cfi_assert(cfi_biased_lock_is_held(&executor->lock));
+    cfi_assert(plat_biased_lock_is_held(&executor->lock));
     uint16_t index;
     cf_status status = executor->refuses;
     if (status == CF_OK && executor->max_pending != 0 && !has_room(executor)) {
         status = await_room(executor, submission->until_ns);
     }
-    if (status == CF_OK && cfi_load_relaxed(&executor->started) == 0) {
+    if (status == CF_OK && plat_load_relaxed(&executor->started) == 0) {
         status = start_worker(executor);
     }
     if (status != CF_OK) {
@@ -126,14 +126,14 @@ static void fill_in(cf_executor *executor, cfi_slot *slot, const cfi_submission 
         *limit = submission->timeout_ns;
     }
     if (submission->block == 0 && slot->arg_size > 0) {
-        cfi_copy(cfi_slot_arg(slot, executor->queue.base), submission->arg, slot->arg_size);
+        plat_copy(cfi_slot_arg(slot, executor->queue.base), submission->arg, slot->arg_size);
     }
 }
 
 /* The task has no future: its slot counts as given up from the start. */
 static void give_up(cf_executor *executor, cfi_slot *slot) {
     if (cfi_slot_has_block(slot)) {
-        cfi_slabs_forget(&executor->slabs, slot);
+        cfi_slabs_defer(&executor->slabs, slot);
     } else if (cfi_slab_give_up(slot)) {
         cfi_slabs_retire(&executor->slabs, cfi_slab_of(slot));
     }
@@ -142,12 +142,12 @@ static void give_up(cf_executor *executor, cfi_slot *slot) {
 /* Under the lock. */
 static inline void publish(cf_executor *executor, const cfi_submission *submission, cfi_slot *slot,
                            bool wanted) {
-    cfi_assert(cfi_biased_lock_is_held(&executor->lock));
+    cfi_assert(plat_biased_lock_is_held(&executor->lock));
     cfi_assert(executor->refuses == CF_OK);
     cfi_assert(slot == cfi_slab_slot(executor->slabs.open, executor->slabs.next));
-    cfi_store_relaxed(&slot->announcement, CFI_NOT_ASKED);
+    plat_store_relaxed(&slot->announcement, CFI_NOT_ASKED);
     slot->watch = NULL;
-    cfi_store_relaxed(&slot->refs, wanted ? 1 : 0);
+    plat_store_relaxed(&slot->refs, wanted ? 1 : 0);
     fill_in(executor, slot, submission);
     cfi_times_stamp_submit(&executor->queue, slot);
     executor->counts.submitted++;
@@ -163,7 +163,7 @@ static inline void publish(cf_executor *executor, const cfi_submission *submissi
 /* Called with the lock: starts a worker if there may be more, gives the lock, wakes a worker. */
 static inline void finish(cf_executor *executor, unsigned started, cfi_slot *slot) {
     start_workers(executor, started, 1);
-    cfi_biased_lock_give(&executor->lock);
+    plat_biased_lock_give(&executor->lock);
     show_to_workers(executor, slot);
 }
 
@@ -171,10 +171,10 @@ static inline void finish(cf_executor *executor, unsigned started, cfi_slot *slo
 
 cf_status cfi_submission_reserve(cf_executor *executor, const cfi_submission *submission,
                                  cfi_slot **slot) {
-    cfi_biased_lock_take(&executor->lock);
+    plat_biased_lock_take(&executor->lock);
     cf_status status = reserve(executor, submission, slot);
     if (status != CF_OK) {
-        cfi_biased_lock_give(&executor->lock);
+        plat_biased_lock_give(&executor->lock);
     }
     return status;
 }
@@ -182,23 +182,23 @@ cf_status cfi_submission_reserve(cf_executor *executor, const cfi_submission *su
 void cfi_submission_publish(cf_executor *executor, const cfi_submission *submission,
                             cfi_slot *slot) {
     publish(executor, submission, slot, true);
-    finish(executor, cfi_load_relaxed(&executor->started), slot);
+    finish(executor, plat_load_relaxed(&executor->started), slot);
 }
 
 void cfi_submission_abandon(cf_executor *executor, cfi_slot *slot) {
     cfi_assert(slot == cfi_slab_slot(executor->slabs.open, executor->slabs.next));
     cfi_slabs_unreserve(slot);
-    cfi_biased_lock_give(&executor->lock);
+    plat_biased_lock_give(&executor->lock);
 }
 
 cf_status cfi_submission_submit(cf_executor *executor, const cfi_submission *submission,
                                 cf_future **future) {
     cfi_slot *slot;
-    cfi_biased_lock_take(&executor->lock);
-    const unsigned started = cfi_load_relaxed(&executor->started);
+    plat_biased_lock_take(&executor->lock);
+    const unsigned started = plat_load_relaxed(&executor->started);
     cf_status status = reserve(executor, submission, &slot);
     if (status != CF_OK) {
-        cfi_biased_lock_give(&executor->lock);
+        plat_biased_lock_give(&executor->lock);
         return status;
     }
     publish(executor, submission, slot, future != NULL);
@@ -215,8 +215,8 @@ size_t cfi_submission_submit_batch(cf_executor *executor, cfi_submission submiss
     size_t limit = executor->ops->submitted != NULL ? 1 : CFI_SUBMIT_BATCH;
     size_t done = 0;
     *status = CF_OK;
-    cfi_biased_lock_take(&executor->lock);
-    const unsigned started = cfi_load_relaxed(&executor->started);
+    plat_biased_lock_take(&executor->lock);
+    const unsigned started = plat_load_relaxed(&executor->started);
     while (done < count && done < limit) {
         *status = reserve(executor, &submission, &slot);
         if (*status != CF_OK) {
@@ -233,7 +233,7 @@ size_t cfi_submission_submit_batch(cf_executor *executor, cfi_submission submiss
         }
     }
     start_workers(executor, started, done);
-    cfi_biased_lock_give(&executor->lock);
+    plat_biased_lock_give(&executor->lock);
     if (done > 0) {
         show_to_workers(executor, slot);
     }
@@ -243,31 +243,31 @@ size_t cfi_submission_submit_batch(cf_executor *executor, cfi_submission submiss
 /* ---- blocks, and what else needs the lock ---------------------------------------------------- */
 
 uint64_t cfi_executor_take_block(cf_executor *executor, size_t arg_size, size_t result_size) {
-    cfi_biased_lock_take(&executor->lock);
+    plat_biased_lock_take(&executor->lock);
     uint64_t block =
         cfi_slabs_take_block(&executor->slabs, cfi_payload_size(arg_size, result_size));
-    cfi_biased_lock_give(&executor->lock);
+    plat_biased_lock_give(&executor->lock);
     return block;
 }
 
 void cfi_executor_give_block(cf_executor *executor, uint64_t block, size_t arg_size,
                              size_t result_size) {
-    cfi_biased_lock_take(&executor->lock);
+    plat_biased_lock_take(&executor->lock);
     cfi_arena_give(&executor->arena, block, cfi_payload_size(arg_size, result_size));
-    cfi_biased_lock_give(&executor->lock);
+    plat_biased_lock_give(&executor->lock);
 }
 
 const cfi_task_entry *cfi_executor_task_of(cf_executor *executor, const cfi_slot *slot) {
-    cfi_biased_lock_take(&executor->lock);
+    plat_biased_lock_take(&executor->lock);
     const cfi_task_entry *entry = executor->tasks.entries[slot->kind & CFI_KIND_TASK];
-    cfi_biased_lock_give(&executor->lock);
+    plat_biased_lock_give(&executor->lock);
     return entry;
 }
 
 bool cfi_executor_cancel(cf_executor *executor, cfi_slot *slot) {
     uint64_t word;
     if (cfi_slot_withdraw(slot, false, &word)) {
-        cfi_add_relaxed(&executor->counts.cancelled, 1);
+        plat_add_relaxed(&executor->counts.cancelled, 1);
         cfi_completion_announce(&executor->queue, slot, word);
         cfi_queue_room_made(&executor->queue);
         return true;

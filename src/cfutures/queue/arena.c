@@ -6,28 +6,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK        ((size_t)CFI_CHUNK_BYTES)
-#define COMMIT_LEAST 4u   /* chunks committed at a time: a quarter of those there are, */
-#define COMMIT_MOST  256u /* within these limits */
-#define HUGE         (CFI_HUGE_PAGE / CFI_CHUNK_BYTES)
-#define SMALL_MOST   (CHUNK / 2)
+#define SPAN       ((size_t)CFI_SPAN_BYTES)
+#define COMMIT_MIN 4u   /* spans committed at a time: a quarter of those there are, */
+#define COMMIT_MAX 256u /* within these limits */
+#define HUGE       (PLAT_HUGE_PAGE / CFI_SPAN_BYTES)
+#define SMALL_MAX  (SPAN / 2)
 
 /* ---- creation -------------------------------------------------------------------------------- */
 
 bool cfi_arena_create(cfi_arena *arena, size_t fixed, size_t limit, bool shared) {
     memset(arena, 0, sizeof *arena);
-    limit = limit / CHUNK * CHUNK;
-    if (limit > (CFI_CHUNKS_MAX - 1) * CHUNK - fixed) {
-        limit = (CFI_CHUNKS_MAX - 1) * CHUNK - fixed;
+    limit = limit / SPAN * SPAN;
+    if (limit > (CFI_SPANS_MAX - 1) * SPAN - fixed) {
+        limit = (CFI_SPANS_MAX - 1) * SPAN - fixed;
     }
-    if (!cfi_region_reserve(&arena->region, fixed + limit, fixed + CHUNK, shared)) {
+    if (!plat_region_reserve(&arena->region, fixed + limit, fixed + SPAN, shared)) {
         return false;
     }
-    arena->limit = (uint32_t)(arena->region.size / CHUNK);
-    arena->fixed = arena->used = arena->committed = arena->first_free = (uint32_t)(fixed / CHUNK);
-    arena->chunks =
-        calloc(arena->limit, sizeof *arena->chunks); /* takes memory as chunks are used */
-    if (arena->chunks == NULL || !cfi_region_open(arena->region.base, 0, fixed)) {
+    arena->limit = (uint32_t)(arena->region.size / SPAN);
+    arena->fixed = arena->used = arena->committed = arena->first_free = (uint32_t)(fixed / SPAN);
+    arena->spans = calloc(arena->limit, sizeof *arena->spans); /* takes memory as spans are used */
+    if (arena->spans == NULL || !plat_region_open(arena->region.base, 0, fixed)) {
         cfi_arena_destroy(arena);
         return false;
     }
@@ -35,15 +34,15 @@ bool cfi_arena_create(cfi_arena *arena, size_t fixed, size_t limit, bool shared)
 }
 
 void cfi_arena_destroy(cfi_arena *arena) {
-    free(arena->chunks);
-    cfi_region_release(&arena->region);
+    free(arena->spans);
+    plat_region_release(&arena->region);
 }
 
 bool cfi_arena_commit_fixed(cfi_arena *arena, size_t offset, size_t length) {
-    return cfi_region_commit(&arena->region, offset, length);
+    return plat_region_commit(&arena->region, offset, length);
 }
 
-/* ---- chunks ---------------------------------------------------------------------------------- */
+/* ---- spans ---------------------------------------------------------------------------------- */
 
 static bool commit_to(cfi_arena *arena, uint32_t end) {
     if (end <= arena->committed) {
@@ -51,7 +50,7 @@ static bool commit_to(cfi_arena *arena, uint32_t end) {
     }
     uint32_t missing = end - arena->committed;
     uint32_t growth = (arena->committed - arena->fixed) / 4;
-    growth = growth < COMMIT_LEAST ? COMMIT_LEAST : growth > COMMIT_MOST ? COMMIT_MOST : growth;
+    growth = growth < COMMIT_MIN ? COMMIT_MIN : growth > COMMIT_MAX ? COMMIT_MAX : growth;
     growth = growth < missing ? missing : growth;
     if (growth >= HUGE) { /* up to the end of a huge page */
         growth += HUGE - 1 - (arena->committed + growth - 1) % HUGE;
@@ -59,29 +58,29 @@ static bool commit_to(cfi_arena *arena, uint32_t end) {
     if (growth > arena->limit - arena->committed) {
         growth = arena->limit - arena->committed;
     }
-    if (!cfi_region_commit(&arena->region, arena->committed * CHUNK, growth * CHUNK)) {
+    if (!plat_region_commit(&arena->region, arena->committed * SPAN, growth * SPAN)) {
         growth = missing; /* there may be memory for these alone */
-        if (!cfi_region_commit(&arena->region, arena->committed * CHUNK, growth * CHUNK)) {
+        if (!plat_region_commit(&arena->region, arena->committed * SPAN, growth * SPAN)) {
             return false;
         }
     }
     arena->committed += growth;
-    cfi_store_release(arena->told, arena->committed * CHUNK); /* before any slot there is opened */
+    plat_store_release(arena->told, arena->committed * SPAN); /* before any slot there is opened */
     return true;
 }
 
-/* The first of `count` chunks in a row that are free or were never used. */
+/* The first of `count` spans in a row that are free or were never used. */
 static uint32_t find_run(const cfi_arena *arena, size_t count) {
     uint32_t start = arena->first_free;
     for (uint32_t i = start; i < arena->used && i - start < count; i++) {
-        if (arena->chunks[i].blocks_used > 0) {
+        if (arena->spans[i].blocks_used > 0) {
             start = i + 1;
         }
     }
     return start;
 }
 
-/* Marks every chunk of the run as used by one block. 0: no memory. */
+/* Marks every span of the run as used by one block. 0: no memory. */
 static uint32_t take_run(cfi_arena *arena, size_t count) {
     uint32_t start = find_run(arena, count);
     if (count > arena->limit - start || !commit_to(arena, start + (uint32_t)count)) {
@@ -89,7 +88,7 @@ static uint32_t take_run(cfi_arena *arena, size_t count) {
     }
     uint32_t end = start + (uint32_t)count;
     for (uint32_t i = start; i < end; i++) {
-        arena->chunks[i].blocks_used = 1;
+        arena->spans[i].blocks_used = 1;
     }
     if (end > arena->used) {
         arena->used = end;
@@ -103,15 +102,15 @@ static uint32_t take_run(cfi_arena *arena, size_t count) {
 static void give_run(cfi_arena *arena, uint32_t start, size_t count) {
     cfi_assert(start >= arena->fixed && start + count <= arena->used);
     for (size_t i = 0; i < count; i++) {
-        cfi_assert(arena->chunks[start + i].blocks_used <= 1);
-        arena->chunks[start + i].blocks_used = 0;
+        cfi_assert(arena->spans[start + i].blocks_used <= 1);
+        arena->spans[start + i].blocks_used = 0;
     }
     if (start < arena->first_free) {
         arena->first_free = start;
     }
 }
 
-/* ---- blocks within a chunk ------------------------------------------------------------------- */
+/* ---- blocks within a span ------------------------------------------------------------------- */
 
 static size_t block_bytes(unsigned size) {
     return (size_t)(size % 2 == 0 ? 64 : 96) << size / 2;
@@ -126,38 +125,38 @@ static unsigned block_size_for(size_t bytes) {
 }
 
 static void link_partial(cfi_arena *arena, uint32_t number) {
-    cfi_chunk *chunk = &arena->chunks[number];
-    chunk->previous = 0;
-    chunk->next = arena->partial[chunk->size];
-    if (chunk->next != 0) {
-        arena->chunks[chunk->next].previous = number;
+    cfi_span *span = &arena->spans[number];
+    span->previous = 0;
+    span->next = arena->partial[span->size];
+    if (span->next != 0) {
+        arena->spans[span->next].previous = number;
     }
-    arena->partial[chunk->size] = number;
+    arena->partial[span->size] = number;
 }
 
 static void unlink_partial(cfi_arena *arena, uint32_t number) {
-    cfi_chunk *chunk = &arena->chunks[number];
-    if (chunk->next != 0) {
-        arena->chunks[chunk->next].previous = chunk->previous;
+    cfi_span *span = &arena->spans[number];
+    if (span->next != 0) {
+        arena->spans[span->next].previous = span->previous;
     }
-    if (chunk->previous != 0) {
-        arena->chunks[chunk->previous].next = chunk->next;
+    if (span->previous != 0) {
+        arena->spans[span->previous].next = span->next;
     } else {
-        arena->partial[chunk->size] = chunk->next;
+        arena->partial[span->size] = span->next;
     }
 }
 
-static bool is_full(const cfi_chunk *chunk) {
-    return chunk->blocks_fresh == 0 && chunk->first_free == 0;
+static bool is_full(const cfi_span *span) {
+    return span->blocks_fresh == 0 && span->first_free == 0;
 }
 
-static bool begin_chunk(cfi_arena *arena, unsigned size) {
+static bool begin_span(cfi_arena *arena, unsigned size) {
     uint32_t number = take_run(arena, 1);
     if (number == 0) {
         return false;
     }
-    arena->chunks[number] = (cfi_chunk){
-        .blocks_fresh = (uint16_t)(CHUNK / block_bytes(size)),
+    arena->spans[number] = (cfi_span){
+        .blocks_fresh = (uint16_t)(SPAN / block_bytes(size)),
         .size = (uint16_t)size,
     };
     link_partial(arena, number);
@@ -165,40 +164,40 @@ static bool begin_chunk(cfi_arena *arena, unsigned size) {
 }
 
 static char *block_at(const cfi_arena *arena, uint32_t number, uint32_t block) {
-    return arena->region.base + number * CHUNK + block * block_bytes(arena->chunks[number].size);
+    return arena->region.base + number * SPAN + block * block_bytes(arena->spans[number].size);
 }
 
 static uint32_t take_block(cfi_arena *arena, uint32_t number) {
-    cfi_chunk *chunk = &arena->chunks[number];
+    cfi_span *span = &arena->spans[number];
     uint32_t block;
-    chunk->blocks_used++;
-    if (chunk->first_free != 0) {
-        block = chunk->first_free - 1u;
-        memcpy(&chunk->first_free, block_at(arena, number, block), sizeof chunk->first_free);
-        if (chunk->first_free > CHUNK / block_bytes(chunk->size)) {
-            chunk->first_free =
+    span->blocks_used++;
+    if (span->first_free != 0) {
+        block = span->first_free - 1u;
+        memcpy(&span->first_free, block_at(arena, number, block), sizeof span->first_free);
+        if (span->first_free > SPAN / block_bytes(span->size)) {
+            span->first_free =
                 0; /* a task has overwritten the link: leave the other blocks unused */
         }
     } else {
-        block = (uint32_t)(CHUNK / block_bytes(chunk->size)) - chunk->blocks_fresh--;
+        block = (uint32_t)(SPAN / block_bytes(span->size)) - span->blocks_fresh--;
     }
-    if (is_full(chunk)) {
+    if (is_full(span)) {
         unlink_partial(arena, number);
     }
     return block;
 }
 
 static void give_block(cfi_arena *arena, uint32_t number, uint32_t block) {
-    cfi_chunk *chunk = &arena->chunks[number];
+    cfi_span *span = &arena->spans[number];
     cfi_assert(number >= arena->fixed && number < arena->used);
-    cfi_assert(chunk->blocks_used > 0 && block < CHUNK / block_bytes(chunk->size));
-    if (is_full(chunk)) {
+    cfi_assert(span->blocks_used > 0 && block < SPAN / block_bytes(span->size));
+    if (is_full(span)) {
         link_partial(arena, number);
     }
-    memcpy(block_at(arena, number, block), &chunk->first_free, sizeof chunk->first_free);
-    chunk->first_free = (uint16_t)(block + 1);
-    chunk->blocks_used--;
-    if (chunk->blocks_used == 0) {
+    memcpy(block_at(arena, number, block), &span->first_free, sizeof span->first_free);
+    span->first_free = (uint16_t)(block + 1);
+    span->blocks_used--;
+    if (span->blocks_used == 0) {
         unlink_partial(arena, number);
         give_run(arena, number, 1);
     }
@@ -206,42 +205,42 @@ static void give_block(cfi_arena *arena, uint32_t number, uint32_t block) {
 
 /* ---- blocks of any size ---------------------------------------------------------------------- */
 
-static size_t chunks_for(size_t size) {
-    return (size + CHUNK - 1) / CHUNK;
+static size_t spans_for(size_t size) {
+    return (size + SPAN - 1) / SPAN;
 }
 
 uint64_t cfi_arena_take(cfi_arena *arena, size_t size) {
     if (size > CFI_BLOCK_BYTES_MAX) {
         return 0;
     }
-    if (size > SMALL_MOST) {
-        return take_run(arena, chunks_for(size)) * CHUNK;
+    if (size > SMALL_MAX) {
+        return take_run(arena, spans_for(size)) * SPAN;
     }
     unsigned class = block_size_for(size);
-    if (arena->partial[class] == 0 && !begin_chunk(arena, class)) {
+    if (arena->partial[class] == 0 && !begin_span(arena, class)) {
         return 0;
     }
     uint32_t number = arena->partial[class];
-    return number * CHUNK + take_block(arena, number) * block_bytes(class);
+    return number * SPAN + take_block(arena, number) * block_bytes(class);
 }
 
-/* The system has zeroed chunks that were never used. */
+/* The system has zeroed spans that were never used. */
 uint64_t cfi_arena_take_zeroed(cfi_arena *arena, size_t size) {
     uint32_t used = arena->used;
     uint64_t block = cfi_arena_take(arena, size);
-    if (block != 0 && block / CHUNK < used) {
+    if (block != 0 && block / SPAN < used) {
         memset(arena->region.base + block, 0, size);
     }
     return block;
 }
 
 void cfi_arena_give(cfi_arena *arena, uint64_t block, size_t size) {
-    uint32_t number = (uint32_t)(block / CHUNK);
+    uint32_t number = (uint32_t)(block / SPAN);
     cfi_assert(block != 0 && block % 32 == 0 && size <= CFI_BLOCK_BYTES_MAX);
-    cfi_assert(size > SMALL_MOST || arena->chunks[number].size == block_size_for(size));
-    if (size > SMALL_MOST) {
-        give_run(arena, number, chunks_for(size));
+    cfi_assert(size > SMALL_MAX || arena->spans[number].size == block_size_for(size));
+    if (size > SMALL_MAX) {
+        give_run(arena, number, spans_for(size));
     } else {
-        give_block(arena, number, (uint32_t)(block % CHUNK / block_bytes(block_size_for(size))));
+        give_block(arena, number, (uint32_t)(block % SPAN / block_bytes(block_size_for(size))));
     }
 }

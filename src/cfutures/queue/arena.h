@@ -5,11 +5,11 @@
  *     block is named by its offset in it.
  *   - Only the caller's process takes blocks and gives them back, under the executor's lock. So no
  *     worker can die while it changes the lists.
- *   - Blocks of up to 32 KiB lie in chunks of 64 KiB. A chunk holds blocks of one size and knows
- *     which are free. A larger block is a run of chunks, first fit.
- *   - A chunk whose blocks are all free can hold another size. So memory given back serves any
+ *   - Blocks of up to 32 KiB lie in spans of 64 KiB. A span holds blocks of one size and knows
+ *     which are free. A larger block is a run of spans, first fit.
+ *   - A span whose blocks are all free can hold another size. So memory given back serves any
  *     size, and a pool at its limit is not tied to the sizes that it was first used for.
- *   - Chunks stay committed until the executor is freed. */
+ *   - Spans stay committed until the executor is freed. */
 #ifndef CFUTURES_ARENA_H
 #define CFUTURES_ARENA_H
 
@@ -20,31 +20,31 @@
 #include <stdint.h>
 
 enum {
-    CFI_CHUNK_BYTES = 64 << 10,
-    CFI_CHUNKS_MAX = 1 << 22,       /* 256 GiB: slots are named by 32 bits */
+    CFI_SPAN_BYTES = 64 << 10,
+    CFI_SPANS_MAX = 1 << 22,        /* 256 GiB: slots are named by 32 bits */
     CFI_BLOCK_SIZES = 19,           /* 64, 96, 128, 192, 256 ... 32 KiB: a third waste at most */
     CFI_BLOCK_BYTES_MAX = 129 << 20 /* 64 MiB of argument, as much of result, and some more */
 };
 
-typedef struct cfi_chunk {
-    uint32_t next, previous; /* chunks of this block size with free blocks; 0 = none */
-    uint16_t blocks_used;    /* 0 = the chunk is free */
-    uint16_t blocks_fresh;   /* the last ones: not used since the chunk got its block size */
+typedef struct cfi_span {
+    uint32_t next, previous; /* spans of this block size with free blocks; 0 = none */
+    uint16_t blocks_used;    /* 0 = the span is free */
+    uint16_t blocks_fresh;   /* the last ones: not used since the span got its block size */
     uint16_t first_free;     /* number + 1 of a block given back, 0 = none; the first two bytes of
                                 such a block hold the next one's */
     uint16_t size;           /* index of the block size */
-} cfi_chunk;
+} cfi_span;
 
 typedef struct cfi_arena {
-    cfi_region region;
-    cfi_chunk *chunks;                 /* of the whole region; private to this process */
-    uint32_t fixed;                    /* chunks at the start that hold no blocks */
-    uint32_t used;                     /* chunks given out so far, with the fixed ones */
-    uint32_t committed;                /* chunks that may be touched */
+    plat_region region;
+    cfi_span *spans;                   /* of the whole region; private to this process */
+    uint32_t fixed;                    /* spans at the start that hold no blocks */
+    uint32_t used;                     /* spans given out so far, with the fixed ones */
+    uint32_t committed;                /* spans that may be touched */
     _Atomic uint64_t *told;            /* where workers read `committed`, in bytes */
     uint32_t limit;                    /* the most that `used` may become */
-    uint32_t first_free;               /* no free chunk lies before it */
-    uint32_t partial[CFI_BLOCK_SIZES]; /* by block size: list of chunks with free blocks */
+    uint32_t first_free;               /* no free span lies before it */
+    uint32_t partial[CFI_BLOCK_SIZES]; /* by block size: list of spans with free blocks */
 } cfi_arena;
 
 /* fixed: bytes at the start of the region that hold no blocks, a multiple of 64 KiB. This process

@@ -7,23 +7,23 @@
 static _Atomic(cfi_bell *) process_bell;
 
 static bool is_ours(const cfi_bell *bell) {
-    return bell != NULL && cfi_fork_mark_is_ours(bell->fork_mark);
+    return bell != NULL && plat_fork_mark_is_ours(bell->fork_mark);
 }
 
 cfi_bell *cfi_bell_of_process(void) {
-    cfi_bell *known = cfi_load_acquire(&process_bell);
+    cfi_bell *known = plat_load_acquire(&process_bell);
     if (is_ours(known)) {
         return known;
     }
-    cfi_region page;
-    uint64_t mark = cfi_fork_mark();
-    if (mark == 0 || !cfi_region_share_page(&page)) {
+    plat_region page;
+    uint64_t mark = plat_fork_mark();
+    if (mark == 0 || !plat_region_share_page(&page)) {
         return NULL;
     }
     cfi_bell *made = (cfi_bell *)(void *)page.base;
     made->fork_mark = mark;
-    if (!cfi_cas(&process_bell, &known, made)) {
-        cfi_region_release(&page); /* another thread was first, with `known` */
+    if (!plat_cas(&process_bell, &known, made)) {
+        plat_region_release(&page); /* another thread was first, with `known` */
         return known;
     }
     return made;

@@ -13,7 +13,7 @@
 
 typedef struct cfi_bell {
     uint64_t fork_mark; /* of the process that made it: a forked child makes its own bell */
-    cfi_event_count event;
+    plat_event_count event;
 } cfi_bell;
 
 /* The bell of this process, made by the first call. NULL: the system refuses its page. */

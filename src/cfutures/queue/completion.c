@@ -4,32 +4,32 @@
 #include "platform/futex.h"
 
 static void push(cfi_queue *queue, cfi_slot *slot) {
-    cfi_assert(cfi_word_settled(cfi_peek(&slot->word)));
+    cfi_assert(cfi_word_settled(plat_peek(&slot->word)));
     _Atomic uint32_t *done = &queue->control->done;
-    uint32_t first = cfi_load_relaxed(done);
+    uint32_t first = plat_load_relaxed(done);
     do {
         slot->next_done = first;
-    } while (!cfi_cas(done, &first, cfi_queue_index(queue, slot) + 1));
+    } while (!plat_cas(done, &first, cfi_queue_index(queue, slot) + 1));
 }
 
 void cfi_completion_announce(cfi_queue *queue, cfi_slot *slot, uint64_t replaced) {
     cfi_assert(!cfi_word_settled(replaced));
     if ((replaced & CFI_WAITED) != 0) {
-        cfi_futex_wake_all(&slot->futex, queue->shared);
+        plat_futex_wake_all(&slot->futex, queue->shared);
     }
     if ((replaced & CFI_WATCHED) != 0) {
         push(queue, slot);
-        cfi_event_ring(&queue->bell->event, true);
-        cfi_event_ring(&queue->control->callbacks, queue->shared);
+        plat_event_ring(&queue->bell->event, true);
+        plat_event_ring(&queue->control->callbacks, queue->shared);
     }
 }
 
 bool cfi_completion_any(const cfi_queue *queue) {
-    return cfi_load_seq_cst(&queue->control->done) != 0;
+    return plat_load_seq_cst(&queue->control->done) != 0;
 }
 
 uint32_t cfi_completion_take(cfi_queue *queue) {
-    uint32_t newest = cfi_swap_seq_cst(&queue->control->done, 0);
+    uint32_t newest = plat_swap_seq_cst(&queue->control->done, 0);
     uint32_t oldest = 0;
     while (newest != 0) { /* the stack is newest first */
         cfi_slot *slot = cfi_queue_slot(queue, newest - 1);

@@ -30,7 +30,7 @@ void cfi_completion_announce(cfi_queue *queue, cfi_slot *slot, uint64_t replaced
 bool cfi_completion_any(const cfi_queue *queue);
 
 /* Takes all announced slots, oldest first, linked by next_done. Returns the first one's index + 1,
- * 0 = none. Under the reap lock. */
+ * 0 = none. Under drain_lock. */
 uint32_t cfi_completion_take(cfi_queue *queue);
 
 #endif

@@ -21,27 +21,27 @@ void cfi_queue_init(cfi_queue *queue, cfi_arena *arena, cfi_bell *bell, bool sha
 }
 
 cfi_slot *cfi_queue_at(const cfi_queue *queue, uint64_t ticket) {
-    uint32_t slab = cfi_load_relaxed(
+    uint32_t slab = plat_load_relaxed(
         &queue->directory[ticket / CFI_SLAB_SLOTS % CFI_SLABS_QUEUED_MAX]); /* ordered by tail */
     return cfi_queue_slot(queue, slab + (uint32_t)(ticket % CFI_SLAB_SLOTS));
 }
 
 uint64_t cfi_queue_cursor(const cfi_queue *queue) {
-    return cfi_load_acquire(&queue->control->cursor) & TICKET_MASK;
+    return plat_load_acquire(&queue->control->cursor) & TICKET_MASK;
 }
 
 bool cfi_queue_has_work(const cfi_queue *queue) {
-    return cfi_queue_cursor(queue) < cfi_load_acquire(&queue->control->tail);
+    return cfi_queue_cursor(queue) < plat_load_acquire(&queue->control->tail);
 }
 
 void cfi_queue_rewind(cfi_queue *queue, uint64_t ticket) {
-    cfi_assert(ticket < cfi_peek(&queue->control->tail));
-    uint64_t seen = cfi_load_acquire(&queue->control->cursor);
+    cfi_assert(ticket < plat_peek(&queue->control->tail));
+    uint64_t seen = plat_load_acquire(&queue->control->cursor);
     uint64_t next;
     do {
         uint64_t at = seen & TICKET_MASK;
         next = ((seen & ~TICKET_MASK) + EPOCH) | (at < ticket ? at : ticket);
-    } while (!cfi_cas(&queue->control->cursor, &seen, next));
+    } while (!plat_cas(&queue->control->cursor, &seen, next));
 }
 
 /* ---- what there is to do --------------------------------------------------------------------- */
@@ -50,12 +50,12 @@ void cfi_queue_rewind(cfi_queue *queue, uint64_t ticket) {
  * judged like any other death of a worker. */
 void cfi_queue_open_growth(cfi_queue *queue, uint64_t committed) {
     cfi_assert(queue->shared && committed > queue->followed);
-    cfi_region_open(queue->base, queue->followed, committed - queue->followed);
+    plat_region_open(queue->base, queue->followed, committed - queue->followed);
     queue->followed = committed;
 }
 
 static bool is_pending(const cfi_slot *slot) {
-    return cfi_word_phase(cfi_load_relaxed(&slot->word)) == CFI_PENDING;
+    return cfi_word_phase(plat_load_relaxed(&slot->word)) == CFI_PENDING;
 }
 
 /* The first pending slot from *ticket on. *ticket becomes its ticket, or `end` if there is none. */
@@ -71,7 +71,7 @@ static cfi_slot *find_pending(const cfi_queue *queue, uint64_t *ticket, uint64_t
 
 /* The tickets that a worker has claimed, from *ticket to *end. */
 static void claimed_by(const cfi_queue *queue, unsigned worker, uint64_t *ticket, uint64_t *end) {
-    uint64_t claimed = cfi_load_acquire(&queue->records[worker].claimed);
+    uint64_t claimed = plat_load_acquire(&queue->records[worker].claimed);
     *ticket = claimed >> 8;
     *end = *ticket + (claimed & 0xff);
 }
@@ -79,7 +79,7 @@ static void claimed_by(const cfi_queue *queue, unsigned worker, uint64_t *ticket
 /* A pending slot that a worker has claimed. NULL: none. *ticket and *end become the rest of the
  * claim, with this slot. */
 static cfi_slot *find_claimed(cfi_queue *queue, uint64_t *ticket, uint64_t *end) {
-    unsigned workers = cfi_load_acquire(&queue->control->workers);
+    unsigned workers = plat_load_acquire(&queue->control->workers);
     for (unsigned i = 0; i < workers; i++) {
         claimed_by(queue, i, ticket, end);
         cfi_queue_follow_growth(queue); /* the claim may lie in memory committed since */
@@ -99,7 +99,7 @@ bool cfi_queue_has_any_work(cfi_queue *queue) {
 
 bool cfi_queue_has_idle_worker(const cfi_queue *queue, unsigned workers) {
     for (unsigned i = 0; i < workers; i++) {
-        if (cfi_load_relaxed(&queue->records[i].current) == 0) {
+        if (plat_load_relaxed(&queue->records[i].current) == 0) {
             return true;
         }
     }
@@ -120,8 +120,8 @@ void cfi_queue_visit_claimed(const cfi_queue *queue, unsigned worker,
 void cfi_queue_visit(const cfi_queue *queue, void (*visit)(cfi_slot *slot, void *context),
                      void *context) {
     uint64_t ticket = cfi_queue_cursor(queue);
-    uint64_t tail = cfi_load_relaxed(&queue->control->tail);
-    for (unsigned i = 0; i < cfi_load_acquire(&queue->control->workers); i++) {
+    uint64_t tail = plat_load_relaxed(&queue->control->tail);
+    for (unsigned i = 0; i < plat_load_acquire(&queue->control->workers); i++) {
         cfi_queue_visit_claimed(queue, i, visit, context);
     }
     for (; ticket < tail; ticket++) {
@@ -132,73 +132,73 @@ void cfi_queue_visit(const cfi_queue *queue, void (*visit)(cfi_slot *slot, void 
 /* ---- claiming -------------------------------------------------------------------------------- */
 
 static void set_claimed(cfi_record *record, uint64_t ticket, uint64_t count) {
-    cfi_assert(count <= CFI_CLAIM_MOST && ticket <= TICKET_MASK);
+    cfi_assert(count <= CFI_CLAIM_MAX && ticket <= TICKET_MASK);
     uint64_t claimed = count > 1 ? ticket << 8 | count : 0; /* a single one is in `current` */
-    if (cfi_load_relaxed(&record->claimed) != claimed) {
-        cfi_store_release(&record->claimed, claimed); /* others read the slots that it names */
+    if (plat_load_relaxed(&record->claimed) != claimed) {
+        plat_store_release(&record->claimed, claimed); /* others read the slots that it names */
     }
 }
 
-static uint64_t claim_count(const cfi_queue *queue, const cfi_seat *seat, uint64_t pending) {
-    if (seat->most == 1) {
+static uint64_t claim_count(const cfi_queue *queue, const cfi_claim *claim, uint64_t pending) {
+    if (claim->max == 1) {
         return 1;
     }
     uint64_t share =
-        pending / ((uint64_t)CFI_CLAIM_SHARES * cfi_load_relaxed(&queue->control->workers));
-    uint64_t most = seat->most > 0 ? seat->most : CFI_CLAIM_MOST;
+        pending / ((uint64_t)CFI_CLAIM_DIVISOR * plat_load_relaxed(&queue->control->workers));
+    uint64_t most = claim->max > 0 ? claim->max : CFI_CLAIM_MAX;
     share = share < most ? share : most;
     return share > 0 ? share : 1;
 }
 
 /* Claims the first pending task and some after it. False when none is pending. */
-static bool claim_more(cfi_queue *queue, cfi_seat *seat) {
+static bool claim_more(cfi_queue *queue, cfi_claim *claim) {
     cfi_control *control = queue->control;
-    cfi_record *record = &queue->records[seat->worker];
+    cfi_record *record = &queue->records[claim->worker];
     for (;;) {
-        uint64_t seen = cfi_load_acquire(&control->cursor);
+        uint64_t seen = plat_load_acquire(&control->cursor);
         uint64_t first = seen & TICKET_MASK;
         uint64_t ticket = first;
-        uint64_t tail = cfi_load_acquire(&control->tail);
+        uint64_t tail = plat_load_acquire(&control->tail);
         cfi_queue_follow_growth(queue);
         cfi_slot *slot = find_pending(queue, &ticket, tail);
         if (ticket == first && slot == NULL) {
             return false;
         }
-        uint64_t count = slot != NULL ? claim_count(queue, seat, tail - ticket) : 0;
+        uint64_t count = slot != NULL ? claim_count(queue, claim, tail - ticket) : 0;
         set_claimed(record, ticket, count);
         if (slot != NULL) {
-            cfi_store_relaxed(&record->current, cfi_queue_index(queue, slot) + 1);
+            plat_store_relaxed(&record->current, cfi_queue_index(queue, slot) + 1);
         }
-        if (cfi_cas(&control->cursor, &seen, (seen & ~TICKET_MASK) | (ticket + count))) {
-            cfi_assert(seat->next == seat->end);
-            seat->next = ticket;
-            seat->end = ticket + count;
+        if (plat_cas(&control->cursor, &seen, (seen & ~TICKET_MASK) | (ticket + count))) {
+            cfi_assert(claim->next == claim->end);
+            claim->next = ticket;
+            claim->end = ticket + count;
             return slot != NULL;
         }
     }
 }
 
-static bool begin(cfi_queue *queue, cfi_seat *seat, cfi_slot *slot, uint64_t *word) {
-    cfi_store_relaxed(&queue->records[seat->worker].current,
-                      cfi_queue_index(queue, slot) + 1); /* ordered by the CAS */
-    return cfi_slot_begin(slot, seat->worker, word);
+static bool begin(cfi_queue *queue, cfi_claim *claim, cfi_slot *slot, uint64_t *word) {
+    plat_store_relaxed(&queue->records[claim->worker].current,
+                       cfi_queue_index(queue, slot) + 1); /* ordered by the CAS */
+    return cfi_slot_begin(slot, claim->worker, word);
 }
 
-static cfi_slot *begin_claimed(cfi_queue *queue, cfi_seat *seat, uint64_t *word) {
-    while (seat->next < seat->end) {
-        cfi_slot *slot = cfi_queue_at(queue, seat->next++);
-        if (is_pending(slot) && begin(queue, seat, slot, word)) {
+static cfi_slot *begin_claimed(cfi_queue *queue, cfi_claim *claim, uint64_t *word) {
+    while (claim->next < claim->end) {
+        cfi_slot *slot = cfi_queue_at(queue, claim->next++);
+        if (is_pending(slot) && begin(queue, claim, slot, word)) {
             return slot;
         }
     }
     return NULL;
 }
 
-static cfi_slot *begin_claimed_by_others(cfi_queue *queue, cfi_seat *seat, uint64_t *word) {
+static cfi_slot *begin_claimed_by_others(cfi_queue *queue, cfi_claim *claim, uint64_t *word) {
     uint64_t ticket, end;
     cfi_slot *slot;
     while ((slot = find_claimed(queue, &ticket, &end)) != NULL) {
-        if (begin(queue, seat, slot, word)) {
+        if (begin(queue, claim, slot, word)) {
             return slot;
         }
     }
@@ -207,24 +207,24 @@ static cfi_slot *begin_claimed_by_others(cfi_queue *queue, cfi_seat *seat, uint6
 
 /* Now and then the others' claims come first. Else they would wait while a worker runs a long task
  * and new tasks always follow after the cursor. */
-static bool others_have_turn(cfi_seat *seat) {
-    return ++seat->claims % CFI_CLAIMS_A_TURN == 0;
+static bool others_have_turn(cfi_claim *claim) {
+    return ++claim->claims % CFI_CLAIMS_A_TURN == 0;
 }
 
-cfi_slot *cfi_queue_claim(cfi_queue *queue, cfi_seat *seat, uint64_t *word) {
-    cfi_slot *slot = begin_claimed(queue, seat, word);
-    if (slot == NULL && others_have_turn(seat)) {
-        slot = begin_claimed_by_others(queue, seat, word);
+cfi_slot *cfi_queue_claim(cfi_queue *queue, cfi_claim *claim, uint64_t *word) {
+    cfi_slot *slot = begin_claimed(queue, claim, word);
+    if (slot == NULL && others_have_turn(claim)) {
+        slot = begin_claimed_by_others(queue, claim, word);
     }
-    while (slot == NULL && claim_more(queue, seat)) {
-        slot = begin_claimed(queue, seat, word);
+    while (slot == NULL && claim_more(queue, claim)) {
+        slot = begin_claimed(queue, claim, word);
     }
-    return slot != NULL ? slot : begin_claimed_by_others(queue, seat, word);
+    return slot != NULL ? slot : begin_claimed_by_others(queue, claim, word);
 }
 
 void cfi_queue_advance(cfi_queue *queue) {
-    uint64_t seen = cfi_load_acquire(&queue->control->cursor);
+    uint64_t seen = plat_load_acquire(&queue->control->cursor);
     uint64_t ticket = seen & TICKET_MASK;
-    find_pending(queue, &ticket, cfi_load_acquire(&queue->control->tail));
-    cfi_cas(&queue->control->cursor, &seen, (seen & ~TICKET_MASK) | ticket);
+    find_pending(queue, &ticket, plat_load_acquire(&queue->control->tail));
+    plat_cas(&queue->control->cursor, &seen, (seen & ~TICKET_MASK) | ticket);
 }

@@ -80,9 +80,9 @@ typedef struct cfi_record {
     _Atomic int32_t init_error; /* what its initializer returned */
     _Atomic uint32_t restarts;
     _Atomic uint32_t retired;
-    _Atomic uint32_t life;      /* process pool: executors/nursery.h */
-    _Atomic int32_t exit_state; /* process pool: wait status of the dead worker */
-    _Atomic uint32_t kill;      /* process pool: signal to send to it, 0 = none */
+    _Atomic uint32_t process_state; /* process pool: executors/nursery.h */
+    _Atomic int32_t exit_state;     /* process pool: wait status of the dead worker */
+    _Atomic uint32_t kill;          /* process pool: signal to send to it, 0 = none */
 } cfi_record;
 
 _Static_assert(sizeof(cfi_record) == 128, "records do not share cache lines");
@@ -102,16 +102,16 @@ typedef struct cfi_control {
     _Atomic uint32_t workers;           /* started or about to start: their records are in use */
     _Atomic uint32_t stop;              /* workers end when no work is left */
     _Atomic uint32_t terminating;       /* tasks are asked to return: cf_task_cancelled */
-    cfi_event_count room;               /* a submit waits until fewer tasks are pending */
+    plat_event_count room;              /* a submit waits until fewer tasks are pending */
     _Alignas(64) _Atomic uint32_t done; /* completion stack: slot index + 1 (completion.h) */
     _Alignas(64) _Atomic uint32_t workers_wanted; /* process pool: executors/nursery.h */
     _Atomic uint32_t quit;
     _Atomic int32_t spawn_error;
-    cfi_event_count spawn_rounds;
+    plat_event_count spawn_rounds;
     _Alignas(64) _Atomic int64_t
-        deadline_at_ns;        /* when the deadline thread looks next (core/deadline.h) */
-    cfi_event_count deadline;  /* on which the deadline thread sleeps */
-    cfi_event_count callbacks; /* on which the callback thread sleeps (waiting/callback.h) */
+        deadline_at_ns;         /* when the deadline thread looks next (core/deadline.h) */
+    plat_event_count deadline;  /* on which the deadline thread sleeps */
+    plat_event_count callbacks; /* on which the callback thread sleeps (waiting/callback.h) */
 } cfi_control;
 
 /* The fixed part of the region. */
@@ -149,14 +149,14 @@ static inline uint32_t cfi_queue_index(const cfi_queue *queue, const cfi_slot *s
 }
 
 /* A worker's state at the queue, private to it. */
-typedef struct cfi_seat {
+typedef struct cfi_claim {
     unsigned worker;
-    unsigned most;      /* tasks that it may claim at once; 0 = as many as tuning.h says */
+    unsigned max;       /* tasks that it may claim at once; 0 = as many as tuning.h says */
     uint64_t next, end; /* tickets that it has claimed and not begun */
     unsigned claims;    /* counts its claims */
     bool searching;
     bool woken; /* it has a wake-up to pass on */
-} cfi_seat;
+} cfi_claim;
 
 /* ---- the caller's side, under the executor's lock -------------------------------------------- */
 
@@ -168,8 +168,8 @@ bool cfi_queue_has_any_work(cfi_queue *queue);   /* that, or claimed and not beg
 bool cfi_queue_has_idle_worker(const cfi_queue *queue, unsigned workers);
 /* Shows the slot of the next ticket to the workers. The slot must be open. */
 static inline void cfi_queue_publish(cfi_queue *queue) {
-    uint64_t tail = cfi_load_relaxed(&queue->control->tail); /* ordered by the executor's lock */
-    cfi_store_release(&queue->control->tail, tail + 1);
+    uint64_t tail = plat_load_relaxed(&queue->control->tail); /* ordered by the executor's lock */
+    plat_store_release(&queue->control->tail, tail + 1);
 }
 /* Moves the cursor back to `ticket` unless it is before it already; changes its epoch. */
 void cfi_queue_rewind(cfi_queue *queue, uint64_t ticket);
@@ -187,14 +187,14 @@ void cfi_queue_open_growth(cfi_queue *queue, uint64_t committed);
  * calls this before it reads where the region may have grown. */
 static inline void cfi_queue_follow_growth(cfi_queue *queue) {
     if (queue->shared) {
-        uint64_t committed = cfi_load_acquire(&queue->control->committed);
+        uint64_t committed = plat_load_acquire(&queue->control->committed);
         if (committed > queue->followed) {
             cfi_queue_open_growth(queue, committed);
         }
     }
 }
 /* Begins a pending task. NULL: there is none. */
-cfi_slot *cfi_queue_claim(cfi_queue *queue, cfi_seat *seat, uint64_t *word);
+cfi_slot *cfi_queue_claim(cfi_queue *queue, cfi_claim *claim, uint64_t *word);
 /* Moves the cursor past slots that are no longer pending. For an executor that begins tasks without
  * claiming them. */
 void cfi_queue_advance(cfi_queue *queue);
@@ -204,7 +204,7 @@ void cfi_queue_advance(cfi_queue *queue);
 /* If submit finds too many pending, it listens to control->room (heavy), looks again, and sleeps. A
  * worker that begins a task, or a caller that cancels one, counts it first and then rings. */
 static inline void cfi_queue_room_made(cfi_queue *queue) {
-    cfi_event_ring_light(&queue->control->room, queue->shared);
+    plat_event_ring_light(&queue->control->room, queue->shared);
 }
 
 #endif

@@ -17,33 +17,33 @@ static void give_block(cfi_slabs *slabs, cfi_slot *slot) {
     }
 }
 
-static bool all_left(cfi_slab *slab) {
-    if (cfi_load_relaxed(&slab->early) == 0) { /* ordered by given_up */
+static bool all_vacant(cfi_slab *slab) {
+    if (plat_load_relaxed(&slab->released_unsettled) == 0) { /* ordered by given_up */
         return true;
     }
     for (uint32_t i = 1; i < CFI_SLAB_SLOTS; i++) {
-        uint64_t word = cfi_load_acquire(&cfi_slab_slot(slab, i)->word);
-        if (cfi_word_phase(word) != CFI_CLOSED && !cfi_word_left(word)) {
+        uint64_t word = plat_load_acquire(&cfi_slab_slot(slab, i)->word);
+        if (cfi_word_phase(word) != CFI_CLOSED && !cfi_word_vacant(word)) {
             return false;
         }
     }
     return true;
 }
 
-static void make_spare(cfi_slabs *slabs, cfi_slab *slab) {
+static void make_free(cfi_slabs *slabs, cfi_slab *slab) {
     cfi_assert(slab->executor == slabs->executor);
-    cfi_assert(cfi_peek(&slab->given_up) == SLOTS_PER_SLAB);
+    cfi_assert(plat_peek(&slab->given_up) == SLOTS_PER_SLAB);
     for (uint32_t i = 1; i < CFI_SLAB_SLOTS && slab->has_blocks; i++) {
         give_block(slabs, cfi_slab_slot(slab, i));
     }
-    cfi_list_prepend(&slabs->spare, &slab->link);
+    cfi_list_prepend(&slabs->free, &slab->link);
 }
 
-static void sort_given(cfi_slabs *slabs, cfi_slab *slab) {
-    if (all_left(slab)) {
-        make_spare(slabs, slab);
+static void sort_retired(cfi_slabs *slabs, cfi_slab *slab) {
+    if (all_vacant(slab)) {
+        make_free(slabs, slab);
     } else {
-        cfi_list_append(&slabs->given, &slab->link);
+        cfi_list_append(&slabs->retired, &slab->link);
     }
 }
 
@@ -53,27 +53,27 @@ void cfi_slabs_retire(cfi_slabs *slabs, cfi_slab *slab) {
     if (slabs->open == slab) {
         slabs->open = NULL;
     }
-    sort_given(slabs, slab);
+    sort_retired(slabs, slab);
 }
 
 /* A few at a time, in turn: many slabs may wait. */
-static void look_through_given(cfi_slabs *slabs) {
+static void look_through_retired(cfi_slabs *slabs) {
     enum {
         LOOKS = 8
     };
-    for (int i = 0; i < LOOKS && !cfi_list_is_empty(&slabs->given); i++) {
-        sort_given(slabs, CFI_ENTRY(cfi_list_take(&slabs->given), cfi_slab, link));
+    for (int i = 0; i < LOOKS && !cfi_list_is_empty(&slabs->retired); i++) {
+        sort_retired(slabs, CFI_ENTRY(cfi_list_take(&slabs->retired), cfi_slab, link));
     }
 }
 
-/* ---- the forgotten --------------------------------------------------------------------------- */
+/* ---- deferred slots -------------------------------------------------------------------------- */
 
-void cfi_slabs_forget(cfi_slabs *slabs, cfi_slot *slot) {
+void cfi_slabs_defer(cfi_slabs *slabs, cfi_slot *slot) {
     cfi_assert(cfi_slot_has_block(slot));
-    cfi_assert((cfi_peek(&slot->refs) & ~CFI_SEEN) == 0);
-    if (!cfi_word_left(cfi_load_acquire(&slot->word))) {
-        cfi_list_append(&slabs->forgotten, &slot->forgotten);
-        slabs->forgotten_count++;
+    cfi_assert((plat_peek(&slot->refs) & ~CFI_OBSERVED) == 0);
+    if (!cfi_word_vacant(plat_load_acquire(&slot->word))) {
+        cfi_list_append(&slabs->deferred, &slot->deferred);
+        slabs->deferred_count++;
         return;
     }
     give_block(slabs, slot);
@@ -83,17 +83,17 @@ void cfi_slabs_forget(cfi_slabs *slabs, cfi_slot *slot) {
 }
 
 void cfi_slabs_reclaim(cfi_slabs *slabs, size_t looks) {
-    for (; looks > 0 && !cfi_list_is_empty(&slabs->forgotten); looks--) {
-        cfi_assert(slabs->forgotten_count > 0);
-        slabs->forgotten_count--;
-        cfi_slabs_forget(slabs, CFI_ENTRY(cfi_list_take(&slabs->forgotten), cfi_slot, forgotten));
+    for (; looks > 0 && !cfi_list_is_empty(&slabs->deferred); looks--) {
+        cfi_assert(slabs->deferred_count > 0);
+        slabs->deferred_count--;
+        cfi_slabs_defer(slabs, CFI_ENTRY(cfi_list_take(&slabs->deferred), cfi_slot, deferred));
     }
 }
 
 uint64_t cfi_slabs_take_block(cfi_slabs *slabs, size_t size) {
     uint64_t block = cfi_arena_take(slabs->arena, size);
-    if (block == 0 && !cfi_list_is_empty(&slabs->forgotten)) {
-        cfi_slabs_reclaim(slabs, slabs->forgotten_count);
+    if (block == 0 && !cfi_list_is_empty(&slabs->deferred)) {
+        cfi_slabs_reclaim(slabs, slabs->deferred_count);
         block = cfi_arena_take(slabs->arena, size);
     }
     return block;
@@ -126,18 +126,18 @@ static cfi_slab *make_slab(cfi_slabs *slabs) {
     return slab;
 }
 
-static cfi_slab *spare_or_new(cfi_slabs *slabs) {
-    if (cfi_list_is_empty(&slabs->spare)) {
-        look_through_given(slabs);
+static cfi_slab *free_or_new(cfi_slabs *slabs) {
+    if (cfi_list_is_empty(&slabs->free)) {
+        look_through_retired(slabs);
     }
-    cfi_link *link = cfi_list_take(&slabs->spare);
+    cfi_link *link = cfi_list_take(&slabs->free);
     return link != NULL ? CFI_ENTRY(link, cfi_slab, link) : make_slab(slabs);
 }
 
 static void keep_reserve(cfi_slabs *slabs) {
-    cfi_slab *slab = spare_or_new(slabs);
+    cfi_slab *slab = free_or_new(slabs);
     if (slab != NULL) {
-        cfi_list_prepend(&slabs->spare, &slab->link);
+        cfi_list_prepend(&slabs->free, &slab->link);
     }
 }
 
@@ -154,13 +154,13 @@ static bool commit_directory(cfi_slabs *slabs, uint64_t number) {
 
 bool cfi_slabs_open(cfi_slabs *slabs) {
     cfi_queue *queue = slabs->queue;
-    uint64_t ticket = cfi_load_relaxed(&queue->control->tail); /* a multiple of CFI_SLAB_SLOTS */
+    uint64_t ticket = plat_load_relaxed(&queue->control->tail); /* a multiple of CFI_SLAB_SLOTS */
     uint64_t number = ticket / CFI_SLAB_SLOTS;
     if (number - cfi_queue_cursor(queue) / CFI_SLAB_SLOTS >= CFI_SLABS_QUEUED_MAX - 1 ||
         !commit_directory(slabs, number)) {
         return false;
     }
-    cfi_slab *slab = spare_or_new(slabs);
+    cfi_slab *slab = free_or_new(slabs);
     if (slab == NULL) {
         return false;
     }
@@ -168,11 +168,11 @@ bool cfi_slabs_open(cfi_slabs *slabs) {
     cfi_assert(slabs->open == NULL || slabs->next == CFI_SLAB_SLOTS);
     slab->first_ticket = ticket;
     slab->has_blocks = false;
-    cfi_store_relaxed(&slab->was_pinned, 0);
-    cfi_store_relaxed(&slab->early, 0);
-    cfi_store_relaxed(&slab->given_up, 0);
-    cfi_store_relaxed(&queue->directory[number % CFI_SLABS_QUEUED_MAX],
-                      cfi_queue_index(queue, cfi_slab_slot(slab, 0)));
+    plat_store_relaxed(&slab->was_pinned, 0);
+    plat_store_relaxed(&slab->released_unsettled, 0);
+    plat_store_relaxed(&slab->given_up, 0);
+    plat_store_relaxed(&queue->directory[number % CFI_SLABS_QUEUED_MAX],
+                       cfi_queue_index(queue, cfi_slab_slot(slab, 0)));
     cfi_queue_publish(queue); /* the header's ticket; with it workers see the directory's entry */
     slabs->open = slab;
     slabs->next = 1;
@@ -194,14 +194,14 @@ bool cfi_slabs_give_room(cfi_slabs *slabs, cfi_slot *slot, size_t payload, uint6
 /* ---- giving up ------------------------------------------------------------------------------- */
 
 bool cfi_slab_is_given_up(cfi_slab *slab, uint32_t how_many) {
-    uint32_t given_up = cfi_add_acq_rel(&slab->given_up, how_many) + how_many;
+    uint32_t given_up = plat_add_acq_rel(&slab->given_up, how_many) + how_many;
     cfi_assert(how_many > 0 && (int32_t)given_up <= (int32_t)SLOTS_PER_SLAB);
     return given_up == SLOTS_PER_SLAB;
 }
 
 bool cfi_slab_give_up(cfi_slot *slot) {
     cfi_slab *slab = cfi_slab_of(slot);
-    cfi_slab_note_early(slab, slot);
+    cfi_slab_note_released(slab, slot);
     return cfi_slab_is_given_up(slab, 1);
 }
 
@@ -217,7 +217,7 @@ void cfi_slabs_visit_pending(cfi_slabs *slabs, void (*visit)(cfi_slot *slot, voi
     for (cfi_slab *slab = slabs->all; slab != NULL; slab = slab->all_next) {
         for (uint32_t i = 1; i < CFI_SLAB_SLOTS; i++) {
             cfi_slot *slot = cfi_slab_slot(slab, i);
-            if (cfi_word_phase(cfi_load_acquire(&slot->word)) == CFI_PENDING) {
+            if (cfi_word_phase(plat_load_acquire(&slot->word)) == CFI_PENDING) {
                 visit(slot, context);
             }
         }

@@ -7,7 +7,7 @@
  *     when the next one is needed.
  *   - A future that is kept for long keeps its slab: 64 KiB.
  *   - A task's block goes back when the task is settled and its slot given up. If the slot is given
- *     up first, it goes on the list of the forgotten, because no worker gives memory back.
+ *     up first, it goes on the list of deferred slots, because no worker gives memory back.
  *   - That list is looked through a little for each new task, and wholly if there is no memory for
  *     one. So a pool does not fill up with large tasks whose futures were released. */
 #ifndef CFUTURES_SLAB_H
@@ -24,17 +24,17 @@ typedef struct cfi_slab {
     struct cf_executor *executor;
     uint64_t first_ticket;
     uint64_t times;            /* block of the tasks' times; 0 = not recorded */
-    cfi_link link;             /* in the list of given or spare slabs */
+    cfi_link link;             /* in the list of retired or free slabs */
     struct cfi_slab *all_next; /* in the list of all the executor's slabs */
     _Atomic uint32_t given_up;
     bool has_blocks; /* the payload of some task lies in a block */
     _Atomic uint8_t was_pinned;
-    _Atomic uint8_t early; /* some slot was given up before its task was settled */
+    _Atomic uint8_t released_unsettled; /* some slot was given up before its task was settled */
 } cfi_slab;
 
 _Static_assert(sizeof(cfi_slab) <= sizeof(cfi_slot), "the header takes one slot's place");
 _Static_assert(offsetof(cfi_slab, word) == offsetof(cfi_slot, word), "workers read it as a slot");
-_Static_assert(CFI_REGION_ALIGNMENT % CFI_SLAB_BYTES == 0, "a slab is aligned to its size");
+_Static_assert(PLAT_REGION_ALIGNMENT % CFI_SLAB_BYTES == 0, "a slab is aligned to its size");
 
 /* When a task was submitted, begun and done. One block holds those of a slab (times.h). */
 typedef struct cfi_times {
@@ -68,15 +68,15 @@ typedef struct cfi_slabs {
     void (*grown)(struct cf_executor *executor); /* after the arena has grown; or NULL */
     bool record_times;
     cfi_slab *all;
-    cfi_slab *open; /* slots are handed out from it; NULL before the first */
-    cfi_list given; /* all slots given up, some tasks perhaps not settled; oldest first */
+    cfi_slab *open;   /* slots are handed out from it; NULL before the first */
+    cfi_list retired; /* all slots given up, some tasks perhaps not settled; oldest first */
     /* Ready for use. One is kept in reserve: when arguments and results fill the arena, the blocks
      * that they give back can serve new tasks only if there is a slot. */
-    cfi_list spare;
-    cfi_list forgotten; /* given up with a block, tasks perhaps not settled; oldest first */
-    size_t forgotten_count;
+    cfi_list free;
+    cfi_list deferred; /* given up with a block, tasks perhaps not settled; oldest first */
+    size_t deferred_count;
     uint32_t next; /* number of the next slot in `open` */
-    size_t in_use; /* slabs that are neither spare nor given */
+    size_t in_use; /* slabs that are neither free nor retired */
 } cfi_slabs;
 
 /* Opens the next slab to hand out slots from. False: no memory. */
@@ -90,7 +90,7 @@ static inline bool cfi_slabs_have_slot(cfi_slabs *slabs) {
 /* Memory for a payload that does not fit the slot. block: as below. False: no memory. */
 bool cfi_slabs_give_room(cfi_slabs *slabs, cfi_slot *slot, size_t payload, uint64_t block);
 
-/* Looks at up to `looks` of the forgotten slots. */
+/* Looks at up to `looks` of the deferred slots. */
 void cfi_slabs_reclaim(cfi_slabs *slabs, size_t looks);
 
 /* The slot of the next ticket, with room for its payload. NULL: no memory. It stays the next slot
@@ -101,7 +101,7 @@ static inline cfi_slot *cfi_slabs_reserve(cfi_slabs *slabs, size_t arg_size, siz
     enum {
         LOOKS = 2 /* more than the one that this task can add */
     };
-    if (!cfi_list_is_empty(&slabs->forgotten)) {
+    if (!cfi_list_is_empty(&slabs->deferred)) {
         cfi_slabs_reclaim(slabs, LOOKS);
     }
     if (!cfi_slabs_have_slot(slabs)) {
@@ -137,9 +137,9 @@ bool cfi_slab_give_up(cfi_slot *slot);
 void cfi_slabs_retire(cfi_slabs *slabs, cfi_slab *slab);
 
 /* Must come before the slot is counted as given up. */
-static inline void cfi_slab_note_early(cfi_slab *slab, const cfi_slot *slot) {
-    if (!cfi_word_left(cfi_load_acquire(&slot->word))) {
-        cfi_store_relaxed(&slab->early, 1);
+static inline void cfi_slab_note_released(cfi_slab *slab, const cfi_slot *slot) {
+    if (!cfi_word_vacant(plat_load_acquire(&slot->word))) {
+        plat_store_relaxed(&slab->released_unsettled, 1);
     }
 }
 
@@ -149,15 +149,15 @@ bool cfi_slab_is_given_up(cfi_slab *slab, uint32_t how_many);
 /* Keeps the slab from being used again, even if all its slots are given up, until cfi_slab_unpin
  * (core/reference.h). The caller holds one of its slots. */
 static inline void cfi_slab_pin(cfi_slab *slab) {
-    cfi_store_relaxed(&slab->was_pinned, 1);
-    cfi_sub_relaxed(&slab->given_up, 1);
+    plat_store_relaxed(&slab->was_pinned, 1);
+    plat_sub_relaxed(&slab->given_up, 1);
 }
 
 /* Replaces cfi_slab_give_up and retire if the slot has a block. Gives that back too: at once, or
  * after the task is settled. Under the lock. */
-void cfi_slabs_forget(cfi_slabs *slabs, cfi_slot *slot);
+void cfi_slabs_defer(cfi_slabs *slabs, cfi_slot *slot);
 
-/* Memory for a payload. If there is none, first reclaims that of forgotten tasks. 0: no memory. */
+/* Memory for a payload. If there is none, first reclaims that of deferred slots. 0: no memory. */
 uint64_t cfi_slabs_take_block(cfi_slabs *slabs, size_t size);
 
 /* No more slots will be taken. True if all slots of the open slab are now given up: retire it. */

@@ -76,11 +76,11 @@ typedef struct cf_future {
     int32_t detail;
     uint16_t kind;                /* index into the task table, and the bits above */
     uint8_t outcome;              /* a cf_status, once FINISHED */
-    _Atomic uint8_t announcement; /* a cfi_announcement; in an open slot, under the reap lock */
-    _Atomic uint32_t refs;        /* of the caller, watches, the completion stack; CFI_SEEN */
+    _Atomic uint8_t announcement; /* a cfi_announcement; in an open slot, under drain_lock */
+    _Atomic uint32_t refs;        /* of the caller, watches, the completion stack; CFI_OBSERVED */
     union {
-        struct cfi_watch *watch; /* list of its watches; under the reap lock */
-        cfi_link forgotten;      /* if no future of it is held: slab.h */
+        struct cfi_watch *watch; /* list of its watches; under drain_lock */
+        cfi_link deferred;       /* if no future of it is held: slab.h */
     };
     union {
         /* The payload if it fits: time limit, argument, result (each 8-aligned). If not, the offset
@@ -95,7 +95,7 @@ _Static_assert(sizeof(cfi_slot) == 64, "a slot is one cache line");
 _Static_assert(offsetof(cfi_slot, data) % 8 == 0, "arguments are aligned to 8 bytes");
 
 /* In refs: a caller has asked how the task ended. */
-#define CFI_SEEN UINT32_C(0x80000000)
+#define CFI_OBSERVED UINT32_C(0x80000000)
 
 /* ---- the word -------------------------------------------------------------------------------- */
 
@@ -130,7 +130,7 @@ static inline bool cfi_word_settled(uint64_t word) {
 }
 
 /* Settled, and its thread has left: nothing writes to the slot any more. */
-static inline bool cfi_word_left(uint64_t word) {
+static inline bool cfi_word_vacant(uint64_t word) {
     return cfi_word_settled(word) && (word & CFI_OCCUPIED) == 0;
 }
 
@@ -159,19 +159,19 @@ static inline bool cfi_word_is_run_by(uint64_t word, unsigned worker) {
 /* Caller: a worker may begin the filled-in slot from now on. */
 static inline void cfi_slot_open(cfi_slot *slot, unsigned retries) {
     cfi_assert(retries <= CF_RETRIES_MAX);
-    cfi_assert(cfi_word_phase(cfi_peek(&slot->word)) == CFI_CLOSED ||
-               cfi_word_left(cfi_peek(&slot->word)));
-    cfi_store_release(&slot->word, (uint64_t)(retries + 1) << 48 | CFI_PENDING);
+    cfi_assert(cfi_word_phase(plat_peek(&slot->word)) == CFI_CLOSED ||
+               cfi_word_vacant(plat_peek(&slot->word)));
+    plat_store_release(&slot->word, (uint64_t)(retries + 1) << 48 | CFI_PENDING);
 }
 
 /* Worker: PENDING -> RUNNING. On success *word is the new word. */
 static inline bool cfi_slot_begin(cfi_slot *slot, unsigned worker, uint64_t *word) {
-    uint64_t seen = cfi_load_relaxed(&slot->word);
+    uint64_t seen = plat_load_relaxed(&slot->word);
     while (cfi_word_phase(seen) == CFI_PENDING) {
         cfi_assert(cfi_word_attempts(seen) < cfi_word_allowed(seen));
         uint64_t next = cfi_word_with_phase(seen, CFI_RUNNING) + CFI_ATTEMPT;
         next = (next & ~(CFI_OWNER_MASK | CFI_TICK_MASK)) | worker * CFI_OWNER;
-        if (cfi_cas(&slot->word, &seen, next)) {
+        if (plat_cas(&slot->word, &seen, next)) {
             *word = next;
             return true;
         }
@@ -183,10 +183,10 @@ static inline bool cfi_slot_begin(cfi_slot *slot, unsigned worker, uint64_t *wor
  * CFI_EXPIRED is set. False if the deadline thread declared the run over its time before. *word:
  * the replaced word, for cfi_completion_announce. */
 static inline bool cfi_slot_settle(cfi_slot *slot, unsigned worker, bool late, uint64_t *word) {
-    *word = cfi_load_relaxed(&slot->word);
+    *word = plat_load_relaxed(&slot->word);
     while (cfi_word_is_run_by(*word, worker) && (*word & CFI_EXPIRED) == 0) {
         uint64_t next = cfi_word_with_phase(*word, CFI_FINISHED) | (late ? CFI_EXPIRED : 0);
-        if (cfi_cas(&slot->word, word, next)) {
+        if (plat_cas(&slot->word, word, next)) {
             return true;
         }
     }
@@ -198,10 +198,10 @@ static inline bool cfi_slot_settle(cfi_slot *slot, unsigned worker, bool late, u
  * on to the next item in the same slot; the changed word makes that CAS fail. False if the run was
  * declared over its time. */
 static inline bool cfi_slot_tick(cfi_slot *slot, unsigned worker) {
-    uint64_t word = cfi_load_relaxed(&slot->word);
+    uint64_t word = plat_load_relaxed(&slot->word);
     while (cfi_word_is_run_by(word, worker) && (word & CFI_EXPIRED) == 0) {
         uint64_t next = (word & ~CFI_TICK_MASK) | ((word + CFI_TICK) & CFI_TICK_MASK);
-        if (cfi_cas(&slot->word, &word, next)) {
+        if (plat_cas(&slot->word, &word, next)) {
             return true;
         }
     }
@@ -218,7 +218,7 @@ static inline bool cfi_slot_expire(cfi_slot *slot, bool finished, uint64_t *word
         if (finished) {
             next = cfi_word_with_phase(next, CFI_FINISHED) | CFI_OCCUPIED;
         }
-        if (cfi_cas(&slot->word, word, next)) {
+        if (plat_cas(&slot->word, word, next)) {
             return true;
         }
     }
@@ -227,17 +227,17 @@ static inline bool cfi_slot_expire(cfi_slot *slot, bool finished, uint64_t *word
 
 /* Thread: leaves the slot whose task was taken from it. */
 static inline void cfi_slot_vacate(cfi_slot *slot) {
-    cfi_assert((cfi_peek(&slot->word) & CFI_OCCUPIED) != 0);
-    cfi_and_release(&slot->word, ~CFI_OCCUPIED);
+    cfi_assert((plat_peek(&slot->word) & CFI_OCCUPIED) != 0);
+    plat_and_release(&slot->word, ~CFI_OCCUPIED);
 }
 
 /* In place of a dead worker: RUNNING by `worker` -> FINISHED, or PENDING to be run again. False if
  * the task was no longer that worker's. */
-static inline bool cfi_slot_leave(cfi_slot *slot, unsigned worker, cfi_phase phase,
-                                  uint64_t *word) {
-    *word = cfi_load_relaxed(&slot->word);
+static inline bool cfi_slot_orphan(cfi_slot *slot, unsigned worker, cfi_phase phase,
+                                   uint64_t *word) {
+    *word = plat_load_relaxed(&slot->word);
     while (cfi_word_is_run_by(*word, worker)) {
-        if (cfi_cas(&slot->word, word, cfi_word_with_phase(*word, phase))) {
+        if (plat_cas(&slot->word, word, cfi_word_with_phase(*word, phase))) {
             return true;
         }
     }
@@ -246,11 +246,11 @@ static inline bool cfi_slot_leave(cfi_slot *slot, unsigned worker, cfi_phase pha
 
 /* Caller: PENDING -> CANCELLED, or FINISHED if the pool is broken. */
 static inline bool cfi_slot_withdraw(cfi_slot *slot, bool broken, uint64_t *word) {
-    *word = cfi_load_relaxed(&slot->word);
+    *word = plat_load_relaxed(&slot->word);
     while (cfi_word_phase(*word) == CFI_PENDING) {
         uint64_t next = broken ? cfi_word_with_phase(*word, CFI_FINISHED) | CFI_BROKEN
                                : cfi_word_with_phase(*word, CFI_CANCELLED);
-        if (cfi_cas(&slot->word, word, next)) {
+        if (plat_cas(&slot->word, word, next)) {
             return true;
         }
     }
@@ -260,9 +260,9 @@ static inline bool cfi_slot_withdraw(cfi_slot *slot, bool broken, uint64_t *word
 /* Caller: asks the settler to wake or announce. False if the slot is settled; *word was then read
  * with acquire, so the result may be read. *word: the word as it is now. */
 static inline bool cfi_slot_flag(cfi_slot *slot, uint64_t flag, uint64_t *word) {
-    *word = cfi_load_acquire(&slot->word);
+    *word = plat_load_acquire(&slot->word);
     while (!cfi_word_settled(*word)) {
-        if ((*word & flag) != 0 || cfi_cas(&slot->word, word, *word | flag)) {
+        if ((*word & flag) != 0 || plat_cas(&slot->word, word, *word | flag)) {
             *word |= flag;
             return true;
         }

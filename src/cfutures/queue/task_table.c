@@ -51,7 +51,7 @@ static bool enter(cfi_task_table *table, cfi_queue *queue, const cf_task *task) 
         return false;
     }
     table->entries[table->count] = entry;
-    cfi_store_relaxed(&queue->tasks[table->count], task->run); /* ordered by the slot's word */
+    plat_store_relaxed(&queue->tasks[table->count], task->run); /* ordered by the slot's word */
     table->last = table->count++;
     return true;
 }

@@ -21,23 +21,23 @@ static inline cfi_times *cfi_times_of(const cfi_queue *queue, const cfi_slot *sl
 static inline void cfi_times_stamp_submit(const cfi_queue *queue, const cfi_slot *slot) {
     cfi_times *times = cfi_times_of(queue, slot);
     if (times != NULL) {
-        cfi_store_relaxed(&times->submitted_ns, cfi_now_ns());
-        cfi_store_relaxed(&times->started_ns, 0);
-        cfi_store_relaxed(&times->finished_ns, 0);
+        plat_store_relaxed(&times->submitted_ns, plat_now_ns());
+        plat_store_relaxed(&times->started_ns, 0);
+        plat_store_relaxed(&times->finished_ns, 0);
     }
 }
 
 static inline void cfi_times_stamp_start(const cfi_queue *queue, const cfi_slot *slot) {
     cfi_times *times = cfi_times_of(queue, slot);
     if (times != NULL) {
-        cfi_store_relaxed(&times->started_ns, cfi_now_ns());
+        plat_store_relaxed(&times->started_ns, plat_now_ns());
     }
 }
 
 static inline void cfi_times_stamp_finish(const cfi_queue *queue, const cfi_slot *slot) {
     cfi_times *times = cfi_times_of(queue, slot);
     if (times != NULL) {
-        cfi_store_relaxed(&times->finished_ns, cfi_now_ns());
+        plat_store_relaxed(&times->finished_ns, plat_now_ns());
     }
 }
 

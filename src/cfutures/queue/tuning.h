@@ -27,11 +27,11 @@
 enum {
     /* The most tasks that a worker claims at once: the cursor changes hands once for all of them.
      * 8: a task costs 1.2 to 1.3 times as much. 1: 1.9 times on threads, 1.75 on processes. */
-    CFI_CLAIM_MOST = 32,
+    CFI_CLAIM_MAX = 32,
 
-    /* A worker claims at most pending / (CFI_CLAIM_SHARES * workers), but at least one: few tasks
+    /* A worker claims at most pending / (CFI_CLAIM_DIVISOR * workers), but at least one: few tasks
      * when few are left. 2: no difference for tiny tasks. */
-    CFI_CLAIM_SHARES = 8,
+    CFI_CLAIM_DIVISOR = 8,
 
     /* Tasks that submit_many publishes, in some 8 us, before it starts workers for them and gives
      * other threads a turn at the lock. 64: thirty worker threads ran out of tasks while the caller
@@ -49,11 +49,11 @@ enum {
      * 12 us, so a vain search loses less than twice what a good one gains. 0: a round trip takes
      * 2.5 us instead of 0.24 us. */
     CFI_SEARCH_NS = 20000,
-    CFI_SEARCH_LOOKS = 64, /* between two readings of the clock, of 40 ns each */
+    CFI_SEARCH_SPINS = 64, /* between two readings of the clock, of 40 ns each */
 
     /* Looks of a caller at its task before it sleeps, some 2 us: as long as a small task takes.
      * With more, the caller would take a worker's processor if all processors have workers. */
-    CFI_WAIT_LOOKS = 64,
+    CFI_WAIT_SPINS = 64,
 };
 
 /* ---- chunks of maps and streams: batch/ ------------------------------------------------------ */
@@ -67,10 +67,10 @@ enum {
      * chunks of 1, 16, 256 and 4096 items take four round trips. */
     CFI_CHUNK_GROWTH = 16,
 
-    /* Near the end a chunk has left / (CFI_CHUNK_SHARES * workers) items, but no less work than
-     * CFI_CHUNK_LEAST_NS. */
-    CFI_CHUNK_SHARES = 4,
-    CFI_CHUNK_LEAST_NS = 20000,
+    /* Near the end a chunk has left / (CFI_CHUNK_DIVISOR * workers) items, but no less work than
+     * CFI_CHUNK_MIN_NS. */
+    CFI_CHUNK_DIVISOR = 4,
+    CFI_CHUNK_MIN_NS = 20000,
 
     /* Chunks under way for each worker: one runs, one is next, and one is done while the caller
      * sleeps. */
@@ -84,10 +84,10 @@ enum {
 
     /* Items that a worker has not begun are taken back if their work is at least CFI_TAKE_BACK_NS,
      * several times the cost of taking them. While a worker is idle, the caller looks for such
-     * items after CFI_LOOK_NS, then ever less often. */
+     * items after CFI_POLL_NS, then ever less often. */
     CFI_TAKE_BACK_NS = 20000,
-    CFI_LOOK_NS = 200000,
-    CFI_LOOK_MOST_NS = 5000000,
+    CFI_POLL_NS = 200000,
+    CFI_POLL_MAX_NS = 5000000,
 };
 
 #endif

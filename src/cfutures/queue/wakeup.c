@@ -10,14 +10,14 @@
 /* ---- waking ---------------------------------------------------------------------------------- */
 
 static void wake(cfi_queue *queue, int how_many) {
-    cfi_add_seq_cst(&queue->control->wake_count, 1);
-    cfi_futex_wake(&queue->control->wake_count, how_many, queue->shared);
+    plat_add_seq_cst(&queue->control->wake_count, 1);
+    plat_futex_wake(&queue->control->wake_count, how_many, queue->shared);
 }
 
 static void wake_if_armed(cfi_queue *queue) {
     uint32_t armed = CFI_ARMED;
-    if (cfi_load_relaxed(&queue->control->need_wake) == CFI_ARMED &&
-        cfi_cas(&queue->control->need_wake, &armed, CFI_CALM)) {
+    if (plat_load_relaxed(&queue->control->need_wake) == CFI_ARMED &&
+        plat_cas(&queue->control->need_wake, &armed, CFI_CALM)) {
         wake(queue, 1);
     }
 }
@@ -25,7 +25,7 @@ static void wake_if_armed(cfi_queue *queue) {
 void cfi_queue_wake_needed(cfi_queue *queue, uint32_t need) {
     switch ((cfi_need)need) {
     case CFI_SEARCHED:
-        cfi_barrier_full(); /* against the searcher, which does no heavy one */
+        plat_barrier_full(); /* against the searcher, which does no heavy one */
         wake_if_armed(queue);
         break;
     case CFI_ARMED:
@@ -41,20 +41,20 @@ void cfi_queue_wake_all(cfi_queue *queue) {
 }
 
 static void arm(cfi_queue *queue) {
-    cfi_store_relaxed(&queue->control->need_wake, CFI_ARMED);
-    cfi_barrier_heavy(queue->shared); /* need_wake is written before tail is read */
+    plat_store_relaxed(&queue->control->need_wake, CFI_ARMED);
+    plat_barrier_heavy(queue->shared); /* need_wake is written before tail is read */
 }
 
 void cfi_queue_forget_searcher(cfi_queue *queue, unsigned worker) {
     uint32_t searcher = worker + 1;
-    if (cfi_cas(&queue->control->searcher, &searcher, 0)) {
+    if (plat_cas(&queue->control->searcher, &searcher, 0)) {
         arm(queue);
     }
 }
 
 void cfi_queue_worker_stopped(cfi_queue *queue, unsigned worker) {
     uint32_t searcher = worker + 1;
-    cfi_cas(&queue->control->searcher, &searcher, 0);
+    plat_cas(&queue->control->searcher, &searcher, 0);
     arm(queue); /* also if it was not the searcher: it may have had to arm after a wake-up */
     cfi_queue_wake_all(queue);
 }
@@ -62,94 +62,94 @@ void cfi_queue_worker_stopped(cfi_queue *queue, unsigned worker) {
 /* ---- waiting for work ------------------------------------------------------------------------ */
 
 /* The worker has begun a task: another one must be ready for the next task. */
-static void hand_over(cfi_queue *queue, cfi_seat *seat) {
+static void hand_over(cfi_queue *queue, cfi_claim *claim) {
     cfi_control *control = queue->control;
-    cfi_assert(cfi_peek(&queue->records[seat->worker].current) != 0);
-    if (!seat->searching && !seat->woken) {
+    cfi_assert(plat_peek(&queue->records[claim->worker].current) != 0);
+    if (!claim->searching && !claim->woken) {
         return;
     }
-    if (seat->searching) {
+    if (claim->searching) {
         uint32_t searched = CFI_SEARCHED;
-        cfi_store_release(&control->searcher, 0);
-        cfi_cas(&control->need_wake, &searched, CFI_ARMED);
-        cfi_barrier_full(); /* need_wake is written before tail is read */
+        plat_store_release(&control->searcher, 0);
+        plat_cas(&control->need_wake, &searched, CFI_ARMED);
+        plat_barrier_full(); /* need_wake is written before tail is read */
     }
-    if (seat->woken) { /* its wake-up was taken from the others too */
+    if (claim->woken) { /* its wake-up was taken from the others too */
         arm(queue);
     }
-    seat->searching = false;
-    seat->woken = false;
+    claim->searching = false;
+    claim->woken = false;
     if (cfi_queue_has_any_work(queue)) {
         wake_if_armed(queue);
     }
 }
 
 /* True: there may be work, and the worker stays the searcher until it has begun a task. */
-static bool search(cfi_queue *queue, cfi_seat *seat) {
+static bool search(cfi_queue *queue, cfi_claim *claim) {
     cfi_control *control = queue->control;
     uint32_t nobody = 0;
-    if (!seat->searching && (cfi_load_relaxed(&control->searcher) != 0 ||
-                             !cfi_cas(&control->searcher, &nobody, seat->worker + 1))) {
+    if (!claim->searching && (plat_load_relaxed(&control->searcher) != 0 ||
+                              !plat_cas(&control->searcher, &nobody, claim->worker + 1))) {
         return false;
     }
-    seat->searching = true;
-    int64_t until_ns = cfi_now_ns() + CFI_SEARCH_NS;
+    claim->searching = true;
+    int64_t until_ns = plat_now_ns() + CFI_SEARCH_NS;
     do {
-        for (unsigned i = 0; i < CFI_SEARCH_LOOKS; i++) {
+        for (unsigned i = 0; i < CFI_SEARCH_SPINS; i++) {
             uint32_t armed = CFI_ARMED;
-            if (cfi_load_relaxed(&control->need_wake) == CFI_ARMED) {
-                cfi_cas(&control->need_wake, &armed, CFI_SEARCHED);
+            if (plat_load_relaxed(&control->need_wake) == CFI_ARMED) {
+                plat_cas(&control->need_wake, &armed, CFI_SEARCHED);
             }
             if (cfi_queue_has_work(queue)) {
                 return true;
             }
-            cfi_spin_pause();
+            plat_spin_pause();
         }
-    } while (cfi_now_ns() < until_ns && cfi_load_relaxed(&control->stop) == 0);
-    seat->searching = false;
-    cfi_store_release(&control->searcher, 0);
+    } while (plat_now_ns() < until_ns && plat_load_relaxed(&control->stop) == 0);
+    claim->searching = false;
+    plat_store_release(&control->searcher, 0);
     return false;
 }
 
 void cfi_queue_account(cfi_queue *queue, unsigned worker) {
     cfi_record *record = &queue->records[worker];
-    cfi_bump_owned(&record->busy_ns, cfi_now_ns() - cfi_load_relaxed(&record->awake_since_ns));
-    cfi_store_relaxed(&record->awake_since_ns, 0);
+    plat_bump_owned(&record->busy_ns, plat_now_ns() - plat_load_relaxed(&record->awake_since_ns));
+    plat_store_relaxed(&record->awake_since_ns, 0);
 }
 
 /* False: there is no work and there will be none. */
-static bool fall_asleep(cfi_queue *queue, cfi_seat *seat) {
+static bool fall_asleep(cfi_queue *queue, cfi_claim *claim) {
     cfi_control *control = queue->control;
-    cfi_record *record = &queue->records[seat->worker];
-    uint32_t woken = cfi_load_acquire(&control->wake_count);
-    const bool stop = cfi_load_acquire(&control->stop) != 0;
+    cfi_record *record = &queue->records[claim->worker];
+    uint32_t woken = plat_load_acquire(&control->wake_count);
+    const bool stop = plat_load_acquire(&control->stop) != 0;
     if (stop) { /* tasks published before `stop` are seen, and all workers are woken */
         bool work = cfi_queue_has_any_work(queue);
         if (!work) {
-            cfi_queue_account(queue, seat->worker);
+            cfi_queue_account(queue, claim->worker);
         }
         return work;
     }
     arm(queue);
-    seat->woken = true;
+    claim->woken = true;
     if (cfi_queue_has_any_work(queue)) {
         return true;
     }
-    cfi_queue_account(queue, seat->worker);
-    cfi_futex_wait(&control->wake_count, woken, -1, queue->shared);
-    cfi_store_relaxed(&record->awake_since_ns, cfi_now_ns());
+    cfi_queue_account(queue, claim->worker);
+    plat_futex_wait(&control->wake_count, woken, -1, queue->shared);
+    plat_store_relaxed(&record->awake_since_ns, plat_now_ns());
     return true;
 }
 
-cfi_slot *cfi_queue_next(cfi_queue *queue, cfi_seat *seat, uint64_t *word) {
+cfi_slot *cfi_queue_next(cfi_queue *queue, cfi_claim *claim, uint64_t *word) {
     for (;;) {
-        cfi_slot *slot = cfi_queue_claim(queue, seat, word);
+        cfi_slot *slot = cfi_queue_claim(queue, claim, word);
         if (slot != NULL) {
-            hand_over(queue, seat);
+            hand_over(queue, claim);
             return slot;
         }
-        cfi_store_release(&queue->records[seat->worker].current, 0); /* others began them first */
-        if (!search(queue, seat) && !fall_asleep(queue, seat)) {
+        plat_store_release(&queue->records[claim->worker].current, 0); /* others began them first */
+        if (!search(queue, claim) && !fall_asleep(queue, claim)) {
             return NULL;
         }
     }

@@ -46,8 +46,8 @@ void cfi_queue_wake_needed(cfi_queue *queue, uint32_t need);
 
 /* After publishing: wakes a worker if that is needed. */
 static inline void cfi_queue_wake_one(cfi_queue *queue) {
-    cfi_barrier_light(); /* tail is written before need_wake is read */
-    uint32_t need = cfi_load_relaxed(&queue->control->need_wake);
+    plat_barrier_light(); /* tail is written before need_wake is read */
+    uint32_t need = plat_load_relaxed(&queue->control->need_wake);
     if (need != CFI_CALM) {
         cfi_queue_wake_needed(queue, need);
     }
@@ -64,7 +64,7 @@ void cfi_queue_worker_stopped(cfi_queue *queue, unsigned worker);
 /* ---- the worker ------------------------------------------------------------------------------ */
 
 /* Begins a pending task; waits for one if there is none. NULL: there will be none, the worker ends. */
-cfi_slot *cfi_queue_next(cfi_queue *queue, cfi_seat *seat, uint64_t *word);
+cfi_slot *cfi_queue_next(cfi_queue *queue, cfi_claim *claim, uint64_t *word);
 
 /* Adds the time that the worker was awake until now. */
 void cfi_queue_account(cfi_queue *queue, unsigned worker);

@@ -15,31 +15,31 @@ static cf_status sleep_on(cfi_slot *slot, uint64_t word, int64_t deadline_ns) {
     cfi_blocked blocked = {.slot = slot};
     bool shared = cfi_executor_of(slot)->queue.shared;
     if (deadline_ns >= 0) { /* such a wait ends by itself */
-        return cfi_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared) ? CF_OK
-                                                                                 : CF_ETIMEDOUT;
+        return plat_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared) ? CF_OK
+                                                                                  : CF_ETIMEDOUT;
     }
     if (!cfi_nested_block(&blocked)) {
         return CF_EDEADLOCK;
     }
-    cfi_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared);
+    plat_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared);
     cfi_nested_unblock(&blocked);
     return CF_OK;
 }
 
 /* Looks for a while: a small task is done before its waiter could fall asleep and be woken. */
 static bool settles_soon(const cfi_slot *slot, uint64_t *word) {
-    for (unsigned i = 0; i < CFI_WAIT_LOOKS; i++) {
-        *word = cfi_load_acquire(&slot->word);
+    for (unsigned i = 0; i < CFI_WAIT_SPINS; i++) {
+        *word = plat_load_acquire(&slot->word);
         if (cfi_word_settled(*word)) {
             return true;
         }
-        cfi_spin_pause();
+        plat_spin_pause();
     }
     return false;
 }
 
 cf_status cfi_await_longer(cfi_slot *slot, int64_t timeout_ns, uint64_t *word) {
-    int64_t deadline_ns = cfi_deadline_ns(timeout_ns);
+    int64_t deadline_ns = plat_deadline_ns(timeout_ns);
     cfi_assert(timeout_ns != 0);
     bool ran;
     cf_status status = cfi_nested_run(slot, &ran);
@@ -59,19 +59,19 @@ cf_status cfi_await_longer(cfi_slot *slot, int64_t timeout_ns, uint64_t *word) {
 
 /* The same for any of many: to find one so costs little more than if it had been done already. */
 static bool completes_soon(const cfi_watch_set *set) {
-    for (unsigned i = 0; i < CFI_WAIT_LOOKS; i++) {
+    for (unsigned i = 0; i < CFI_WAIT_SPINS; i++) {
         for (size_t k = 0; k < set->executor_count; k++) {
             if (cfi_completion_any(&set->executors[k]->queue)) {
                 return true;
             }
         }
-        cfi_spin_pause();
+        plat_spin_pause();
     }
     return false;
 }
 
-static cfi_watch *reap_and_pop(cfi_watch_set *set) {
-    cfi_watch_set_reap(set);
+static cfi_watch *drain_and_pop(cfi_watch_set *set) {
+    cfi_watch_set_drain(set);
     return cfi_watch_set_pop(set);
 }
 
@@ -81,14 +81,14 @@ static int64_t earlier(int64_t a_ns, int64_t b_ns) {
 }
 
 static cf_status sleep_for_bell(cfi_watch_set *set, uint32_t seen, int64_t deadline_ns,
-                                int64_t look_ns) {
+                                int64_t poll_ns) {
     cfi_blocked blocked = {.set = set};
-    int64_t until_ns = earlier(deadline_ns, look_ns);
+    int64_t until_ns = earlier(deadline_ns, poll_ns);
     bool forever = deadline_ns < 0; /* with looks in between, or none */
     if (forever && !cfi_nested_block(&blocked)) {
         return CF_EDEADLOCK;
     }
-    bool rang = cfi_event_sleep(&set->bell->event, seen, until_ns, true);
+    bool rang = plat_event_sleep(&set->bell->event, seen, until_ns, true);
     if (forever) {
         cfi_nested_unblock(&blocked);
     }
@@ -96,19 +96,19 @@ static cf_status sleep_for_bell(cfi_watch_set *set, uint32_t seen, int64_t deadl
 }
 
 static bool is_over(int64_t deadline_ns) {
-    return deadline_ns >= 0 && cfi_now_ns() >= deadline_ns;
+    return deadline_ns >= 0 && plat_now_ns() >= deadline_ns;
 }
 
-cf_status cfi_await_set(cfi_watch_set *set, int64_t deadline_ns, int64_t look_ns,
+cf_status cfi_await_set(cfi_watch_set *set, int64_t deadline_ns, int64_t poll_ns,
                         cfi_watch **watch) {
     cf_status status = CF_OK;
     *watch = cfi_watch_set_pop(set);
     if (*watch == NULL && !is_over(deadline_ns) && completes_soon(set)) {
-        *watch = reap_and_pop(set);
+        *watch = drain_and_pop(set);
     }
     while (*watch == NULL && status == CF_OK) {
-        uint32_t seen = cfi_event_listen(&set->bell->event);
-        *watch = reap_and_pop(set);
+        uint32_t seen = plat_event_listen(&set->bell->event);
+        *watch = drain_and_pop(set);
         if (*watch != NULL) {
             break;
         }
@@ -117,12 +117,12 @@ cf_status cfi_await_set(cfi_watch_set *set, int64_t deadline_ns, int64_t look_ns
             status = cfi_nested_run_one_of(set, &ran);
         }
         if (!ran && status == CF_OK) {
-            status = sleep_for_bell(set, seen, deadline_ns, look_ns);
+            status = sleep_for_bell(set, seen, deadline_ns, poll_ns);
         }
         if (status == CF_ETIMEDOUT) {
-            *watch = reap_and_pop(set);
+            *watch = drain_and_pop(set);
         }
     }
-    bool looks = status == CF_ETIMEDOUT && look_ns >= 0 && !is_over(deadline_ns);
+    bool looks = status == CF_ETIMEDOUT && poll_ns >= 0 && !is_over(deadline_ns);
     return *watch != NULL || looks ? CF_OK : status;
 }

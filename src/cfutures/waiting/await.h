@@ -1,7 +1,7 @@
 /* The two sleeps: until one slot is settled, and until one of many is.
  *
  *      one    looks for a while, then sleeps on the slot's own word; the settler wakes it (WAITED)
- *      many   reaps the completion stacks itself, then sleeps on the bell of the process
+ *      many   drains the completion stacks itself, then sleeps on the bell of the process
  *
  * Inside a task a thread first runs what it waits for. A wait there that could never end is refused
  * (waiting/nested.h). */
@@ -16,7 +16,7 @@ cf_status cfi_await_longer(cfi_slot *slot, int64_t timeout_ns, uint64_t *word);
 /* Waits until the slot is settled; *word is the settled word, read with acquire. CF_ETIMEDOUT;
  * CF_EDEADLOCK inside a task. A timeout of 0 looks once; a negative one waits forever. */
 static inline cf_status cfi_await_slot(cfi_slot *slot, int64_t timeout_ns, uint64_t *word) {
-    *word = cfi_load_acquire(&slot->word);
+    *word = plat_load_acquire(&slot->word);
     if (cfi_word_settled(*word)) {
         return CF_OK;
     }
@@ -24,10 +24,10 @@ static inline cf_status cfi_await_slot(cfi_slot *slot, int64_t timeout_ns, uint6
 }
 
 /* Waits for the set's next watch whose slot is settled. CF_ETIMEDOUT when the deadline has passed
- * (negative = never), CF_EDEADLOCK inside a task. At look_ns (negative = never) it returns CF_OK
+ * (negative = never), CF_EDEADLOCK inside a task. At poll_ns (negative = never) it returns CF_OK
  * with *watch NULL, so that the caller can look at something else and wait again. At least one
  * watch must not have been handed out. One thread at a time. */
-cf_status cfi_await_set(cfi_watch_set *set, int64_t deadline_ns, int64_t look_ns,
+cf_status cfi_await_set(cfi_watch_set *set, int64_t deadline_ns, int64_t poll_ns,
                         cfi_watch **watch);
 
 #endif

@@ -43,17 +43,17 @@ static void call(cf_executor *executor, cfi_callback *callback) {
     callback->call(slot, callback->context);
     innermost_call = scope.outer;
     free(callback);
-    cfi_assert(cfi_peek(&executor->callbacks.outstanding) > 0);
-    cfi_sub_relaxed(&executor->callbacks.outstanding, 1);
+    cfi_assert(plat_peek(&executor->callbacks.outstanding) > 0);
+    plat_sub_relaxed(&executor->callbacks.outstanding, 1);
     cfi_slot_release(slot);
 }
 
 /* One thread calls at a time. False: another one does. */
 static bool take_turn(cf_executor *executor) {
-    cfi_biased_lock_take(&executor->reap_lock);
+    plat_biased_lock_take(&executor->drain_lock);
     bool taken = !executor->callbacks.busy;
     executor->callbacks.busy = true;
-    cfi_biased_lock_give(&executor->reap_lock);
+    plat_biased_lock_give(&executor->drain_lock);
     return taken;
 }
 
@@ -61,16 +61,16 @@ static bool take_turn(cf_executor *executor) {
  * callback is outstanding any more. */
 static bool call_all(cf_executor *executor) {
     for (;;) {
-        cfi_biased_lock_take(&executor->reap_lock);
+        plat_biased_lock_take(&executor->drain_lock);
         cfi_assert(executor->callbacks.busy);
         cfi_link *link = cfi_list_take(&executor->callbacks.waiting);
         if (link == NULL) {
             executor->callbacks.busy = false;
-            bool none = cfi_load_relaxed(&executor->callbacks.outstanding) == 0;
-            cfi_biased_lock_give(&executor->reap_lock);
+            bool none = plat_load_relaxed(&executor->callbacks.outstanding) == 0;
+            plat_biased_lock_give(&executor->drain_lock);
             return none;
         }
-        cfi_biased_lock_give(&executor->reap_lock);
+        plat_biased_lock_give(&executor->drain_lock);
         call(executor, CFI_ENTRY(link, cfi_callback, link));
     }
 }
@@ -78,15 +78,15 @@ static bool call_all(cf_executor *executor) {
 /* As an attendant's ring. */
 static void ring(void *context) {
     const cf_executor *executor = context;
-    cfi_event_ring_always(&executor->queue.control->callbacks, executor->queue.shared);
+    plat_event_ring_always(&executor->queue.control->callbacks, executor->queue.shared);
 }
 
 void cfi_callbacks_attend(cf_executor *executor) {
-    if (cfi_load_relaxed(&executor->callbacks.outstanding) == 0 ||
+    if (plat_load_relaxed(&executor->callbacks.outstanding) == 0 ||
         cfi_worker_is_of(&executor->queue)) {
         return;
     }
-    cfi_watch_reap(executor);
+    cfi_watch_drain(executor);
     if (take_turn(executor)) {
         call_all(executor);
         ring(executor); /* for cfi_callbacks_finish */
@@ -97,37 +97,37 @@ void cfi_callbacks_attend(cf_executor *executor) {
 
 static void *callbacks_main(void *context) {
     cf_executor *executor = context;
-    cfi_event_count *event = &executor->queue.control->callbacks;
-    cfi_thread_name("cf-callbacks");
+    plat_event_count *event = &executor->queue.control->callbacks;
+    plat_thread_name("cf-callbacks");
     for (;;) {
-        uint32_t seen = cfi_event_listen(event);
-        bool stopped = cfi_load_acquire(&executor->callback_thread.stopped);
-        cfi_watch_reap(executor);
+        uint32_t seen = plat_event_listen(event);
+        bool stopped = plat_load_acquire(&executor->callback_thread.stopped);
+        cfi_watch_drain(executor);
         if (take_turn(executor) && call_all(executor)) {
-            cfi_event_disarm(event);
+            plat_event_disarm(event);
             if (stopped) {
                 return NULL;
             }
         }
-        cfi_event_sleep(event, seen, -1, executor->queue.shared);
+        plat_event_sleep(event, seen, -1, executor->queue.shared);
     }
 }
 
 static bool has_thread(const cf_executor *executor) {
     return !cfi_executor_is_serial(executor) &&
-           !cfi_load_acquire(&executor->callback_thread.stopped);
+           !plat_load_acquire(&executor->callback_thread.stopped);
 }
 
 void cfi_callbacks_finish(cf_executor *executor) {
-    cfi_event_count *event = &executor->queue.control->callbacks;
+    plat_event_count *event = &executor->queue.control->callbacks;
     cfi_attendant_stop(&executor->callback_thread, ring, executor);
     for (;;) { /* another thread may just be calling those of a serial executor */
-        uint32_t seen = cfi_event_seen(event);
+        uint32_t seen = plat_event_seen(event);
         cfi_callbacks_attend(executor);
-        if (cfi_load_relaxed(&executor->callbacks.outstanding) == 0) {
+        if (plat_load_relaxed(&executor->callbacks.outstanding) == 0) {
             return;
         }
-        cfi_event_sleep(event, seen, -1, executor->queue.shared);
+        plat_event_sleep(event, seen, -1, executor->queue.shared);
     }
 }
 
@@ -136,14 +136,14 @@ void cfi_callbacks_finish(cf_executor *executor) {
 /* Puts the callback on its slot if that will still be announced, else on the executor's list. */
 static void add(cf_executor *executor, cfi_callback *callback) {
     cfi_slot *slot = callback->watch.slot;
-    cfi_biased_lock_take(&executor->reap_lock);
-    cfi_add_relaxed(&executor->callbacks.outstanding, 1);
+    plat_biased_lock_take(&executor->drain_lock);
+    plat_add_relaxed(&executor->callbacks.outstanding, 1);
     callback->watch.next = slot->watch;
     slot->watch = &callback->watch;
     if (!cfi_watch_ask(slot)) {
         deliver(&callback->watch);
     }
-    cfi_biased_lock_give(&executor->reap_lock);
+    plat_biased_lock_give(&executor->drain_lock);
 }
 
 cf_status cf_future_add_done_callback(cf_future *future, cf_done_fn *callback, void *context) {

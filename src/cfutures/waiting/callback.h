@@ -1,7 +1,7 @@
 /* Functions that are called when a task is done.
  *
  * A callback is a watch without a set (waiting/watch.h). The settler announces the slot on the
- * completion stack. The thread that reaps the stack puts the slot's callbacks on the executor's
+ * completion stack. The thread that drains the stack puts the slot's callbacks on the executor's
  * list, in the order in which they were added. They are called from there by one thread at a time:
  *
  *      pools    the callback thread, started with the first callback. It sleeps on a word of its
@@ -20,8 +20,8 @@
  * (core/deadline.h), because a callback may take long.
  *
  * No call is lost:
- *   - The thread arms before it reaps, a settler pushes before it reads `armed`, all seq_cst.
- *   - If a settler dies between the two, the supervisor reaps and rings, as at every death.
+ *   - The thread arms before it drains, a settler pushes before it reads `armed`, all seq_cst.
+ *   - If a settler dies between the two, the supervisor drains and rings, as at every death.
  *   - The thread ends when the executor is joined, every worker is gone (so every task is settled
  *     and announced) and no callback is outstanding. */
 #ifndef CFUTURES_CALLBACK_H

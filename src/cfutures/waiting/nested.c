@@ -14,7 +14,7 @@ static const cfi_worker_scope *scope_for(const cfi_slot *slot) {
 }
 
 static bool is_pending(cfi_slot *slot) {
-    return cfi_word_phase(cfi_load_relaxed(&slot->word)) == CFI_PENDING;
+    return cfi_word_phase(plat_load_relaxed(&slot->word)) == CFI_PENDING;
 }
 
 static cf_status run_in(const cfi_worker_scope *scope, cfi_slot *slot, bool *ran) {
@@ -53,7 +53,7 @@ cf_status cfi_nested_run_one_of(cfi_watch_set *set, bool *ran) {
 
 /* ---- the threads that wait ------------------------------------------------------------------- */
 
-static cfi_lock list_lock = CFI_LOCK_INITIALIZER;
+static plat_lock list_lock = PLAT_LOCK_INITIALIZER;
 static cfi_chain list; /* of cfi_blocked; under list_lock */
 
 static bool works_for(const cfi_blocked *blocked, const cfi_queue *queue) {
@@ -91,12 +91,12 @@ static bool some_worker_goes_on(const cf_executor *executor) {
         const cfi_blocked *b = CFI_ENTRY(node, cfi_blocked, node);
         hopeless += b->hopeless && works_for(b, &executor->queue);
     }
-    return hopeless < cfi_load_relaxed(&executor->started);
+    return hopeless < plat_load_relaxed(&executor->started);
 }
 
 static bool slot_goes_on(cfi_slot *slot) {
     const cf_executor *executor = cfi_executor_of(slot);
-    uint64_t word = cfi_load_acquire(&slot->word);
+    uint64_t word = plat_load_acquire(&slot->word);
     if (cfi_word_settled(word) || executor->queue.shared) {
         return true;
     }
@@ -134,14 +134,14 @@ bool cfi_nested_block(cfi_blocked *blocked) {
     if (blocked->scope == NULL) {
         return true;
     }
-    cfi_lock_take(&list_lock);
+    plat_lock_take(&list_lock);
     cfi_chain_insert(&list, NULL, &blocked->node);
     find_hopeless();
     bool hopeless = blocked->hopeless;
     if (hopeless) {
         cfi_chain_remove(&list, &blocked->node);
     }
-    cfi_lock_give(&list_lock);
+    plat_lock_give(&list_lock);
     return !hopeless;
 }
 
@@ -149,21 +149,21 @@ void cfi_nested_unblock(cfi_blocked *blocked) {
     if (blocked->scope == NULL) {
         return;
     }
-    cfi_lock_take(&list_lock);
+    plat_lock_take(&list_lock);
     cfi_chain_remove(&list, &blocked->node);
-    cfi_lock_give(&list_lock);
+    plat_lock_give(&list_lock);
 }
 
 static void forget_parent(void) {
-    cfi_lock_init(&list_lock);
+    plat_lock_init(&list_lock);
     list = (cfi_chain){0};
     cfi_worker_forget_scopes();
 }
 
 bool cfi_nested_prepare_for_fork(void) {
     static _Atomic uint32_t prepared;
-    if (cfi_swap_seq_cst(&prepared, 1) == 0 && !cfi_at_fork_in_child(forget_parent)) {
-        cfi_store_relaxed(&prepared, 0);
+    if (plat_swap_seq_cst(&prepared, 1) == 0 && !plat_at_fork_in_child(forget_parent)) {
+        plat_store_relaxed(&prepared, 0);
     }
-    return cfi_load_relaxed(&prepared) != 0;
+    return plat_load_relaxed(&prepared) != 0;
 }

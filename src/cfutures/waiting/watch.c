@@ -10,15 +10,15 @@
 /* ---- delivering ------------------------------------------------------------------------------ */
 
 /* Delivers to the watch's set. A watch may be reached twice: when it begins on a settled slot, and
- * when that slot is reaped. */
+ * when that slot is drained. */
 static void deliver_to_set(cfi_watch *watch) {
     cfi_watch_set *set = watch->set;
-    cfi_biased_lock_take(&set->lock);
+    plat_biased_lock_take(&set->lock);
     if (!watch->delivered) {
         watch->delivered = true;
         cfi_list_append(&set->ready, &watch->ready);
     }
-    cfi_biased_lock_give(&set->lock);
+    plat_biased_lock_give(&set->lock);
 }
 
 /* Reverses the slot's list of watches, which is last in, first out. */
@@ -34,7 +34,7 @@ static cfi_watch *oldest_first(cfi_watch *newest) {
 }
 
 void cfi_watch_deliver_all(cfi_slot *slot) {
-    cfi_assert(cfi_biased_lock_is_held(&cfi_executor_of(slot)->reap_lock));
+    cfi_assert(plat_biased_lock_is_held(&cfi_executor_of(slot)->drain_lock));
     slot->watch = oldest_first(slot->watch);
     for (cfi_watch *watch = slot->watch, *next; watch != NULL; watch = next) {
         next = watch->next; /* deliver may take the watch off */
@@ -43,14 +43,14 @@ void cfi_watch_deliver_all(cfi_slot *slot) {
 }
 
 static void collect(cfi_slot *slot) {
-    cfi_assert(cfi_peek(&slot->announcement) == CFI_ASKED);
-    cfi_assert(cfi_word_settled(cfi_peek(&slot->word)));
-    cfi_store_relaxed(&slot->announcement, CFI_COLLECTED);
+    cfi_assert(plat_peek(&slot->announcement) == CFI_ASKED);
+    cfi_assert(cfi_word_settled(plat_peek(&slot->word)));
+    plat_store_relaxed(&slot->announcement, CFI_COLLECTED);
     cfi_watch_deliver_all(slot);
     cfi_slot_release(slot); /* the stack's reference */
 }
 
-static void reap_locked(cf_executor *executor) {
+static void drain_locked(cf_executor *executor) {
     uint32_t first = cfi_completion_take(&executor->queue);
     while (first != 0) {
         cfi_slot *slot = cfi_queue_slot(&executor->queue, first - 1);
@@ -60,43 +60,43 @@ static void reap_locked(cf_executor *executor) {
 }
 
 /* Another thread may sleep on a set that was delivered to here: the bell wakes it. */
-void cfi_watch_reap(cf_executor *executor) {
+void cfi_watch_drain(cf_executor *executor) {
     if (!cfi_completion_any(&executor->queue)) {
         return;
     }
-    cfi_biased_lock_take(&executor->reap_lock);
-    reap_locked(executor);
+    plat_biased_lock_take(&executor->drain_lock);
+    drain_locked(executor);
     bool calls = !cfi_list_is_empty(&executor->callbacks.waiting);
-    cfi_biased_lock_give(&executor->reap_lock);
-    cfi_event_ring(&executor->queue.bell->event, true);
+    plat_biased_lock_give(&executor->drain_lock);
+    plat_event_ring(&executor->queue.bell->event, true);
     if (calls) {
-        cfi_event_ring_always(&executor->queue.control->callbacks, executor->queue.shared);
+        plat_event_ring_always(&executor->queue.control->callbacks, executor->queue.shared);
     }
 }
 
-void cfi_watch_reap_orphan(cf_executor *executor, cfi_slot *slot, unsigned worker) {
-    cfi_biased_lock_take(&executor->reap_lock);
-    reap_locked(executor);
-    uint64_t word = cfi_load_acquire(&slot->word);
-    if (cfi_load_relaxed(&slot->announcement) == CFI_ASKED &&
+void cfi_watch_drain_orphan(cf_executor *executor, cfi_slot *slot, unsigned worker) {
+    plat_biased_lock_take(&executor->drain_lock);
+    drain_locked(executor);
+    uint64_t word = plat_load_acquire(&slot->word);
+    if (plat_load_relaxed(&slot->announcement) == CFI_ASKED &&
         cfi_word_phase(word) == CFI_FINISHED && cfi_word_owner(word) == worker) {
         collect(slot);
     }
-    cfi_biased_lock_give(&executor->reap_lock);
-    cfi_event_ring_always(&executor->queue.bell->event, true);
-    cfi_event_ring_always(&executor->queue.control->callbacks, executor->queue.shared);
+    plat_biased_lock_give(&executor->drain_lock);
+    plat_event_ring_always(&executor->queue.bell->event, true);
+    plat_event_ring_always(&executor->queue.control->callbacks, executor->queue.shared);
 }
 
 /* ---- watching -------------------------------------------------------------------------------- */
 
 bool cfi_watch_set_init(cfi_watch_set *set) {
     *set = (cfi_watch_set){.bell = cfi_bell_of_process()};
-    cfi_biased_lock_init(&set->lock);
+    plat_biased_lock_init(&set->lock);
     return set->bell != NULL;
 }
 
 void cfi_watch_set_fini(cfi_watch_set *set) {
-    cfi_biased_lock_destroy(&set->lock);
+    plat_biased_lock_destroy(&set->lock);
     free(set->executors);
 }
 
@@ -113,7 +113,7 @@ static bool know_executor(cfi_watch_set *set, cf_executor *executor) {
     }
     executors[set->executor_count++] = executor;
     set->executors = executors;
-    cfi_watch_reap(executor); /* delivers what earlier sets left there */
+    cfi_watch_drain(executor); /* delivers what earlier sets left there */
     return true;
 }
 
@@ -128,13 +128,13 @@ static bool is_watched_by(const cfi_slot *slot, const cfi_watch_set *set) {
 
 bool cfi_watch_ask(cfi_slot *slot) {
     uint64_t word;
-    cfi_assert(cfi_biased_lock_is_held(&cfi_executor_of(slot)->reap_lock));
-    if (cfi_load_relaxed(&slot->announcement) != CFI_NOT_ASKED) {
-        return cfi_load_relaxed(&slot->announcement) == CFI_ASKED;
+    cfi_assert(plat_biased_lock_is_held(&cfi_executor_of(slot)->drain_lock));
+    if (plat_load_relaxed(&slot->announcement) != CFI_NOT_ASKED) {
+        return plat_load_relaxed(&slot->announcement) == CFI_ASKED;
     }
     cfi_slot_retain(slot); /* before the settler can push it */
     if (cfi_slot_flag(slot, CFI_WATCHED, &word)) {
-        cfi_store_relaxed(&slot->announcement, CFI_ASKED);
+        plat_store_relaxed(&slot->announcement, CFI_ASKED);
         return true;
     }
     cfi_slot_release(slot); /* never the last one: the caller has its own */
@@ -163,7 +163,7 @@ cfi_watch_begun cfi_watch_begin(cfi_watch_set *set, cfi_watch *watch, cfi_slot *
         return CFI_WATCH_NO_MEMORY;
     }
     cfi_watch_begun begun = CFI_WATCH_DUPLICATE;
-    cfi_biased_lock_take(&executor->reap_lock);
+    plat_biased_lock_take(&executor->drain_lock);
     if (!is_watched_by(slot, set)) {
         cfi_slot_retain(slot);
         *watch = (cfi_watch){.slot = slot,
@@ -172,18 +172,18 @@ cfi_watch_begun cfi_watch_begin(cfi_watch_set *set, cfi_watch *watch, cfi_slot *
                              .next = slot->watch,
                              .index = index};
         slot->watch = watch;
-        if (!cfi_watch_ask(slot) || cfi_word_settled(cfi_load_acquire(&slot->word))) {
+        if (!cfi_watch_ask(slot) || cfi_word_settled(plat_load_acquire(&slot->word))) {
             deliver_to_set(watch);
         }
         join_set(set, watch);
         begun = CFI_WATCH_BEGUN;
     }
-    cfi_biased_lock_give(&executor->reap_lock);
+    plat_biased_lock_give(&executor->drain_lock);
     return begun;
 }
 
 void cfi_watch_take_off(cfi_watch *watch) {
-    cfi_assert(cfi_biased_lock_is_held(&cfi_executor_of(watch->slot)->reap_lock));
+    cfi_assert(plat_biased_lock_is_held(&cfi_executor_of(watch->slot)->drain_lock));
     cfi_watch **link = &watch->slot->watch;
     while (*link != watch) {
         cfi_assert(*link != NULL);
@@ -198,9 +198,9 @@ void cfi_watch_end(cfi_watch *watch) {
         return;
     }
     cf_executor *executor = cfi_executor_of(slot);
-    cfi_biased_lock_take(&executor->reap_lock);
+    plat_biased_lock_take(&executor->drain_lock);
     cfi_watch_take_off(watch);
-    cfi_biased_lock_give(&executor->reap_lock);
+    plat_biased_lock_give(&executor->drain_lock);
     leave_set(watch->set, watch);
     watch->slot = NULL;
     cfi_slot_release(slot);
@@ -209,26 +209,26 @@ void cfi_watch_end(cfi_watch *watch) {
 /* ---- waiting --------------------------------------------------------------------------------- */
 
 cfi_watch *cfi_watch_set_pop(cfi_watch_set *set) {
-    cfi_biased_lock_take(&set->lock);
+    plat_biased_lock_take(&set->lock);
     cfi_link *link = cfi_list_take(&set->ready);
-    cfi_biased_lock_give(&set->lock);
+    plat_biased_lock_give(&set->lock);
     return link != NULL ? CFI_ENTRY(link, cfi_watch, ready) : NULL;
 }
 
-void cfi_watch_set_reap(cfi_watch_set *set) {
+void cfi_watch_set_drain(cfi_watch_set *set) {
     for (size_t i = 0; i < set->executor_count; i++) {
-        cfi_watch_reap(set->executors[i]);
+        cfi_watch_drain(set->executors[i]);
     }
 }
 
 bool cfi_watch_set_any(cfi_watch_set *set, bool (*f)(cfi_slot *slot)) {
-    cfi_biased_lock_take(&set->lock);
+    plat_biased_lock_take(&set->lock);
     bool any = !cfi_list_is_empty(&set->ready);
     for (cfi_node *node = set->members.first; node != NULL && !any; node = node->next) {
         const cfi_watch *watch = CFI_ENTRY(node, cfi_watch, member);
         any = !watch->delivered &&
-              (cfi_word_settled(cfi_load_acquire(&watch->slot->word)) || f(watch->slot));
+              (cfi_word_settled(plat_load_acquire(&watch->slot->word)) || f(watch->slot));
     }
-    cfi_biased_lock_give(&set->lock);
+    plat_biased_lock_give(&set->lock);
     return any;
 }

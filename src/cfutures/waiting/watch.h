@@ -1,15 +1,15 @@
 /* Waiting for one of many: the caller's side of the completion stack.
  *
- *      worker ──settles a watched slot──▶ completion stack ──cfi_watch_reap──▶ sets ──▶ waiting
+ *      worker ──settles a watched slot──▶ completion stack ──cfi_watch_drain──▶ sets ──▶ waiting
  *                                         (one an executor)  (a waiting thread)         threads
  *
  *   - A watch ties one slot to one set.
- *   - A thread that waits on a set reaps the stacks of the set's executors itself, for every set
+ *   - A thread that waits on a set drains the stacks of the set's executors itself, for every set
  *     that watches there. No thread of the library is on the way.
- *   - Reaping is done under the executor's reap_lock; delivering to a set under the set's lock.
+ *   - Reaping is done under the executor's drain_lock; delivering to a set under the set's lock.
  *   - Each watch holds a reference to its slot.
  *   - The completion stack holds one too, from the first watch of a slot until the slot has been
- *     reaped. The settler pushes a slot after it has settled it; by then the caller may have
+ *     drained. The settler pushes a slot after it has settled it; by then the caller may have
  *     released the slot. The reference keeps it from being used again while it is on the stack. */
 #ifndef CFUTURES_WATCH_H
 #define CFUTURES_WATCH_H
@@ -18,9 +18,9 @@
 
 typedef struct cfi_watch {
     cfi_slot *slot;                           /* NULL: not in use */
-    void (*deliver)(struct cfi_watch *watch); /* the slot is settled; under reap_lock */
+    void (*deliver)(struct cfi_watch *watch); /* the slot is settled; under drain_lock */
     struct cfi_watch_set *set;                /* NULL: the watch is a callback */
-    struct cfi_watch *next;                   /* of the same slot; under reap_lock */
+    struct cfi_watch *next;                   /* of the same slot; under drain_lock */
     cfi_node member;                          /* of the same set; the waiting thread's */
     cfi_link ready;                           /* under the set's lock, like `delivered` */
     size_t index;                             /* the owner's */
@@ -28,7 +28,7 @@ typedef struct cfi_watch {
 } cfi_watch;
 
 typedef struct cfi_watch_set {
-    cfi_biased_lock lock;
+    plat_biased_lock lock;
     cfi_list ready;          /* done and not yet handed out, in the order of delivery */
     cf_executor **executors; /* of the slots that are watched */
     size_t executor_count;
@@ -52,7 +52,7 @@ cfi_watch_begun cfi_watch_begin(cfi_watch_set *set, cfi_watch *watch, cfi_slot *
 void cfi_watch_end(cfi_watch *watch);
 
 /* Delivers what is done on the set's executors. */
-void cfi_watch_set_reap(cfi_watch_set *set);
+void cfi_watch_set_drain(cfi_watch_set *set);
 
 /* The next watch that was delivered; NULL = none. */
 cfi_watch *cfi_watch_set_pop(cfi_watch_set *set);
@@ -62,20 +62,20 @@ cfi_watch *cfi_watch_set_pop(cfi_watch_set *set);
  * thread cannot go on meanwhile. */
 bool cfi_watch_set_any(cfi_watch_set *set, bool (*f)(cfi_slot *slot));
 
-/* Under reap_lock: asks the settler to announce the slot. False: the slot was announced and reaped
+/* Under drain_lock: asks the settler to announce the slot. False: the slot was announced and drained
  * before, or it is settled and will not be announced. */
 bool cfi_watch_ask(cfi_slot *slot);
 
-/* Under reap_lock: delivers the slot's watches, in the order in which they began. */
+/* Under drain_lock: delivers the slot's watches, in the order in which they began. */
 void cfi_watch_deliver_all(cfi_slot *slot);
 
-/* Under reap_lock: takes the watch off its slot's list. */
+/* Under drain_lock: takes the watch off its slot's list. */
 void cfi_watch_take_off(cfi_watch *watch);
 
 /* Delivers all that is on the executor's completion stack. */
-void cfi_watch_reap(cf_executor *executor);
+void cfi_watch_drain(cf_executor *executor);
 
 /* The settler of this slot died, perhaps before it pushed the slot: delivers the slot if so. */
-void cfi_watch_reap_orphan(cf_executor *executor, cfi_slot *slot, unsigned worker);
+void cfi_watch_drain_orphan(cf_executor *executor, cfi_slot *slot, unsigned worker);
 
 #endif

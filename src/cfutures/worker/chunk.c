@@ -13,7 +13,7 @@
 
 cfi_chunk_ending cfi_chunk_ending_of(const cfi_chunk_progress *progress, size_t result_size,
                                      size_t count, uint32_t i) {
-    if (cfi_load_acquire(&progress->varied) == 0) {
+    if (plat_load_acquire(&progress->varied) == 0) {
         return (cfi_chunk_ending){.result_size = (uint32_t)result_size};
     }
     const cfi_chunk_ending *endings = (const void *)((const unsigned char *)progress +
@@ -25,7 +25,7 @@ cfi_chunk_ending cfi_chunk_ending_of(const cfi_chunk_progress *progress, size_t 
 static void note_ending(const cfi_chunk_header *header, cfi_chunk_progress *progress, uint32_t i,
                         cfi_chunk_ending ending) {
     bool plain = ending.error == 0 && ending.result_size == header->result_size;
-    bool varied = cfi_load_relaxed(&progress->varied) != 0; /* only the worker writes it */
+    bool varied = plat_load_relaxed(&progress->varied) != 0; /* only the worker writes it */
     if (!varied && plain) {
         return;
     }
@@ -37,7 +37,7 @@ static void note_ending(const cfi_chunk_header *header, cfi_chunk_progress *prog
         for (uint32_t k = 0; k < i; k++) {
             endings[k] = (cfi_chunk_ending){.result_size = (uint32_t)header->result_size};
         }
-        cfi_store_release(&progress->varied, 1); /* a caller may read: the time was over */
+        plat_store_release(&progress->varied, 1); /* a caller may read: the time was over */
     }
 }
 
@@ -79,7 +79,7 @@ static void note(place *at, int error, bool in_time) {
     } else {
         uint32_t size = in_time ? (uint32_t)at->ctx.result_size : CFI_CHUNK_LATE;
         note_ending(at->header, at->progress, at->i, (cfi_chunk_ending){error, size});
-        at->notes_all = cfi_load_relaxed(&at->progress->varied) != 0;
+        at->notes_all = plat_load_relaxed(&at->progress->varied) != 0;
     }
 }
 
@@ -87,9 +87,9 @@ static void note(place *at, int error, bool in_time) {
 
 /* True if the worker may run item i: it is below the end, which the caller may have moved. */
 static inline bool take_item(cfi_chunk_progress *progress, uint32_t i) {
-    cfi_store_release(&progress->begun, i + 1);
-    cfi_barrier_light(); /* begun is written before end is read */
-    return i < cfi_load_relaxed(&progress->end);
+    plat_store_release(&progress->begun, i + 1);
+    plat_barrier_light(); /* begun is written before end is read */
+    return i < plat_load_relaxed(&progress->end);
 }
 
 /* Runs items until the chunk ends, or until the caller has taken back the rest. What changes with
@@ -106,7 +106,7 @@ static void run_items(place *at, size_t arg_step, size_t result_step) {
     for (uint32_t i = 0; take_item(progress, i); i++) {
         at->ctx.result_size = room;
         if (clears) {
-            cfi_clear(result, room);
+            plat_clear(result, room);
         }
         int error = run(has_args ? arg : NULL, room > 0 ? result : NULL, &at->ctx);
         if (error != 0 || at->ctx.result_size != room || at->notes_all) {
@@ -114,7 +114,7 @@ static void run_items(place *at, size_t arg_step, size_t result_step) {
             at->result = result;
             note(at, error, true);
         }
-        cfi_store_release(&progress->done, i + 1);
+        plat_store_release(&progress->done, i + 1);
         at->ctx.attempt = 1;
         arg += arg_step;
         result += result_step;
@@ -129,7 +129,7 @@ static void run_limited_items(place *at, size_t arg_step, size_t result_step) {
         cfi_limit_show(&at->ctx, at->header->timeout_ns);
         at->ctx.result_size = at->ctx.room;
         if (at->result != NULL && at->header->unzeroed == 0) {
-            cfi_clear(at->result, at->ctx.room);
+            plat_clear(at->result, at->ctx.room);
         }
         int error = at->header->run(at->arg, at->result, &at->ctx);
         bool in_time = cfi_limit_end(&at->ctx);
@@ -137,7 +137,7 @@ static void run_limited_items(place *at, size_t arg_step, size_t result_step) {
             return;
         }
         note(at, error, in_time);
-        cfi_store_release(&at->progress->done, ++at->i);
+        plat_store_release(&at->progress->done, ++at->i);
         at->ctx.attempt = 1;
         at->arg = at->arg != NULL ? at->arg + arg_step : NULL;
         at->result = at->result != NULL ? at->result + result_step : NULL;
@@ -166,31 +166,31 @@ int cfi_chunk_run(const void *arg, void *result, cf_task_context *ctx) {
     place at = first_place(header, result, ctx);
     size_t arg_step = cfi_chunk_step(header->arg_size);
     size_t result_step = cfi_chunk_step(header->result_size);
-    int64_t start_ns = cfi_now_ns();
+    int64_t start_ns = plat_now_ns();
     if (header->timeout_ns > 0) {
         run_limited_items(&at, arg_step, result_step);
     } else {
         run_items(&at, arg_step, result_step);
     }
-    at.progress->busy_ns = cfi_now_ns() - start_ns;
+    at.progress->busy_ns = plat_now_ns() - start_ns;
     return 0; /* the caller sends again what was not run */
 }
 
 /* ---- taking back ----------------------------------------------------------------------------- */
 
 uint32_t cfi_chunk_take_back(cfi_chunk_progress *progress, bool shared) {
-    uint32_t begun = cfi_load_acquire(&progress->begun);
-    uint32_t end = cfi_load_relaxed(&progress->end); /* only the caller writes it */
+    uint32_t begun = plat_load_acquire(&progress->begun);
+    uint32_t end = plat_load_relaxed(&progress->end); /* only the caller writes it */
     if (begun == 0 || begun >= end) {
         return 0;
     }
     uint32_t half = begun + (end - begun) / 2;
     cfi_assert(half >= begun && half < end);
-    cfi_store_relaxed(&progress->end, half);
-    cfi_barrier_heavy(shared); /* end is written before begun is read */
-    if (cfi_load_acquire(&progress->begun) <= half) {
+    plat_store_relaxed(&progress->end, half);
+    plat_barrier_heavy(shared); /* end is written before begun is read */
+    if (plat_load_acquire(&progress->begun) <= half) {
         return half;
     }
-    cfi_store_relaxed(&progress->end, end); /* the worker may have seen `half` all the same */
+    plat_store_relaxed(&progress->end, end); /* the worker may have seen `half` all the same */
     return 0;
 }

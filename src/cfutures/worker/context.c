@@ -27,11 +27,11 @@ void *cf_task_local(const cf_task_context *ctx) {
 }
 
 bool cfi_task_is_ours(const cf_task_context *ctx) {
-    uint64_t word = cfi_load_acquire(&ctx->slot->word);
+    uint64_t word = plat_load_acquire(&ctx->slot->word);
     return cfi_word_is_run_by(word, cfi_word_owner(ctx->word)) && (word & CFI_EXPIRED) == 0;
 }
 
 bool cf_task_cancelled(const cf_task_context *ctx) {
-    return cfi_load_acquire(&ctx->queue->control->terminating) != 0 ||
-           (ctx->until_ns != 0 && cfi_now_ns() >= ctx->until_ns) || !cfi_task_is_ours(ctx);
+    return plat_load_acquire(&ctx->queue->control->terminating) != 0 ||
+           (ctx->until_ns != 0 && plat_now_ns() >= ctx->until_ns) || !cfi_task_is_ours(ctx);
 }

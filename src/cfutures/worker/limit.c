@@ -6,11 +6,11 @@
 /* The deadline thread reads run_until, limited, the slot's word, and run_until again, in this
  * order. So `limited` changes only while run_until is 0. */
 static void publish(cfi_queue *queue, cfi_record *record, uint32_t limited, int64_t until_ns) {
-    cfi_store_release(&record->run_until_ns, 0);
-    cfi_store_release(&record->limited, limited);
-    cfi_store_seq_cst(&record->run_until_ns, until_ns);
-    if (until_ns != 0 && until_ns < cfi_load_seq_cst(&queue->control->deadline_at_ns)) {
-        cfi_event_ring_always(&queue->control->deadline, queue->shared);
+    plat_store_release(&record->run_until_ns, 0);
+    plat_store_release(&record->limited, limited);
+    plat_store_seq_cst(&record->run_until_ns, until_ns);
+    if (until_ns != 0 && until_ns < plat_load_seq_cst(&queue->control->deadline_at_ns)) {
+        plat_event_ring_always(&queue->control->deadline, queue->shared);
     }
 }
 
@@ -21,19 +21,19 @@ static cfi_limits *shared_limits(const cf_task_context *ctx) {
 /* The run around this one waits: puts its limit aside. */
 static void push_outer(cf_task_context *ctx, const cfi_record *record) {
     ctx->outer = (cfi_outer_limit){
-        .until_ns = cfi_load_relaxed(&record->run_until_ns),
-        .limited = cfi_load_relaxed(&record->limited),
+        .until_ns = plat_load_relaxed(&record->run_until_ns),
+        .limited = plat_load_relaxed(&record->limited),
     };
     cfi_limits *limits = shared_limits(ctx);
     if (limits == NULL) {
         return;
     }
     cfi_worker_limit *own = &limits->of[ctx->worker];
-    cfi_lock_take(&limits->lock);
+    plat_lock_take(&limits->lock);
     ctx->outer.ended = ctx->outer.until_ns == own->ended_ns;
     ctx->outer.next = own->outer;
     own->outer = &ctx->outer;
-    cfi_lock_give(&limits->lock);
+    plat_lock_give(&limits->lock);
 }
 
 /* Takes the limit back, unless its run was declared over its time meanwhile. */
@@ -42,13 +42,13 @@ static void pop_outer(cf_task_context *ctx) {
     if (limits == NULL) {
         return;
     }
-    cfi_lock_take(&limits->lock);
+    plat_lock_take(&limits->lock);
     cfi_assert(limits->of[ctx->worker].outer == &ctx->outer); /* limits nest */
     limits->of[ctx->worker].outer = ctx->outer.next;
     if (ctx->outer.ended) {
         ctx->outer.until_ns = 0;
     }
-    cfi_lock_give(&limits->lock);
+    plat_lock_give(&limits->lock);
 }
 
 bool cfi_limit_renew(const cf_task_context *ctx) {
@@ -57,7 +57,7 @@ bool cfi_limit_renew(const cf_task_context *ctx) {
 
 void cfi_limit_show(cf_task_context *ctx, int64_t timeout_ns) {
     cfi_record *record = &ctx->queue->records[ctx->worker];
-    ctx->until_ns = cfi_deadline_ns(timeout_ns);
+    ctx->until_ns = plat_deadline_ns(timeout_ns);
     push_outer(ctx, record);
     publish(ctx->queue, record, cfi_queue_index(ctx->queue, ctx->slot) + 1, ctx->until_ns);
 }
@@ -74,5 +74,5 @@ bool cfi_limit_end(cf_task_context *ctx) {
     cfi_assert(ctx->until_ns != 0);
     pop_outer(ctx);
     publish(ctx->queue, &ctx->queue->records[ctx->worker], ctx->outer.limited, ctx->outer.until_ns);
-    return cfi_now_ns() < ctx->until_ns && cfi_task_is_ours(ctx);
+    return plat_now_ns() < ctx->until_ns && cfi_task_is_ours(ctx);
 }

@@ -22,7 +22,7 @@ typedef struct cfi_worker_limit {
 } cfi_worker_limit;
 
 typedef struct cfi_limits {
-    cfi_lock lock;        /* of what each of `of` holds; the last lock in the order */
+    plat_lock lock;       /* of what each of `of` holds; the last lock in the order */
     cfi_worker_limit *of; /* by worker; set before the first task with a limit is published */
 } cfi_limits;
 

@@ -16,16 +16,16 @@ struct cfi_limits; /* worker/limit.h */
 
 /* What the pool's options say about each worker. It never changes after the executor was created,
  * so a forked worker's copy is as good. */
-typedef struct cfi_worker_life {
+typedef struct cfi_worker_config {
     cf_initializer_fn *initializer; /* NULL = none */
     cf_finalizer_fn *finalizer;     /* NULL = none */
     void *context;                  /* for both */
     unsigned max_tasks;             /* of one life; 0 = no limit */
     char name[16];
-    unsigned processors; /* that all workers share (worker/share.h); 0 = to be read */
+    unsigned processors; /* that all workers share (worker/cpu_share.h); 0 = to be read */
     unsigned workers;
-    cfi_openmp_set_threads *set_openmp_threads; /* NULL = OpenMP's number is not set */
-} cfi_worker_life;
+    plat_openmp_set_threads *set_openmp_threads; /* NULL = OpenMP's number is not set */
+} cfi_worker_config;
 
 /* What the kind of executor adds to a worker's loop. */
 typedef struct cfi_worker_hooks {
@@ -42,7 +42,7 @@ typedef struct cfi_worker_hooks {
 typedef struct cfi_worker {
     cfi_queue *queue;
     unsigned number;
-    const cfi_worker_life *life;
+    const cfi_worker_config *config;
     const cfi_worker_hooks *hooks;
     struct cfi_limits *limits; /* NULL if no deadline thread runs in the worker's process */
     void *local;               /* what the initializer made */

@@ -3,8 +3,8 @@
 #include "cfutures/queue/completion.h"
 #include "cfutures/queue/times.h"
 #include "cfutures/queue/wakeup.h"
+#include "cfutures/worker/cpu_share.h"
 #include "cfutures/worker/limit.h"
-#include "cfutures/worker/share.h"
 
 #include "platform/assert.h"
 #include "platform/clock.h"
@@ -33,14 +33,14 @@ static cf_task_context context_of(const cfi_worker *worker, cfi_slot *slot, uint
 static int call_task(cf_task_context *ctx) {
     cfi_queue *queue = ctx->queue;
     cfi_slot *slot = ctx->slot;
-    cf_task_fn *run = cfi_load_relaxed(
+    cf_task_fn *run = plat_load_relaxed(
         &queue->tasks[slot->kind & CFI_KIND_TASK]); /* ordered by the slot's word */
     const void *arg = slot->arg_size > 0 ? cfi_slot_arg(slot, queue->base) : NULL;
     void *result = NULL;
     if (slot->result_size > 0) {
         result = cfi_slot_result(slot, queue->base);
         if ((slot->kind & CFI_UNZEROED) == 0) {
-            cfi_clear(result, slot->result_size); /* an earlier task may have left something */
+            plat_clear(result, slot->result_size); /* an earlier task may have left something */
         }
     }
     return run(arg, result, ctx);
@@ -48,25 +48,25 @@ static int call_task(cf_task_context *ctx) {
 
 /* Before the task is settled, so that a caller with the result finds it counted. */
 static inline void count_task(cfi_record *record, bool failed, bool late) {
-    cfi_bump_owned(&record->tasks, 1);
+    plat_bump_owned(&record->tasks, 1);
     if (failed || late) {
-        cfi_bump_owned(&record->task_errors, 1);
-        cfi_bump_owned(&record->timed_out, late);
+        plat_bump_owned(&record->task_errors, 1);
+        plat_bump_owned(&record->timed_out, late);
     }
 }
 
 static void uncount_task(cfi_record *record, bool failed, bool late) {
-    cfi_bump_owned(&record->tasks, (uint64_t)-1);
-    cfi_bump_owned(&record->task_errors, -(uint64_t)(failed || late));
-    cfi_bump_owned(&record->timed_out, -(uint32_t)late);
+    plat_bump_owned(&record->tasks, (uint64_t)-1);
+    plat_bump_owned(&record->task_errors, -(uint64_t)(failed || late));
+    plat_bump_owned(&record->timed_out, -(uint32_t)late);
 }
 
 /* From here on the counts hold also if the worker dies. */
 static inline void confirm_counts(cfi_record *record, bool failed, bool late) {
-    cfi_store_relaxed(&record->tasks_settled, cfi_load_relaxed(&record->tasks));
+    plat_store_relaxed(&record->tasks_settled, plat_load_relaxed(&record->tasks));
     if (failed || late) {
-        cfi_store_relaxed(&record->task_errors_settled, cfi_load_relaxed(&record->task_errors));
-        cfi_store_relaxed(&record->timed_out_settled, cfi_load_relaxed(&record->timed_out));
+        plat_store_relaxed(&record->task_errors_settled, plat_load_relaxed(&record->task_errors));
+        plat_store_relaxed(&record->timed_out_settled, plat_load_relaxed(&record->timed_out));
     }
 }
 
@@ -94,7 +94,7 @@ static inline void end_run(task_run *run) {
         cfi_times_stamp_finish(queue, slot);
     }
     uint64_t word;
-    cfi_assert(cfi_peek(&record->tasks) < cfi_peek(&record->begun));
+    cfi_assert(plat_peek(&record->tasks) < plat_peek(&record->begun));
     count_task(record, failed, late);
     if (cfi_slot_settle(slot, worker->number, late, &word)) {
         cfi_completion_announce(queue, slot, word);
@@ -108,11 +108,11 @@ static inline void end_run(task_run *run) {
 void cfi_worker_execute(const cfi_worker *worker, cfi_slot *slot, uint64_t word) {
     cfi_queue *queue = worker->queue;
     cfi_assert(cfi_word_is_run_by(word, worker->number) && cfi_word_attempts(word) > 0);
-    cfi_bump_owned(&queue->records[worker->number].begun, 1);
+    plat_bump_owned(&queue->records[worker->number].begun, 1);
     cfi_queue_room_made(queue);
     cfi_queue_follow_growth(queue); /* the slot may have been opened after it was looked for */
     cfi_times_stamp_start(queue, slot);
-    task_run run CFI_ON_LEAVING(end_run) = {
+    task_run run PLAT_ON_LEAVING(end_run) = {
         .worker = worker,
         .ctx = context_of(worker, slot, word),
         .error = ECANCELED, /* unless the task returns */
@@ -127,37 +127,37 @@ void cfi_worker_execute(const cfi_worker *worker, cfi_slot *slot, uint64_t word)
 /* ---- a life ---------------------------------------------------------------------------------- */
 
 bool cfi_worker_begin(cfi_worker *worker) {
-    const cfi_worker_life *life = worker->life;
+    const cfi_worker_config *config = worker->config;
     cfi_record *record = &worker->queue->records[worker->number];
-    int error = life->initializer != NULL
-                    ? life->initializer(life->context, worker->number, &worker->local)
+    int error = config->initializer != NULL
+                    ? config->initializer(config->context, worker->number, &worker->local)
                     : 0;
-    cfi_store_relaxed(&record->init_error, error);
-    cfi_store_release(&record->ready, error == 0 ? CFI_READY : CFI_UNREADY);
+    plat_store_relaxed(&record->init_error, error);
+    plat_store_release(&record->ready, error == 0 ? CFI_READY : CFI_UNREADY);
     return error == 0;
 }
 
 void cfi_worker_finish(const cfi_worker *worker) {
-    if (worker->life->finalizer != NULL) {
-        worker->life->finalizer(worker->life->context, worker->number, worker->local);
+    if (worker->config->finalizer != NULL) {
+        worker->config->finalizer(worker->config->context, worker->number, worker->local);
     }
 }
 
 static cfi_worker_end work(const cfi_worker *worker) {
     cfi_queue *queue = worker->queue;
     cfi_record *record = &queue->records[worker->number];
-    cfi_seat seat = {
+    cfi_claim claim = {
         .worker = worker->number,
-        .most = worker->life->max_tasks > 0, /* 1: then it retires with nothing claimed */
+        .max = worker->config->max_tasks > 0, /* 1: then it retires with nothing claimed */
         .woken = queue->shared, /* its predecessor may have died with a wake-up to be passed on */
     };
     unsigned tasks = 0;
     cfi_slot *slot;
     uint64_t word;
-    while ((slot = cfi_queue_next(queue, &seat, &word)) != NULL) {
+    while ((slot = cfi_queue_next(queue, &claim, &word)) != NULL) {
         cfi_worker_execute(worker, slot, word);
-        cfi_store_release(&record->current, 0); /* it leaves nothing behind */
-        if (++tasks == worker->life->max_tasks) {
+        plat_store_release(&record->current, 0); /* it leaves nothing behind */
+        if (++tasks == worker->config->max_tasks) {
             cfi_queue_account(queue, worker->number);
             return CFI_WORKER_RETIRED;
         }
@@ -171,12 +171,12 @@ static void leave_scope(cfi_worker_scope *scope) {
 
 cfi_worker_end cfi_worker_run(cfi_worker *worker) {
     cfi_record *record = &worker->queue->records[worker->number];
-    cfi_worker_scope scope CFI_ON_LEAVING(leave_scope);
-    cfi_worker_end end = CFI_WORKER_UNFIT;
+    cfi_worker_scope scope PLAT_ON_LEAVING(leave_scope);
+    cfi_worker_end end = CFI_WORKER_INIT_FAILED;
     cfi_worker_enter(&scope, worker);
-    cfi_share_tell_openmp(worker->life);
+    cfi_cpu_share_tell_openmp(worker->config);
     if (cfi_worker_begin(worker)) {
-        cfi_store_relaxed(&record->awake_since_ns, cfi_now_ns());
+        plat_store_relaxed(&record->awake_since_ns, plat_now_ns());
         end = work(worker);
         cfi_worker_finish(worker);
     }
@@ -184,7 +184,7 @@ cfi_worker_end cfi_worker_run(cfi_worker *worker) {
 }
 
 void cfi_worker_execute_in_scope(const cfi_worker *worker, cfi_slot *slot, uint64_t word) {
-    cfi_worker_scope scope CFI_ON_LEAVING(leave_scope);
+    cfi_worker_scope scope PLAT_ON_LEAVING(leave_scope);
     cfi_worker_enter(&scope, worker);
     cfi_worker_execute(worker, slot, word);
 }

@@ -12,9 +12,9 @@
 #include "cfutures/worker/scope.h"
 
 typedef enum cfi_worker_end {
-    CFI_WORKER_DONE,    /* the executor is stopped and no work is left */
-    CFI_WORKER_RETIRED, /* it has run as many tasks as it may: a successor goes on */
-    CFI_WORKER_UNFIT,   /* its initializer failed: record.init_error */
+    CFI_WORKER_DONE,        /* the executor is stopped and no work is left */
+    CFI_WORKER_RETIRED,     /* it has run as many tasks as it may: a successor goes on */
+    CFI_WORKER_INIT_FAILED, /* its initializer failed: record.init_error */
 } cfi_worker_end;
 
 /* A whole life, from initializer to finalizer. */

@@ -41,7 +41,7 @@
         sim_changed;                                                                               \
     })
 
-#define cfi_peek(p)                                                                                \
+#define plat_peek(p)                                                                               \
     __extension__({                                                                                \
         SIM_TYPE(p) sim_peeked;                                                                    \
         uint64_t sim_peeked_bits = sim_peek((p), sizeof sim_peeked);                               \
@@ -49,23 +49,23 @@
         sim_peeked;                                                                                \
     })
 
-#define cfi_load_relaxed(p)     SIM_LOAD(p)
-#define cfi_load_acquire(p)     SIM_LOAD(p)
-#define cfi_load_seq_cst(p)     SIM_LOAD(p)
-#define cfi_store_relaxed(p, v) SIM_STORE(p, v, sim_store)
-#define cfi_store_release(p, v) SIM_STORE(p, v, sim_store)
-#define cfi_store_seq_cst(p, v) SIM_STORE(p, v, sim_store_and_drain)
-#define cfi_swap_seq_cst(p, v)  SIM_CHANGE(p, v, SIM_SWAP)
-#define cfi_add_relaxed(p, v)   SIM_CHANGE(p, v, SIM_ADD)
-#define cfi_sub_relaxed(p, v)   SIM_CHANGE(p, v, SIM_SUB)
-#define cfi_add_acq_rel(p, v)   SIM_CHANGE(p, v, SIM_ADD)
-#define cfi_add_seq_cst(p, v)   SIM_CHANGE(p, v, SIM_ADD)
-#define cfi_sub_acq_rel(p, v)   SIM_CHANGE(p, v, SIM_SUB)
-#define cfi_or_relaxed(p, v)    SIM_CHANGE(p, v, SIM_OR)
-#define cfi_and_release(p, v)   SIM_CHANGE(p, v, SIM_AND)
-#define cfi_bump_owned(p, v)    cfi_store_relaxed((p), cfi_load_relaxed(p) + (v))
+#define plat_load_relaxed(p)     SIM_LOAD(p)
+#define plat_load_acquire(p)     SIM_LOAD(p)
+#define plat_load_seq_cst(p)     SIM_LOAD(p)
+#define plat_store_relaxed(p, v) SIM_STORE(p, v, sim_store)
+#define plat_store_release(p, v) SIM_STORE(p, v, sim_store)
+#define plat_store_seq_cst(p, v) SIM_STORE(p, v, sim_store_and_drain)
+#define plat_swap_seq_cst(p, v)  SIM_CHANGE(p, v, SIM_SWAP)
+#define plat_add_relaxed(p, v)   SIM_CHANGE(p, v, SIM_ADD)
+#define plat_sub_relaxed(p, v)   SIM_CHANGE(p, v, SIM_SUB)
+#define plat_add_acq_rel(p, v)   SIM_CHANGE(p, v, SIM_ADD)
+#define plat_add_seq_cst(p, v)   SIM_CHANGE(p, v, SIM_ADD)
+#define plat_sub_acq_rel(p, v)   SIM_CHANGE(p, v, SIM_SUB)
+#define plat_or_relaxed(p, v)    SIM_CHANGE(p, v, SIM_OR)
+#define plat_and_release(p, v)   SIM_CHANGE(p, v, SIM_AND)
+#define plat_bump_owned(p, v)    plat_store_relaxed((p), plat_load_relaxed(p) + (v))
 
-#define cfi_cas(p, expected, desired)                                                              \
+#define plat_cas(p, expected, desired)                                                             \
     __extension__({                                                                                \
         SIM_TYPE(p) sim_desired = (desired);                                                       \
         uint64_t sim_found_bits = 0, sim_desired_bits = 0;                                         \

@@ -6,18 +6,18 @@
 
 #include <stdbool.h>
 
-static inline void cfi_barrier_register(void) {
+static inline void plat_barrier_register(void) {
 }
 
-static inline void cfi_barrier_full(void) {
+static inline void plat_barrier_full(void) {
     sim_fence(__func__);
 }
 
-static inline void cfi_barrier_light(void) {
+static inline void plat_barrier_light(void) {
     sim_barrier_light(__func__);
 }
 
-static inline void cfi_barrier_heavy(bool processes) {
+static inline void plat_barrier_heavy(bool processes) {
     (void)processes;
     sim_barrier_heavy(__func__);
 }

@@ -7,15 +7,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-static inline uint64_t cfi_fork_mark(void) {
+static inline uint64_t plat_fork_mark(void) {
     return 1;
 }
 
-static inline bool cfi_fork_mark_is_ours(uint64_t mark) {
+static inline bool plat_fork_mark_is_ours(uint64_t mark) {
     return mark == 1;
 }
 
-static inline bool cfi_fork_mark_is_first(void) {
+static inline bool plat_fork_mark_is_first(void) {
     return true;
 }
 

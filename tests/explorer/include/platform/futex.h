@@ -9,12 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define cfi_futex_wait(word, expected, deadline_ns, shared)                                        \
+#define plat_futex_wait(word, expected, deadline_ns, shared)                                       \
     ((void)(shared), sim_futex_wait((word), (expected), (deadline_ns), #word, __func__))
 
-#define cfi_futex_wake(word, how_many, shared)                                                     \
+#define plat_futex_wake(word, how_many, shared)                                                    \
     ((void)(shared), sim_futex_wake((word), (how_many), #word, __func__))
 
-#define cfi_futex_wake_all(word, shared) cfi_futex_wake((word), INT_MAX, (shared))
+#define plat_futex_wake_all(word, shared) plat_futex_wake((word), INT_MAX, (shared))
 
 #endif

@@ -7,16 +7,16 @@
 
 #include <stdint.h>
 
-static inline int cfi_pidfd_open(pid_t pid) {
+static inline int plat_pidfd_open(pid_t pid) {
     return sim_pidfd(pid);
 }
 
-static inline int cfi_pidfd_poll_ms(int pidfd) {
+static inline int plat_pidfd_poll_ms(int pidfd) {
     (void)pidfd;
     return -1;
 }
 
-static inline void cfi_process_await_end(pid_t pid, int64_t deadline_ns) {
+static inline void plat_process_await_end(pid_t pid, int64_t deadline_ns) {
     (void)deadline_ns;
     sim_process_ends(pid);
 }

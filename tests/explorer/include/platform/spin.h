@@ -4,6 +4,6 @@
 
 #include "hooks.h"
 
-#define cfi_spin_pause() sim_pause(__func__)
+#define plat_spin_pause() sim_pause(__func__)
 
 #endif

@@ -8,20 +8,20 @@
 #include <signal.h>
 #include <stdbool.h>
 
-static inline void cfi_signals_block(sigset_t *before) {
+static inline void plat_signals_block(sigset_t *before) {
     (void)before;
 }
 
-static inline void cfi_signals_restore(const sigset_t *before) {
+static inline void plat_signals_restore(const sigset_t *before) {
     (void)before;
 }
 
-static inline bool cfi_at_fork_in_child(void (*run)(void)) {
+static inline bool plat_at_fork_in_child(void (*run)(void)) {
     sim_begins_process(run);
     return true;
 }
 
-static inline bool cfi_thread_start(pthread_t *thread, void *(*run)(void *), void *context) {
+static inline bool plat_thread_start(pthread_t *thread, void *(*run)(void *), void *context) {
     *thread = (pthread_t)sim_attendant(run, context);
     return true;
 }

@@ -4,15 +4,15 @@
 
 #include <stdint.h>
 
-static inline int64_t cfi_thread_id(void) {
+static inline int64_t plat_thread_id(void) {
     return 1;
 }
 
-static inline void cfi_thread_name(const char *name) {
+static inline void plat_thread_name(const char *name) {
     (void)name;
 }
 
-static inline void cfi_thread_name_worker(const char *prefix, unsigned worker) {
+static inline void plat_thread_name_worker(const char *prefix, unsigned worker) {
     (void)prefix;
     (void)worker;
 }

@@ -15,19 +15,19 @@
  *     that makes an executor then reads them.
  *   - libcfutures is not linked to OpenMP. It finds the function that sets the number of threads by
  *     name, when an executor is made (platform/openmp_runtime.h). */
-#ifndef CFUTURES_SHARE_H
-#define CFUTURES_SHARE_H
+#ifndef CFUTURES_CPU_SHARE_H
+#define CFUTURES_CPU_SHARE_H
 
 #include "cfutures/worker/scope.h"
 
 /* The share of one worker with this life. */
-unsigned cfi_share_of(const cfi_worker_life *life);
+unsigned cfi_cpu_share_of(const cfi_worker_config *config);
 
 /* The share of the calling thread: the least one of the workers that it works for. Outside tasks:
  * all processors. */
-unsigned cfi_share_of_caller(void);
+unsigned cfi_cpu_share_of_caller(void);
 
 /* Sets the number of threads of OpenMP regions. At the start of a life, on the worker's thread. */
-void cfi_share_tell_openmp(const cfi_worker_life *life);
+void cfi_cpu_share_tell_openmp(const cfi_worker_config *config);
 
 #endif
