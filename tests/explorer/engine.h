@@ -23,7 +23,7 @@ typedef struct sim_location {
     uintptr_t at;
     uint8_t readers, writers; /* threads, by bit, of all runs so far */
     bool shared;
-    bool tried;       /* a lock that is not always waited for */
+    bool tried;       /* a lock that some thread tries without waiting */
     uint32_t run;     /* what follows is of this run */
     uint64_t written; /* identity of the write that it holds: 0 = of before the run */
 } sim_location;
@@ -59,18 +59,18 @@ struct sim_thread_state;
 void memory_begin_run(void);
 void memory_forget(void); /* which locations are shared */
 
-/* Notes that the lock is tried: when it is given back can then be seen from outside of it. */
+/* Notes that threads try this lock. From then on, giving it is a store that waits in the buffer. */
 sim_location *memory_tried(const volatile void *lock);
-/* If it is: the giving waits in the current thread's buffer. */
+/* The current thread gives the lock. */
 void memory_give(sim_location *lock);
-/* Decides whether the others' givings have been seen; true: one has not. */
+/* Decides whether the current thread sees that others have given the lock. True: it does not. */
 bool memory_gives_late(sim_location *lock);
 
 /* Begins a step of the current thread that leaves nothing in its buffer. */
 sim_location *memory_locked_step(const volatile void *at, bool writes, const char *what,
                                  const char *where);
-/* Notes that the thread has to do with something that is not memory (the clock); whether others do,
- * so that the order matters. */
+/* Notes that the thread reads or changes something that is not memory (the clock). True: others do
+ * so too, and the order matters. */
 bool memory_note(const struct sim_thread_state *thread, const volatile void *at, bool writes);
 /* The place of something that is no plain memory: noted as written. */
 sim_location *memory_place(const volatile void *at);
@@ -110,9 +110,9 @@ typedef struct sim_thread_state {
     unsigned time_outs; /* sleeps that have ended at their deadline */
     bool may_die;
     bool death_seen;
-    _Atomic uint32_t *rings; /* at its death, */
-    uint32_t rings_bits;     /* with these bits */
-    unsigned joins;          /* thread that it waits for */
+    _Atomic uint32_t *rings; /* sim_death_rings */
+    uint32_t rings_bits;
+    unsigned joins; /* thread that it waits for */
     uint32_t paused_at;
     unsigned idle_pauses;
     int64_t paused_ns; /* its clock is so far ahead */

@@ -33,16 +33,16 @@ typedef struct scenario {
     unsigned bound;       /* pre-emptions of the ordinary test */
     bool deaths;          /* one thread that may die does so, anywhere */
     bool fences;          /* the system has no membarrier: both barriers are full fences */
-    bool lazy_clock;      /* no wait ends at its deadline while a thread can go on; else any may */
+    bool lazy_clock;      /* time passes only when no thread can go on; else at any step */
 } scenario;
 
 /* A new thread; returns its number. From set_up, or from another thread. */
 unsigned sim_thread(const char *name, void (*run)(void *context), void *context);
 /* It may die at any step of its. */
 void sim_may_die(unsigned thread);
-/* When it dies, the kernel sets these bits and wakes who sleeps on the word. */
+/* When the thread dies, the kernel sets these bits and wakes the threads that sleep on the word. */
 void sim_death_rings(unsigned thread, _Atomic uint32_t *word, uint32_t bits);
-/* It dies where it stands, if it has not ended. */
+/* The thread dies where it stands, unless it has ended. */
 void sim_kill(unsigned thread);
 bool sim_is_dead(unsigned thread);
 /* Waits until a thread has died, and returns its number; -1 when none will any more. */

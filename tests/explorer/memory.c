@@ -248,7 +248,7 @@ sim_location *memory_tried(const volatile void *lock) {
     return location;
 }
 
-/* Nothing is written there: who waits for the lock has it from threads.c. */
+/* Writes nothing: threads that wait for the lock learn of it in threads.c. */
 void memory_give(sim_location *lock) {
     if (lock->tried) {
         push(lock, 0, 0, "lock, given back,");

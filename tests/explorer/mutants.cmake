@@ -603,3 +603,8 @@ explorer_mutant(
 
 explorer_mutant(first_submit_does_not_look_at_the_nursery executors/process_pool.c process_first_broken
                 "seen, plat_now_ns() + NURSERY_LOOK_NS, true);" "seen, -1, true);")
+
+explorer_mutant(
+  pool_without_workers_is_not_broken executors/process_pool.c process_no_workers
+  "if (self->gives_up || plat_load_acquire(&control->quit) == 0) {"
+  "if (plat_load_acquire(&control->quit) == 0) {")

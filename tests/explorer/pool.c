@@ -120,7 +120,7 @@ enum {
 
 typedef struct pool pool;
 
-/* Of a worker's thread. */
+/* What a worker's thread knows. */
 typedef struct worker_context {
     pool *self;
     unsigned number;
@@ -132,7 +132,7 @@ typedef struct worker_context {
 struct pool {
     cf_executor base;
     worker_context workers[WORKERS_MAX];
-    unsigned known; /* of the workers, those before this one */
+    unsigned known; /* workers with a thread: those before this one */
     unsigned supervisor;
     bool supervised;
 };

@@ -27,10 +27,10 @@ void pool_begin_unstarted(unsigned workers, cf_pool_options options, void (*call
 void pool_refuse_start(void);
 /* Only the executor: the scenario's own threads are its workers, if it has any. */
 void pool_begin_bare(unsigned workers, cf_pool_options options);
-/* A worker of such an executor, from set_up, numbers from 0 up. It has begun this task (NULL = none)
- * and runs it, then what it finds pending, and ends. Destroying waits for that. */
+/* In set_up, after that: makes worker `number`, from 0 up. It has begun this task (NULL = none); it
+ * runs that, then all that it finds pending, and ends. Destroying the executor waits for it. */
 void pool_worker(unsigned number, cf_future *begun);
-/* What the runs before have left here. For executors that are made otherwise. */
+/* Begins a run whose executor is made elsewhere. */
 void pool_forget(void);
 /* Whether destroy has come to the end. All references were given back by then, and all slots. */
 bool pool_is_freed(void);
@@ -60,7 +60,7 @@ unsigned pool_runs(unsigned n);
 uint64_t pool_result(unsigned n);
 void pool_meet(unsigned how_many);
 
-/* All that was submitted has ended, and is counted so, in all of the counts. *stats is what they say. */
+/* Checks that all tasks have ended and that all counts agree on it. */
 void pool_check_counts(cf_stats *stats);
 
 cf_future *pool_submit(const cf_task *task, unsigned n);

@@ -10,22 +10,23 @@
 #include "platform/clock.h"
 #include "platform/futex.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- files: who sleeps on them is woken -------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 enum {
     COMMAND_FILE = 100, /* in the order in which the pool makes them */
     EVENT_FILE,
     NURSERY_FILE, /* a descriptor of that process */
     HOST_FILE,
-    FILE_IS_SET = 1, /* in the words below: the command file, or the event file, is readable */
-    ENDED = 2        /* a child has ended: a worker, or the nursery */
+    FILE_IS_SET = 1, /* in `commands` and `events`: the file is readable; */
+    ENDED = 2        /* a worker, or the nursery, has ended */
 };
 
-static _Atomic uint32_t commands, events; /* what the nursery, and the supervisor, is to look at */
+static _Atomic uint32_t commands, events; /* for the nursery; for the supervisor */
 static unsigned files_made, files_open;
 
 static void ring(_Atomic uint32_t *word, uint32_t bits) {
@@ -49,7 +50,7 @@ void cfi_nursery_notify(int file) {
 }
 
 void cfi_nursery_clear(int file) {
-    CHECK(file == EVENT_FILE); /* the nursery's own is cleared below */
+    CHECK(file == EVENT_FILE); /* the nursery clears its own */
     plat_and_release(&events, ~(uint32_t)FILE_IS_SET);
 }
 
@@ -66,7 +67,10 @@ int sim_poll(const struct pollfd *files, nfds_t count, int timeout_ms) {
     return (seen & wanted) != 0;
 }
 
-/* ---- workers ----------------------------------------------------------------------------------- */
+/* Seldom: each look is a round of choices. */
+#define LOOK_NS INT64_C(1000000000)
+
+/* ---- workers --------------------------------------------------------------------------------- */
 
 enum {
     PROCESSES_MAX = 4, /* workers */
@@ -78,8 +82,8 @@ enum {
 typedef struct process {
     unsigned number;
     unsigned thread;
-    cfi_record *record;     /* in its own memory: it may live for longer than the pool */
-    bool alive;             /* as the nursery knows */
+    cfi_record *record;     /* kept here: an unborn worker may outlive the pool */
+    bool alive;             /* not reaped yet */
     _Atomic uint32_t ended; /* 0, or 1 + its wait status */
 } process;
 
@@ -87,9 +91,10 @@ static process processes[PROCESSES_MAX];
 static unsigned lives[PROCESSES_MAX];
 static unsigned killed_life;
 static mortals who_may_die;
+static bool forks_fail;
 static unsigned nursery_thread;
 
-/* The run is over its time: it is killed. */
+/* The run was declared over its time: the worker waits to be killed. */
 static void await_kill(cfi_slot *slot) {
     static _Atomic uint32_t never;
     (void)slot;
@@ -100,7 +105,7 @@ static void await_kill(cfi_slot *slot) {
 
 static const cfi_worker_hooks hooks = {.overrun = await_kill};
 
-/* False: the nursery has died, and so the kernel kills it. */
+/* False: the nursery has died, and the kernel kills the worker. */
 static bool await_birth(cfi_record *record) {
     bool dies = who_may_die == THE_NURSERY_DIES;
     while (plat_load_acquire(&record->process_state) == CFI_FORKING) {
@@ -154,33 +159,53 @@ void sim_process_ends(pid_t pid) {
     sim_kill((unsigned)(pid - FIRST_PID));
 }
 
-/* ---- the nursery: see nursery.c ---------------------------------------------------------------- */
+/* ---- the nursery: see nursery.c -------------------------------------------------------------- */
 
-static void fork_worker(unsigned number) {
+static bool fork_worker(unsigned number) {
+    _Atomic uint32_t *life = &executor->queue.records[number].process_state;
     uint32_t vacant = CFI_VACANT;
-    if (plat_cas(&executor->queue.records[number].process_state, &vacant, CFI_FORKING)) {
-        start(number);
-        note_alive(number);
+    if (!plat_cas(life, &vacant, CFI_FORKING)) {
+        return true;
     }
+    if (forks_fail) {
+        plat_store_release(life, CFI_VACANT);
+        return false;
+    }
+    start(number);
+    note_alive(number);
+    return true;
 }
 
-static void fill_vacancies(void) {
+/* 0, or the system's error. */
+static int fill_vacancies(void) {
     const cfi_queue *queue = &executor->queue;
     unsigned wanted = plat_load_acquire(&queue->control->workers_wanted);
     for (unsigned i = 0; i < wanted; i++) {
-        if (plat_load_acquire(&queue->records[i].process_state) == CFI_VACANT) {
-            fork_worker(i);
+        if (plat_load_acquire(&queue->records[i].process_state) == CFI_VACANT && !fork_worker(i)) {
+            return EAGAIN;
         }
+    }
+    return 0;
+}
+
+static bool any_alive(void) {
+    bool any = false;
+    for (unsigned i = 0; i < PROCESSES_MAX; i++) {
+        any = any || processes[i].alive;
+    }
+    return any;
+}
+
+static void tell_result(int error) {
+    cfi_control *control = executor->queue.control;
+    plat_store_release(&control->spawn_error, any_alive() ? 0 : error);
+    plat_event_ring_always(&control->spawn_rounds, true);
+    if (error != 0 && !any_alive()) {
+        cfi_nursery_notify(EVENT_FILE);
     }
 }
 
-static void tell_result(void) {
-    cfi_control *control = executor->queue.control;
-    plat_store_release(&control->spawn_error, 0);
-    plat_event_ring_always(&control->spawn_rounds, true);
-}
-
-/* Its wait status; -1: it lives. */
+/* The worker's wait status; -1 = it lives. */
 static int status_of(process *p) {
     uint32_t ended = plat_load_acquire(&p->ended);
     if (ended != 0) {
@@ -218,17 +243,23 @@ static void send_signals(void) {
     }
 }
 
+/* After a fork that failed it looks again later. */
+static void wait_for_events(bool refused) {
+    bool in_time = true;
+    while (plat_load_acquire(&commands) == 0 && in_time) {
+        in_time = plat_futex_wait(&commands, 0, refused ? plat_deadline_ns(LOOK_NS) : -1, true);
+    }
+    plat_swap_seq_cst(&commands, 0);
+}
+
 static void nursery_main(void *context) {
     (void)context;
     while (plat_load_acquire(&executor->queue.control->quit) == 0) {
         reap();
-        fill_vacancies();
-        tell_result();
+        int error = fill_vacancies();
+        tell_result(error);
         send_signals();
-        while (plat_load_acquire(&commands) == 0) {
-            plat_futex_wait(&commands, 0, -1, true);
-        }
-        plat_swap_seq_cst(&commands, 0);
+        wait_for_events(error != 0);
     }
     for (unsigned i = 0; i < PROCESSES_MAX; i++) {
         if (processes[i].alive) {
@@ -254,10 +285,10 @@ int sim_pidfd(pid_t pid) {
 
 _Noreturn void cfi_nursery_run(const cfi_nursery *nursery) {
     (void)nursery;
-    abort(); /* in a forked child: there is none */
+    abort(); /* there is no forked child */
 }
 
-/* ---- the pool ---------------------------------------------------------------------------------- */
+/* ---- the pool -------------------------------------------------------------------------------- */
 
 void processes_begin(unsigned workers, cf_pool_options options, mortals who,
                      void (*caller)(void *context)) {
@@ -268,6 +299,7 @@ void processes_begin(unsigned workers, cf_pool_options options, mortals who,
     plat_store_relaxed(&events, 0);
     files_made = files_open = 0;
     who_may_die = who;
+    forks_fail = false;
     options.max_workers = workers > 0 ? workers : 1;
     options.arena_limit = 1 << 20;
     pool_forget();
@@ -280,6 +312,10 @@ void processes_begin(unsigned workers, cf_pool_options options, mortals who,
         note_alive(i);
     }
     sim_thread("caller", caller, NULL);
+}
+
+void processes_refuse_forks(void) {
+    forks_fail = true;
 }
 
 unsigned processes_life(unsigned worker) {

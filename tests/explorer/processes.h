@@ -1,24 +1,26 @@
 /* A process pool whose processes are simulated threads.
  *
- * src/executors/process_pool.c itself, with its supervisor; what is not is the nursery, of which
- * processes.c has a model: it forks, reaps and kills as nursery.c does, and in the same order. */
+ * The pool and its supervisor are src/executors/process_pool.c. The nursery is a model: it reaps,
+ * forks and kills in nursery.c's order. The kernel tells nursery and supervisor of deaths. */
 #ifndef EXPLORER_PROCESSES_H
 #define EXPLORER_PROCESSES_H
 
 #include "pool.h"
 
 typedef enum mortals {
-    NOBODY_DIES, /* but when told to */
+    NOBODY_DIES, /* unless it is killed */
     A_WORKER_DIES,
     THE_NURSERY_DIES,
 } mortals;
 
-/* Begins a run: the pool with this many workers, which are alive (0: one, which the first submit starts),
- * and the thread that uses it. */
+/* Begins a run: makes a pool whose workers are alive, and the thread that uses it. workers = 0: the
+ * first submit starts the only worker. */
 void processes_begin(unsigned workers, cf_pool_options options, mortals who,
                      void (*caller)(void *context));
-/* Which life of a worker's number it is: 1, and one more with each successor. The one that was killed on
- * request last: 0 = none. */
+/* From now on the system refuses the nursery each fork. In set_up, after begin. */
+void processes_refuse_forks(void);
+/* Lives of this worker so far: 1, and one more for each successor. The life that the nursery killed
+ * last: 0 = none. */
 unsigned processes_life(unsigned worker);
 unsigned processes_killed_life(void);
 /* Whether destroy has come to the end. */

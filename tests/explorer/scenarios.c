@@ -1,10 +1,12 @@
 #include "scenarios.h"
 
 const scenario *const scenarios[] = {
+    /* scenarios_lock.c */
     &lock_two,
     &lock_two_owners,
     &lock_three,
     &lock_fences,
+    /* scenarios_queue.c */
     &queue_hand_off,
     &queue_one_worker,
     &queue_two_workers,
@@ -16,22 +18,26 @@ const scenario *const scenarios[] = {
     &queue_room,
     &queue_room_meeting,
     &queue_room_fences,
+    /* scenarios_future.c */
     &future_two_waiters,
     &future_cancel,
     &future_cancel_waited,
     &future_shutdown,
     &future_deadline,
+    /* scenarios_watch.c */
     &watch_as_completed,
     &watch_two_workers,
     &watch_two_sets,
     &watch_cancel,
     &watch_handed_out,
     &watch_callback,
+    /* scenarios_slab.c */
     &slab_round,
     &slab_recycled,
     &slab_cancelled,
     &slab_unheld,
     &slab_two_holders,
+    /* scenarios_death.c */
     &death_retried,
     &death_lost,
     &death_rewound,
@@ -39,6 +45,7 @@ const scenario *const scenarios[] = {
     &death_watched,
     &death_two_workers,
     &death_unfit,
+    /* scenarios_room.c */
     &room_two_submitters,
     &room_two_workers,
     &room_cancelled,
@@ -46,10 +53,12 @@ const scenario *const scenarios[] = {
     &room_counted,
     &room_seen,
     &room_death,
+    /* scenarios_shutdown.c */
     &shutdown_room,
     &shutdown_room_cancelled,
     &shutdown_first,
     &shutdown_batch,
+    /* scenarios_chunk.c */
     &chunk_taken_back,
     &chunk_read,
     &chunk_died,
@@ -59,6 +68,7 @@ const scenario *const scenarios[] = {
     &chunk_stopped,
     &chunk_shared_out_room,
     &chunk_died_shared_out,
+    /* scenarios_stream.c */
     &stream_ordered,
     &stream_two_workers,
     &stream_as_completed,
@@ -67,6 +77,7 @@ const scenario *const scenarios[] = {
     &stream_stopped_death,
     &stream_closed,
     &stream_room,
+    /* scenarios_nested.c */
     &nested_begun,
     &nested_cancelled,
     &nested_circle,
@@ -77,6 +88,7 @@ const scenario *const scenarios[] = {
     &nested_two_pools,
     &nested_in_pool,
     &nested_tail,
+    /* scenarios_deadline.c */
     &deadline_ends,
     &deadline_overdue,
     &deadline_earlier,
@@ -86,16 +98,19 @@ const scenario *const scenarios[] = {
     &deadline_nested,
     &deadline_chunk,
     &deadline_occupied,
+    /* scenarios_callback.c */
     &callback_two,
     &callback_iteration,
     &callback_goes_on,
     &callback_at_the_end,
+    /* scenarios_serial.c */
     &serial_two,
     &serial_initializer,
     &serial_left,
     &serial_shutdown,
     &serial_callbacks,
     &serial_unfit,
+    /* scenarios_process.c */
     &process_retried,
     &process_lost,
     &process_killed,
@@ -110,6 +125,7 @@ const scenario *const scenarios[] = {
     &process_callback,
     &process_first,
     &process_first_broken,
+    &process_no_workers,
 };
 
 const unsigned scenario_count = sizeof scenarios / sizeof scenarios[0];

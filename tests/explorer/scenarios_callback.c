@@ -1,5 +1,5 @@
-/* Functions that are called when a task is done: once each, in the order in which they were added, and
- * before the executor's end. */
+/* Callbacks. Each is called once, in the order in which they were added, before the executor is
+ * destroyed. */
 #include "scenarios.h"
 
 enum {
@@ -8,7 +8,7 @@ enum {
 
 static cf_future *future;
 static unsigned calls;
-static unsigned called[CALLS_MAX]; /* which, in the order of the calls */
+static unsigned called[CALLS_MAX]; /* numbers of the callbacks, in the order of their calls */
 
 static void note_call(cf_future *done, unsigned which) {
     CHECK(cf_future_done(done) && calls < CALLS_MAX);
@@ -29,7 +29,7 @@ static void add(cf_future *to, cf_done_fn *callback) {
     CHECK(cf_future_add_done_callback(to, callback, NULL) == CF_OK);
 }
 
-/* 1, 2 and so on, so many. */
+/* Callbacks 1 to how_many were called, in this order. */
 static void check_calls(unsigned how_many) {
     CHECK(calls == how_many);
     for (unsigned i = 0; i < how_many; i++) {
@@ -46,7 +46,7 @@ static void begin(void (*caller)(void *)) {
     sim_thread("caller", caller, NULL);
 }
 
-/* ---- added while the task is settled ----------------------------------------------------------- */
+/* ---- added while the task is settled --------------------------------------------------------- */
 
 static void add_two(void *context) {
     (void)context;
@@ -64,7 +64,7 @@ static void set_up_two(void) {
 const scenario callback_two = {
     .name = "callback_two", .set_up = set_up_two, .check = check_one_ran, .bound = 3};
 
-/* ---- another thread's, while an iteration waits for the same future: each reaps for both -------- */
+/* ---- added while an iteration waits for the same future: both threads reap ------------------- */
 
 static void arrive(cf_future *done, void *context) {
     (void)context;
@@ -99,9 +99,9 @@ static void set_up_iteration(void) {
 const scenario callback_iteration = {
     .name = "callback_iteration", .set_up = set_up_iteration, .check = check_one_ran, .bound = 2};
 
-/* ---- a callback adds another one, and submits a task with a third ------------------------------ */
+/* ---- a callback adds another one, and submits a task with a third ---------------------------- */
 
-static bool submitted; /* it was in time */
+static bool submitted; /* before the pool was stopped */
 
 static void third(cf_future *done, void *context) {
     (void)context;
@@ -147,7 +147,7 @@ static void check_went_on(void) {
 const scenario callback_goes_on = {
     .name = "callback_goes_on", .set_up = set_up_going_on, .check = check_went_on, .bound = 2};
 
-/* ---- added to what is done, while the callback thread is told to end --------------------------- */
+/* ---- added to a task that is done, while the callback thread is told to end ------------------ */
 
 static void add_to_done(void *context) {
     (void)context;

@@ -1,5 +1,5 @@
-/* Runs over their time: declared so by the deadline thread, while they end by themselves or wait for
- * another run on top of them. The limits are so long that pauses (10 us) make no difference. */
+/* Runs over their time. The deadline thread declares them, while they end by themselves or wait for
+ * a run on top of them. A limit is a second: a pause (10 us) makes no difference. */
 #include "scenarios.h"
 
 #include "include/hooks.h"
@@ -17,7 +17,7 @@ enum {
 #define A_LITTLE (SECOND / 100)
 
 static cf_future *futures[TASKS];
-static int64_t begun_ns; /* the run of the scenario */
+static int64_t begun_ns; /* when the scenario began */
 
 static cf_future *submit(const cf_task *task, unsigned n, int64_t limit_ns) {
     const cf_submit_options options = {.timeout_ns = limit_ns};
@@ -35,7 +35,7 @@ static int64_t passed_ns(void) {
     return sim_now_ns() - begun_ns;
 }
 
-/* A task that waits until somebody arrives: it does not end by itself. */
+/* The task ends only when the caller has arrived. */
 static int run_overdue(const void *arg, void *result, cf_task_context *ctx) {
     pool_await(1);
     return number_task.run(arg, result, ctx);
@@ -46,12 +46,12 @@ static const cf_task overdue_task = {.name = "overdue",
                                      .arg_size = sizeof(unsigned),
                                      .result_size = sizeof(uint64_t)};
 
-/* ---- counts: one ending for each task ---------------------------------------------------------- */
+/* ---- counts: one ending for each task -------------------------------------------------------- */
 
 static cf_stats stats;
-static unsigned late; /* tasks that the caller was told are over their time */
+static unsigned late; /* tasks that ended with CF_EDEADLINE */
 
-/* The task has ended, perhaps of its time. */
+/* Waits for the task's end. */
 static void see(cf_future *future, unsigned n) {
     uint64_t value = 0;
     cf_status status = cf_future_result(future, CF_FOREVER, &value);
@@ -75,7 +75,7 @@ static void check_counts(unsigned tasks) {
     check_freed();
 }
 
-/* ---- a run that ends just as its time is over -------------------------------------------------- */
+/* ---- a run that ends just as its time is over ------------------------------------------------ */
 
 static void see_one(void *context) {
     (void)context;
@@ -99,7 +99,7 @@ static void check_ends(void) {
 const scenario deadline_ends = {
     .name = "deadline_ends", .set_up = set_up_ends, .check = check_ends, .bound = 3};
 
-/* ---- a run that would never end ---------------------------------------------------------------- */
+/* ---- a run that would never end -------------------------------------------------------------- */
 
 static int64_t told_ns; /* when the caller was told */
 
@@ -135,7 +135,7 @@ const scenario deadline_overdue = {.name = "deadline_overdue",
                                    .bound = 3,
                                    .lazy_clock = true};
 
-/* ---- another run's end is further away, and the thread about to sleep until then --------------- */
+/* ---- a limit begins that ends before the one that the deadline thread knows ------------------ */
 
 static void see_second_overdue(void *context) {
     (void)context;
@@ -165,7 +165,7 @@ const scenario deadline_earlier = {.name = "deadline_earlier",
                                    .bound = 1,
                                    .lazy_clock = true};
 
-/* ---- a run that waits for another one on top of it --------------------------------------------- */
+/* ---- a run waits for another one on top of it ------------------------------------------------ */
 
 /* Task 0 runs task 1, which was submitted last. */
 static int run_outer(const void *arg, void *result, cf_task_context *ctx) {
@@ -173,7 +173,7 @@ static int run_outer(const void *arg, void *result, cf_task_context *ctx) {
     return number_task.run(arg, result, ctx);
 }
 
-/* The same, and is in time only if told. */
+/* The same, then ends only when the caller has arrived. */
 static int run_outer_overdue(const void *arg, void *result, cf_task_context *ctx) {
     cf_future_result(futures[1], CF_FOREVER, NULL);
     return run_overdue(arg, result, ctx);
@@ -216,17 +216,17 @@ static void see_inner_overdue(void *context) {
     end(2);
 }
 
-/* The outer one's time is over first, while the inner one runs. */
+/* The outer run's time is over first, while the inner one runs. */
 static void set_up_outer(void) {
     begin_nested(&outer_task, SECOND, &overdue_task, 5 * SECOND, see_outer_overdue);
 }
 
-/* The inner one's is. */
+/* The inner run's time is over first. */
 static void set_up_inner(void) {
     begin_nested(&outer_task, 5 * SECOND, &overdue_task, SECOND, see_inner_overdue);
 }
 
-/* The outer one's is, after the inner one has ended. */
+/* The outer run's time is over after the inner one has ended. */
 static void set_up_outer_again(void) {
     begin_nested(&outer_overdue_task, SECOND, &number_task, 5 * SECOND, see_outer_overdue);
 }
@@ -267,7 +267,7 @@ const scenario deadline_outer_again = {.name = "deadline_outer_again",
 const scenario deadline_nested = {
     .name = "deadline_nested", .set_up = set_up_nested, .check = check_nested, .bound = 2};
 
-/* ---- the items of a chunk, each with the whole time -------------------------------------------- */
+/* ---- the items of a chunk: each has the whole time ------------------------------------------- */
 
 enum {
     ITEMS = 2
@@ -278,9 +278,9 @@ typedef struct chunk_argument {
     uint64_t items[ITEMS];
 } chunk_argument;
 
-static int64_t until_ns[ITEMS]; /* each item's time */
+static int64_t until_ns[ITEMS]; /* the end of each item's time */
 
-/* The second does not end by itself. */
+/* The second item ends only when the caller has arrived. */
 static int run_item(const void *arg, void *result, cf_task_context *ctx) {
     uint64_t i = *(const uint64_t *)arg;
     until_ns[i] = ctx->until_ns;
@@ -332,7 +332,7 @@ static void check_chunk(void) {
 const scenario deadline_chunk = {
     .name = "deadline_chunk", .set_up = set_up_chunk, .check = check_chunk, .bound = 2};
 
-/* ---- the slot of a run that was declared over its time, and whose thread is still in it -------- */
+/* ---- the run was declared over its time, and its thread is still in the slot ----------------- */
 
 static void fill(unsigned tasks, const cf_future *occupied) {
     for (unsigned i = 0; i < tasks; i++) {
@@ -352,7 +352,7 @@ static void go_round_slabs(void *context) {
     cf_executor_destroy(executor);
 }
 
-/* It is the last slot of its slab, whose others are given up. */
+/* The task has the last slot of its slab; the others are given up. */
 static void set_up_occupied(void) {
     begin(1);
     fill(FULL - 1, NULL);

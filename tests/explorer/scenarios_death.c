@@ -197,7 +197,7 @@ const scenario death_watched = {.name = "death_watched",
                                 .bound = 1,
                                 .deaths = true};
 
-/* ---- no death, but a worker that is not fit: what the other runs ends well --------------------- */
+/* ---- no death, but one worker's initializer fails; the other's tasks end well ---------------- */
 
 static int fail_second(void *context, unsigned worker, void **local) {
     (void)context;

@@ -1,5 +1,5 @@
-/* Waiting inside a task: what is pending is run, what runs is waited for, and a wait that can never end
- * is refused. */
+/* Waits inside a task. The worker runs a pending task itself and waits for a running one; a wait
+ * that can never end is refused. */
 #include "scenarios.h"
 
 enum {
@@ -9,7 +9,7 @@ enum {
 
 static cf_future *futures[TASKS];
 static int waits_for[TASKS];    /* the task that each one waits for */
-static cf_status waited[TASKS]; /* and how that ended */
+static cf_status waited[TASKS]; /* how its wait ended */
 
 static int run_waiting(const void *arg, void *result, cf_task_context *ctx) {
     unsigned n = *(const unsigned *)arg;
@@ -39,7 +39,7 @@ static void check_ran(unsigned tasks) {
     }
 }
 
-/* So many waits were refused, the others went well. */
+/* `refused` waits were refused; the others ended with CF_OK. */
 static void check_refused(unsigned tasks, unsigned refused) {
     check_ran(tasks);
     for (unsigned n = 0; n < tasks; n++) {
@@ -50,7 +50,7 @@ static void check_refused(unsigned tasks, unsigned refused) {
     CHECK(refused == 0);
 }
 
-/* ---- it waits for a task that is pending: it runs that, or another worker does ---------------- */
+/* ---- the task is pending: the waiting worker runs it, or another one does -------------------- */
 
 static void set_up_begun(void) {
     begin(2, 2);
@@ -66,7 +66,7 @@ static void check_begun(void) {
 const scenario nested_begun = {
     .name = "nested_begun", .set_up = set_up_begun, .check = check_begun, .bound = 6};
 
-/* ---- or somebody cancels it -------------------------------------------------------------------- */
+/* ---- or another thread cancels it ------------------------------------------------------------ */
 
 static bool cancelled;
 
@@ -90,7 +90,7 @@ static void check_cancelled(void) {
 const scenario nested_cancelled = {
     .name = "nested_cancelled", .set_up = set_up_cancelled, .check = check_cancelled, .bound = 6};
 
-/* ---- tasks that wait for each other ------------------------------------------------------------ */
+/* ---- tasks that wait for each other ---------------------------------------------------------- */
 
 static void set_up_circle_of(unsigned tasks) {
     begin(tasks, tasks);
@@ -123,7 +123,7 @@ const scenario nested_circle_of_three = {.name = "nested_circle_of_three",
                                          .check = check_circle_of_three,
                                          .bound = 4};
 
-/* ---- a third waits for one of two that wait for each other: it is not in the circle ------------ */
+/* ---- a third task waits for one of the two: it is not in their circle ------------------------ */
 
 static void set_up_tail(void) {
     begin(3, 3);
@@ -141,7 +141,7 @@ static void check_tail(void) {
 const scenario nested_tail = {
     .name = "nested_tail", .set_up = set_up_tail, .check = check_tail, .bound = 3};
 
-/* ---- one of two ends, and the other begins to wait for the first: no circle at any time -------- */
+/* ---- a worker ends its task and begins one that waits for the other: never a circle ---------- */
 
 static void set_up_relay(void) {
     begin(2, 3);
@@ -158,7 +158,7 @@ static void check_relay(void) {
 const scenario nested_relay = {
     .name = "nested_relay", .set_up = set_up_relay, .check = check_relay, .bound = 5};
 
-/* ---- a task waits for one of several ----------------------------------------------------------- */
+/* ---- a task waits for one of several --------------------------------------------------------- */
 
 static unsigned handed_out; /* tasks, by bit */
 
@@ -194,7 +194,7 @@ static void begin_iterating(unsigned workers) {
     pool_worker(0, futures[0]);
 }
 
-/* Both are pending, it alone can run them, and one may be cancelled. */
+/* Both are pending, only this worker can run them, one may be cancelled. */
 static void set_up_set(void) {
     begin_iterating(1);
     sim_thread("canceller", cancel_second, NULL);
@@ -208,7 +208,7 @@ static void check_set(void) {
 const scenario nested_set = {
     .name = "nested_set", .set_up = set_up_set, .check = check_set, .bound = 5};
 
-/* The one waits for the iterating task, which is handed the other first: only then there is a circle. */
+/* Task 1 waits for the iterating task. There is a circle only when task 2 has been handed out. */
 static void set_up_circle_in_set(void) {
     begin_iterating(3);
     waits_for[1] = 0;
@@ -229,7 +229,7 @@ const scenario nested_circle_in_set = {.name = "nested_circle_in_set",
                                        .check = check_circle_in_set,
                                        .bound = 3};
 
-/* ---- a circle through a task that is pending in an executor whose only worker is in the circle -- */
+/* ---- a circle through a pending task: the only worker of its executor waits too -------------- */
 
 static void set_up_two_pools(void) {
     begin(1, 1);
@@ -250,7 +250,7 @@ static void check_two_pools(void) {
 const scenario nested_two_pools = {
     .name = "nested_two_pools", .set_up = set_up_two_pools, .check = check_two_pools, .bound = 6};
 
-/* ---- in a pool: a task submits others, and waits for them -------------------------------------- */
+/* ---- in a pool, a task submits others and waits for them ------------------------------------- */
 
 static int run_submitting(const void *arg, void *result, cf_task_context *ctx) {
     for (unsigned n = 1; n < TASKS; n++) {

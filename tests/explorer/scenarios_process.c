@@ -1,5 +1,5 @@
-/* A process pool's supervisor, when a worker dies at any of its steps, or the nursery does: what was
- * submitted ends, and is counted once. */
+/* A process pool's supervisor. A worker dies at any step, or the nursery does: each task ends all
+ * the same, and is counted once. */
 #include "scenarios.h"
 
 #include "processes.h"
@@ -34,7 +34,7 @@ static void end(void) {
     CHECK(processes_are_forgotten());
 }
 
-/* ---- run again, by a successor, though the pool is stopped ------------------------------------- */
+/* ---- run again by a successor, though the pool is stopped ------------------------------------ */
 
 static void shut_down_and_see(void *context) {
     (void)context;
@@ -60,7 +60,7 @@ const scenario process_retried = {.name = "process_retried",
                                   .bound = 1,
                                   .deaths = true};
 
-/* Or by the other worker. */
+/* Or the other worker runs it. */
 static void set_up_two(void) {
     processes_begin(2, plain, A_WORKER_DIES, shut_down_and_see);
     submit(0, 1);
@@ -74,7 +74,7 @@ static void check_two(void) {
 const scenario process_two = {
     .name = "process_two", .set_up = set_up_two, .check = check_two, .bound = 0, .deaths = true};
 
-/* ---- lost: and who knows how they ended finds them in the counts ------------------------------- */
+/* ---- lost; the counts are right as soon as the caller knows the results ---------------------- */
 
 static void see_both(void *context) {
     (void)context;
@@ -104,11 +104,11 @@ static void check_lost(void) {
 const scenario process_lost = {
     .name = "process_lost", .set_up = set_up_lost, .check = check_lost, .bound = 0, .deaths = true};
 
-/* ---- killed, because its task was over its time: a request that comes too late hits nobody else -- */
+/* ---- killed for the task's time limit; a late request hits no successor ---------------------- */
 
 #define SECOND INT64_C(1000000000)
 
-static unsigned overdue_life; /* of the worker that ran it */
+static unsigned overdue_life; /* of the worker that ran the task */
 
 static int run_overdue(const void *arg, void *result, cf_task_context *ctx) {
     static _Atomic uint32_t nothing;
@@ -131,7 +131,7 @@ static void set_up_killed(void) {
     submit(1, 0);
 }
 
-/* It dies of that or before, or returns late; its successor may die by itself. */
+/* The worker is killed, dies before that, or returns late. Its successor may die by itself. */
 static void check_killed(void) {
     CHECK(ended[0] == CF_EDEADLINE || ended[0] == CF_EWORKER);
     CHECK(ended[1] == CF_OK || ended[1] == CF_EWORKER);
@@ -148,7 +148,7 @@ const scenario process_killed = {.name = "process_killed",
                                  .deaths = true,
                                  .lazy_clock = true};
 
-/* ---- all are killed, and what is pending is cancelled ------------------------------------------ */
+/* ---- all workers are killed, and pending tasks cancelled ------------------------------------- */
 
 static void kill_workers(void *context) {
     (void)context;
@@ -173,7 +173,7 @@ const scenario process_all_killed = {.name = "process_all_killed",
                                      .check = check_all_killed,
                                      .bound = 1};
 
-/* ---- its initializer fails, or it dies in it: no worker is fit --------------------------------- */
+/* ---- the initializer fails, or the worker dies in it: the pool is broken --------------------- */
 
 static int fail_to_begin(void *context, unsigned worker, void **local) {
     (void)context;
@@ -190,7 +190,7 @@ static int begin_well(void *context, unsigned worker, void **local) {
     return 0;
 }
 
-/* One is pending when the worker begins, the other is submitted meanwhile. */
+/* Task 0 was submitted before the worker begins, task 1 is meanwhile. */
 static void submit_one_more(void *context) {
     (void)context;
     unsigned n = 1;
@@ -225,7 +225,7 @@ static void set_up_begin(void) {
     submit(0, 1);
 }
 
-/* Broken if it died before it was ready. */
+/* The pool is broken if the worker died before it was ready. */
 static void check_begin(void) {
     CHECK(ended[0] == CF_OK || ended[0] == CF_EBROKEN);
     CHECK(ended[1] == CF_OK || ended[1] == CF_EBROKEN || ended[1] == CF_EWORKER);
@@ -238,7 +238,7 @@ const scenario process_begin = {.name = "process_begin",
                                 .bound = 0,
                                 .deaths = true};
 
-/* ---- a submit waits for room, which the death of a worker makes -------------------------------- */
+/* ---- a submit waits for room, and a worker dies that would have made some -------------------- */
 
 static void set_up_room(void) {
     processes_begin(1, (cf_pool_options){.max_pending = 1}, A_WORKER_DIES, submit_one_more);
@@ -254,7 +254,7 @@ static void check_room(void) {
 const scenario process_room = {
     .name = "process_room", .set_up = set_up_room, .check = check_room, .bound = 0, .deaths = true};
 
-/* ---- each worker runs one task and retires ----------------------------------------------------- */
+/* ---- each worker runs one task and retires --------------------------------------------------- */
 
 static void set_up_retired(void) {
     processes_begin(1, (cf_pool_options){.max_tasks_per_worker = 1}, A_WORKER_DIES, see_both);
@@ -262,8 +262,8 @@ static void set_up_retired(void) {
     submit(1, 1);
 }
 
-/* Both lives that have run a task end with that; one more may have died in between. The last is not
- * replaced when the pool is stopped by then. */
+/* A worker retires after its task, unless it dies. The last one is not replaced if the pool is
+ * stopped by then. */
 static void check_retired(void) {
     CHECK(ended[0] == CF_OK && ended[1] == CF_OK);
     CHECK(stats.retired >= 1 - stats.restarts && stats.retired <= TASKS);
@@ -276,7 +276,7 @@ const scenario process_retired = {.name = "process_retired",
                                   .bound = 0,
                                   .deaths = true};
 
-/* ---- callbacks are called also if the worker dies before it has told of the task's end ---------- */
+/* ---- the worker dies before it has announced a task with a callback -------------------------- */
 
 static unsigned calls;
 
@@ -311,14 +311,14 @@ const scenario process_callback = {.name = "process_callback",
                                    .bound = 0,
                                    .deaths = true};
 
-/* ---- the nursery dies, and its workers with it ------------------------------------------------- */
+/* ---- the nursery dies, and its workers with it ----------------------------------------------- */
 
 static void set_up_broken(void) {
     processes_begin(1, plain, THE_NURSERY_DIES, submit_one_more);
     submit(0, 1);
 }
 
-/* What was done before then is done. */
+/* A task that had ended before keeps its result. */
 static void check_broken(void) {
     for (unsigned n = 0; n < TASKS; n++) {
         CHECK(ended[n] == CF_OK || ended[n] == CF_EBROKEN);
@@ -333,7 +333,7 @@ const scenario process_broken = {.name = "process_broken",
                                  .bound = 1,
                                  .deaths = true};
 
-/* One that waits for room is told. */
+/* A submit that waits for room is woken. */
 static void set_up_broken_room(void) {
     processes_begin(1, (cf_pool_options){.max_pending = 1}, THE_NURSERY_DIES, submit_one_more);
     submit(0, 1);
@@ -345,7 +345,29 @@ const scenario process_broken_room = {.name = "process_broken_room",
                                       .bound = 1,
                                       .deaths = true};
 
-/* ---- the first submit starts the first worker, and waits for it -------------------------------- */
+/* ---- the worker dies, and there is no process for a successor -------------------------------- */
+
+static void set_up_no_workers(void) {
+    processes_begin(1, plain, A_WORKER_DIES, submit_one_more);
+    processes_refuse_forks();
+    submit(0, 1);
+}
+
+static void check_no_workers(void) {
+    for (unsigned n = 0; n < TASKS; n++) {
+        CHECK(ended[n] == CF_OK || ended[n] == CF_EBROKEN || (n == 1 && ended[n] == CF_EWORKER));
+    }
+    CHECK(stats.failed <= stats.submitted);
+}
+
+const scenario process_no_workers = {.name = "process_no_workers",
+                                     .set_up = set_up_no_workers,
+                                     .check = check_no_workers,
+                                     .bound = 0,
+                                     .deaths = true,
+                                     .lazy_clock = true};
+
+/* ---- the first submit starts a worker and waits for it --------------------------------------- */
 
 static void submit_first(void *context) {
     (void)context;

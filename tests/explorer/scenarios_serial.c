@@ -1,5 +1,5 @@
-/* The serial executor: several threads submit to it, and each task runs once, on one of them, no two at
- * a time. */
+/* The serial executor. Several threads submit to it; each task runs once, on one of them, and one
+ * at a time. */
 #include "scenarios.h"
 
 #include "cfutures/queue/completion.h"
@@ -16,7 +16,7 @@ static unsigned runs[TASKS];
 static unsigned inside;
 static _Atomic uint32_t step;
 
-/* The load is a step at which another thread may go on, and must not run a task. */
+/* Another thread may go on at the load, and must not run a task then. */
 static void run_alone(unsigned n) {
     CHECK(inside == 0);
     inside = 1;
@@ -54,7 +54,7 @@ static void begin(cf_pool_options options) {
     CHECK(cf_serial_create(&options, &serial) == CF_OK);
 }
 
-/* So many have run, before the executor's end would have made them. */
+/* So many tasks have run. The executor is not destroyed yet: that would run what is pending. */
 static void check_ran(unsigned tasks) {
     cf_stats stats;
     CHECK(cf_executor_stats(serial, &stats) == CF_OK);
@@ -69,11 +69,11 @@ static void check_ran(unsigned tasks) {
     cf_executor_destroy(serial);
 }
 
-/* ---- two submitters ---------------------------------------------------------------------------- */
+/* ---- two submitters -------------------------------------------------------------------------- */
 
 static void submit_and_see(unsigned n) {
     CHECK(submit(&plain_task, n) == CF_OK);
-    CHECK(cf_future_done(futures[n])); /* submit returns when it has run */
+    CHECK(cf_future_done(futures[n])); /* submit ran it */
 }
 
 static void submit_even(void *context) {
@@ -101,7 +101,7 @@ static void check_four(void) {
 const scenario serial_two = {
     .name = "serial_two", .set_up = set_up_two, .check = check_four, .bound = 3};
 
-/* ---- the initializer submits too: that task is left until the first has run -------------------- */
+/* ---- the initializer submits: that task is left until the first one has run ------------------ */
 
 static int submit_from_initializer(void *context, unsigned worker, void **local) {
     (void)context;
@@ -134,7 +134,7 @@ static void check_three(void) {
 const scenario serial_initializer = {
     .name = "serial_initializer", .set_up = set_up_initializer, .check = check_three, .bound = 4};
 
-/* ---- the initializer fails ---------------------------------------------------------------------- */
+/* ---- the initializer fails ------------------------------------------------------------------- */
 
 static cf_status ended[2];
 
@@ -145,7 +145,7 @@ static int fail(void *context, unsigned worker, void **local) {
     return 7;
 }
 
-/* It ended while it was submitted, or was refused. */
+/* The submit is refused, or the task has ended when it returns. */
 static void submit_in_vain(void *number) {
     unsigned n = *(const unsigned *)number;
     ended[n] = submit(&plain_task, n);
@@ -174,7 +174,7 @@ static void check_unfit(void) {
 const scenario serial_unfit = {
     .name = "serial_unfit", .set_up = set_up_unfit, .check = check_unfit, .bound = 4};
 
-/* ---- the task that has the turn waits for the submitter, which leaves its task ----------------- */
+/* ---- the running task waits for the submitter, which leaves its task ------------------------- */
 
 static cf_future *pool_task; /* of another executor: its worker submits to the serial one */
 
@@ -204,7 +204,7 @@ static void submit_waiting(void *context) {
     CHECK(submit(&waiting_task, 0) == CF_OK);
 }
 
-/* As the deadline thread does. */
+/* Declares it over its time, as the deadline thread does. */
 static void end_pool_task(void *context) {
     (void)context;
     uint64_t word = plat_load_acquire(&pool_task->word);
@@ -213,8 +213,8 @@ static void end_pool_task(void *context) {
     }
 }
 
-/* Its time may be over: then the task that waits for it goes on, and its thread gives the turn just when
- * the submitter leaves its own. */
+/* The pool's task may be over its time. Then the waiting task goes on, and its thread gives the
+ * turn while the submitter leaves its task. */
 static void set_up_left(void) {
     begin(plain);
     pool_begin_bare(1, plain);
@@ -232,7 +232,7 @@ static void check_left(void) {
 const scenario serial_left = {
     .name = "serial_left", .set_up = set_up_left, .check = check_left, .bound = 3};
 
-/* ---- shut down while a thread submits ---------------------------------------------------------- */
+/* ---- a thread shuts down while another submits ----------------------------------------------- */
 
 static bool accepted;
 
@@ -261,11 +261,11 @@ static void check_shutdown(void) {
 const scenario serial_shutdown = {
     .name = "serial_shutdown", .set_up = set_up_shutdown, .check = check_shutdown, .bound = 6};
 
-/* ---- callbacks, which have no thread of their own ---------------------------------------------- */
+/* ---- callbacks, which have no thread of their own -------------------------------------------- */
 
 static unsigned calls[2]; /* by the number of the callback */
 
-/* One at a time, as tasks. */
+/* Another thread may go on at the load, and must not call a callback then. */
 static void note_call(cf_future *done, void *context) {
     unsigned *mine = context;
     CHECK(cf_future_done(done) && inside == 0);
@@ -280,7 +280,7 @@ static void add_callback(void *counted) {
     CHECK(cf_future_add_done_callback(futures[0], note_call, counted) == CF_OK);
 }
 
-/* The end waits for what was added before, also if the other thread calls it. */
+/* The shutdown waits for the callback, also if the other thread calls it. */
 static void add_and_shut_down(void *counted) {
     const unsigned *mine = counted;
     add_callback(counted);

@@ -173,7 +173,7 @@ static unsigned collect(uint8_t *options) {
     return count;
 }
 
-/* Those whose time comes next. */
+/* The sleepers with the earliest deadline. */
 static unsigned collect_sleepers(uint8_t *options) {
     unsigned count = 0;
     int64_t earliest_ns = INT64_MAX;
@@ -188,7 +188,7 @@ static unsigned collect_sleepers(uint8_t *options) {
     return count;
 }
 
-/* What is left in buffers reaches memory some time, a loop that counts its rounds ends, and time
+/* No thread can go on as it is: buffers reach memory, a loop that counts its rounds goes on, time
  * passes. */
 static unsigned collect_late(uint8_t *options) {
     memory_drain_all();
@@ -273,7 +273,7 @@ static void wake_one(uint8_t sleeper) {
     trace("  %-12s wakes %s", current->name, threads[sleeper].name);
 }
 
-/* The kernel tells who waits for its end. */
+/* See sim_death_rings. */
 static void ring_death(const sim_thread_state *dead) {
     if (dead->rings == NULL) {
         return;
@@ -533,7 +533,7 @@ void sim_lock_give(sim_lock *lock, const char *what, const char *where) {
 
 /* ---- clock ----------------------------------------------------------------------------------- */
 
-/* To read it is a step where the clock moves: before or after that is not the same. */
+/* A step if the timeout of another thread moves the clock: looks before and after it differ. */
 int64_t sim_now_ns(void) {
     if (current == NULL) {
         return now_ns;
@@ -595,6 +595,7 @@ void sim_kill(unsigned thread) {
         victim->status = SIM_DEAD;
         learn(victim->hash);
         ring_death(victim);
+        wake_mourners();
     }
 }
 

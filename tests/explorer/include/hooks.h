@@ -50,8 +50,8 @@ void sim_futex_wake(const volatile void *word, int how_many, const char *what, c
 void sim_pause(const char *where);
 
 /* To give it back is a store as any other, which waits in the buffer: who takes it finds there what
- * its last holder has stored before. To try is no more than a load where it is not free, or not yet
- * as far as this thread can see: then nothing is ordered by it. */
+ * its last holder has stored before. A try
+ * that fails is only a load: it orders nothing, and it may miss a lock that was just given. */
 typedef struct sim_lock {
     unsigned holder; /* thread number + 1, 0 = free */
     unsigned depth;

@@ -1,4 +1,4 @@
-/* What a process pool asks the kernel for: ../processes.c answers. */
+/* The system calls of a process pool: ../processes.c answers them. */
 #ifndef EXPLORER_KERNEL_H
 #define EXPLORER_KERNEL_H
 
@@ -8,10 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The nursery, which is a simulated thread. */
+/* Starts the nursery, a simulated thread. */
 pid_t sim_fork(void);
 int sim_pidfd(pid_t pid);
-/* Its parent is dead: the kernel has killed it by now. */
+/* The nursery is dead, and the kernel has killed this worker by now. */
 void sim_process_ends(pid_t pid);
 
 int sim_eventfd(void);

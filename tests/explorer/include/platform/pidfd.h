@@ -1,4 +1,4 @@
-/* In place of descriptors for processes: those of kernel.h. */
+/* In place of descriptors of processes: simulated ones (kernel.h). */
 #ifndef PLATFORM_PIDFD_H
 #define PLATFORM_PIDFD_H
 

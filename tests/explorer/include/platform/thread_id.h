@@ -1,4 +1,4 @@
-/* In place of the kernel's number and name of a thread: nobody asks for them here. */
+/* In place of the kernel's number and name of a thread: simulated threads have none. */
 #ifndef PLATFORM_THREAD_ID_H
 #define PLATFORM_THREAD_ID_H
 
