@@ -107,7 +107,7 @@ target_link_libraries(explorer_scenarios PRIVATE primepool_warnings)
 
 add_executable(explorer)
 target_link_libraries(explorer PRIVATE explorer_engine explorer_scenarios explorer_core)
-primepool_test(unit.explorer unit 300 explorer)
+primepool_test(unit.explorer unit 900 explorer)
 
 # Proof that it can fail: each planted bug must be found.
 #
