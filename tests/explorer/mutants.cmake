@@ -46,6 +46,13 @@ explorer_mutant(
   "plat_barrier_full(); /* against the searcher, which does no heavy one */" "")
 
 explorer_mutant(
+  submit_takes_armed_without_barrier cfutures/queue/wakeup.c queue_three
+  "plat_barrier_full(); /* against the searcher, which does no heavy one */"
+  "if (plat_load_relaxed(&queue->control->need_wake) == CFI_SEARCHED) {
+        plat_barrier_full();
+    }")
+
+explorer_mutant(
   wake_count_read_late cfutures/queue/wakeup.c queue_hand_off
   "plat_futex_wait(&control->wake_count, woken, -1, queue->shared);"
   "plat_futex_wait(&control->wake_count, plat_load_acquire(&control->wake_count) + 0 * woken, -1,

@@ -13,6 +13,7 @@ const scenario *const scenarios[] = {
     &queue_meeting,
     &queue_meeting_later,
     &queue_searcher,
+    &queue_three,
     &queue_stolen,
     &queue_fences,
     &queue_room,

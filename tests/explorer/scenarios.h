@@ -17,7 +17,7 @@ extern const scenario lock_two, lock_two_owners, lock_three, lock_fences;
 /* ---- scenarios_queue.c ---- */
 extern const scenario queue_hand_off, queue_one_worker, queue_two_workers, queue_meeting,
     queue_meeting_later, queue_searcher, queue_stolen, queue_fences, queue_room, queue_room_meeting,
-    queue_room_fences;
+    queue_room_fences, queue_three;
 /* ---- scenarios_future.c ---- */
 extern const scenario future_two_waiters, future_cancel, future_cancel_waited, future_shutdown,
     future_deadline;

@@ -1,6 +1,8 @@
 /* Submitting, claiming, falling asleep and waking up. */
 #include "scenarios.h"
 
+#include "platform/futex.h"
+
 /* ---- two tasks, and their results ------------------------------------------------------------ */
 
 static void hand_off_two(void *context) {
@@ -126,6 +128,52 @@ static void check_nothing(void) {
 
 const scenario queue_searcher = {
     .name = "queue_searcher", .set_up = set_up_searcher, .check = check_nothing, .bound = 2};
+
+/* ---- one was woken, one searches, one sleeps: three tasks wake all ---------------------------- */
+
+/* It goes on as if its task never ended. */
+static void begin_and_stay(cfi_claim claim) {
+    uint64_t word;
+    CHECK(cfi_queue_next(&executor->queue, &claim, &word) != NULL);
+}
+
+static void go_on_woken(void *context) {
+    (void)context;
+    begin_and_stay((cfi_claim){.worker = 0, .woken = true});
+}
+
+/* In its search, before it looks for work. */
+static void go_on_searching(void *context) {
+    uint32_t armed = CFI_ARMED;
+    (void)context;
+    plat_cas(&executor->queue.control->need_wake, &armed, CFI_SEARCHED);
+    begin_and_stay((cfi_claim){.worker = 1, .searching = true});
+}
+
+static void go_on_sleeping(void *context) {
+    (void)context;
+    plat_futex_wait(&executor->queue.control->wake_count, 0, -1, false);
+    begin_and_stay((cfi_claim){.worker = 2, .woken = true});
+}
+
+static void submit_third(void *context) {
+    (void)context;
+    pool_submit(&number_task, 2);
+}
+
+static void set_up_three(void) {
+    pool_begin_bare(3, plain);
+    pool_submit(&number_task, 0);
+    pool_submit(&number_task, 1);
+    plat_store_relaxed(&executor->queue.control->searcher, 2);
+    sim_thread("woken", go_on_woken, NULL);
+    sim_thread("searcher", go_on_searching, NULL);
+    sim_thread("sleeper", go_on_sleeping, NULL);
+    sim_thread("submitter", submit_third, NULL);
+}
+
+const scenario queue_three = {
+    .name = "queue_three", .set_up = set_up_three, .check = check_nothing, .bound = 3};
 
 /* ---- a worker claims several, and the first of them waits for the next ----------------------- */
 

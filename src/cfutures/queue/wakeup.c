@@ -22,18 +22,9 @@ static void wake_if_armed(cfi_queue *queue) {
     }
 }
 
-void cfi_queue_wake_needed(cfi_queue *queue, uint32_t need) {
-    switch ((cfi_need)need) {
-    case CFI_SEARCHED:
-        plat_barrier_full(); /* against the searcher, which does no heavy one */
-        wake_if_armed(queue);
-        break;
-    case CFI_ARMED:
-        wake_if_armed(queue);
-        break;
-    case CFI_CALM:
-        break;
-    }
+void cfi_queue_wake_needed(cfi_queue *queue) {
+    plat_barrier_full(); /* against the searcher, which does no heavy one */
+    wake_if_armed(queue);
 }
 
 void cfi_queue_wake_all(cfi_queue *queue) {

@@ -17,8 +17,8 @@
  *   - The searcher turns ARMED into SEARCHED. When it has begun a task, it turns SEARCHED back into
  *     ARMED and looks for more work; if there is some, it wakes a worker as above. This happens
  *     too often for a heavy barrier. So both sides do a full one: the searcher between its CAS and
- *     its look, submit between reading SEARCHED and reading need_wake again. Submit sees ARMED, or
- *     the searcher sees the task.
+ *     its look, submit before it reads need_wake again. (Also if it has read ARMED: that may have
+ *     become SEARCHED since.) Submit sees ARMED, or the searcher sees the task.
  *   - Submit may read CALM though ARMED has replaced it, with a heavy barrier after that. If submit
  *     read before the barrier, the look after the barrier finds its task. If submit reads after
  *     the barrier, it reads ARMED or a later value. CALM never becomes SEARCHED.
@@ -42,14 +42,13 @@ typedef enum cfi_need {
 
 /* ---- any thread ------------------------------------------------------------------------------ */
 
-void cfi_queue_wake_needed(cfi_queue *queue, uint32_t need);
+void cfi_queue_wake_needed(cfi_queue *queue);
 
 /* After publishing: wakes a worker if that is needed. */
 static inline void cfi_queue_wake_one(cfi_queue *queue) {
     plat_barrier_light(); /* tail is written before need_wake is read */
-    uint32_t need = plat_load_relaxed(&queue->control->need_wake);
-    if (need != CFI_CALM) {
-        cfi_queue_wake_needed(queue, need);
+    if (plat_load_relaxed(&queue->control->need_wake) != CFI_CALM) {
+        cfi_queue_wake_needed(queue);
     }
 }
 
