@@ -145,5 +145,5 @@ endfunction()
 include(explorer/mutants.cmake)
 
 if(PRIMEPOOL_NIGHTLY)
-  primepool_test(nightly.explorer nightly 21600 explorer --bound 4 --seconds 300)
+  primepool_test(nightly.explorer nightly 21600 explorer --bound 4 --seconds 100)
 endif()
