@@ -44,7 +44,7 @@ static void call(cf_executor *executor, cfi_callback *callback) {
     innermost_call = scope.outer;
     free(callback);
     cfi_assert(plat_peek(&executor->callbacks.outstanding) > 0);
-    plat_sub_relaxed(&executor->callbacks.outstanding, 1);
+    plat_sub_acq_rel(&executor->callbacks.outstanding, 1); /* see cfi_callbacks_finish */
     cfi_slot_release(slot);
 }
 
@@ -124,7 +124,8 @@ void cfi_callbacks_finish(cf_executor *executor) {
     for (;;) { /* another thread may just be calling those of a serial executor */
         uint32_t seen = plat_event_seen(event);
         cfi_callbacks_attend(executor);
-        if (plat_load_relaxed(&executor->callbacks.outstanding) == 0) {
+        /* With acquire: a thread may read after shutdown what callbacks have written. */
+        if (plat_load_acquire(&executor->callbacks.outstanding) == 0) {
             return;
         }
         plat_event_sleep(event, seen, -1, executor->queue.shared);
