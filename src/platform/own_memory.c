@@ -56,10 +56,12 @@ bool plat_own_memory_add(const void *base, size_t size) {
     return added;
 }
 
-/* Under the lock. NULL: not in memory of this process. */
+/* Under the lock. NULL: not in memory of this process. (A forked child that has made nothing yet has
+ * the mark 0, which is that of free entries.) */
 static range *find(const void *address) {
     for (range *entry = list; entry != NULL; entry = entry->next) {
-        if (plat_fork_mark_is_ours(entry->mark) && (uintptr_t)address - entry->base < entry->size) {
+        if (entry->mark != 0 && plat_fork_mark_is_ours(entry->mark) &&
+            (uintptr_t)address - entry->base < entry->size) {
             return entry;
         }
     }

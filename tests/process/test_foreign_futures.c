@@ -348,6 +348,20 @@ Test(foreign_futures, in_a_child_when_they_are_gone) {
     refuse_children(ALL_GONE, false);
 }
 
+/* The pool then lies where an earlier one lay. */
+Test(foreign_futures, in_a_child_after_earlier_pools) {
+    const cf_pool_options options = {.max_workers = 1, .arena_limit = 16 << 20};
+    cf_executor *earlier[3] = {NULL};
+    for (size_t i = 0; i < COUNT_OF(earlier); i++) {
+        EXPECT(CF_OK, cf_process_pool_create(&options, &earlier[i]));
+    }
+    for (size_t i = 0; i < COUNT_OF(earlier); i++) {
+        cf_executor_destroy(earlier[i]);
+    }
+    refuse_children(KEPT, false);
+    refuse_children(ALL_GONE, false);
+}
+
 Test(foreign_futures, in_a_child_with_a_pool_of_its_own) {
     refuse_children(KEPT, true);
     refuse_children(POOL_GONE, true);
