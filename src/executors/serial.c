@@ -136,8 +136,9 @@ static bool take_turn(serial *self, cfi_slot *slot) {
         cfi_nested_unblock(&blocked);
         return true;
     }
-    plat_store_release(&self->left, true); /* after the task: see give_turn */
-    plat_barrier_heavy(false);             /* left is written before the lock is tried */
+    /* Release: whoever reads left finds the task. */
+    plat_store_release(&self->left, true);
+    plat_barrier_heavy(false); /* left is written before the lock is tried */
     return plat_lock_try(&self->run_lock);
 }
 
