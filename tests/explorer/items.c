@@ -88,6 +88,34 @@ void items_end(void) {
     cf_executor_destroy(executor);
 }
 
+/* ---- the rival -------------------------------------------------------------------------------- */
+
+static unsigned rival_task, rival_thread;
+
+static void submit_too(void *context) {
+    (void)context;
+    CHECK(cf_executor_submit(executor, &number_task, &rival_task, NULL) == CF_OK);
+}
+
+void items_begin_rival(unsigned n) {
+    rival_task = n;
+    rival_thread = sim_thread("rival", submit_too, NULL);
+}
+
+void items_take_all_beside_rival(void *context) {
+    (void)context;
+    items_take_all();
+    sim_join(rival_thread);
+    items_end();
+}
+
+void items_check_beside_rival(void) {
+    CHECK(pool_runs(rival_task) == 1);
+    items_check();
+}
+
+/* ---- what became of the items ------------------------------------------------------------------ */
+
 unsigned items_done(void) {
     unsigned done = 0;
     for (const cfi_piece *piece = cfi_piece_first(items); piece != NULL;

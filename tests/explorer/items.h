@@ -25,6 +25,13 @@ void items_take_all(void);
 /* Closes the stream and destroys the executor. */
 void items_end(void);
 
+/* Another submitter, of one task with argument n, beside the stream. */
+void items_begin_rival(unsigned n);
+/* Takes all items, waits for the rival to have submitted, and ends the stream and the executor. */
+void items_take_all_beside_rival(void *context);
+/* Checks: as items_check, and the rival's task ran once. */
+void items_check_beside_rival(void);
+
 /* How many items of ended chunks were not handed out. Reads the slots, in steps of the calling thread. */
 unsigned items_done(void);
 

@@ -252,37 +252,13 @@ const scenario chunk_died_shared_out = {.name = "chunk_died_shared_out",
 /* The chunk counts as pending as long as its worker has not counted it. */
 static const cf_pool_options two_pending = {.max_pending = 2};
 
-enum {
-    RIVAL = 4 /* its task */
-};
-
-static unsigned rival; /* thread */
-
-static void submit_too(void *context) {
-    (void)context;
-    const unsigned n = RIVAL;
-    CHECK(cf_executor_submit(executor, &number_task, &n, NULL) == CF_OK);
-}
-
-static void take_all_beside_rival(void *context) {
-    (void)context;
-    items_take_all();
-    sim_join(rival);
-    items_end();
-}
-
 static void set_up_shared_out_room(void) {
-    pool_begin_without_last(2, two_pending, take_all_beside_rival);
+    pool_begin_without_last(2, two_pending, items_take_all_beside_rival);
     begin_chunk(3);
-    rival = sim_thread("rival", submit_too, NULL);
-}
-
-static void check_rival_ran(void) {
-    CHECK(pool_runs(RIVAL) == 1);
-    items_check();
+    items_begin_rival(4);
 }
 
 const scenario chunk_shared_out_room = {.name = "chunk_shared_out_room",
                                         .set_up = set_up_shared_out_room,
-                                        .check = check_rival_ran,
+                                        .check = items_check_beside_rival,
                                         .bound = 1};

@@ -145,35 +145,13 @@ const scenario stream_stopped_death = {.name = "stream_stopped_death",
 
 /* ---- with room for one task, which another submitter wants too -------------------------------- */
 
-enum {
-    RIVAL = 3 /* its task */
-};
-
 static const cf_pool_options one_pending = {.max_pending = 1};
 
-static void submit_too(void *context) {
-    (void)context;
-    const unsigned n = RIVAL;
-    CHECK(cf_executor_submit(executor, &number_task, &n, NULL) == CF_OK);
-}
-
-static void take_all_beside_rival(void *context) {
-    (void)context;
-    items_take_all();
-    sim_join(other);
-    items_end();
-}
-
 static void set_up_room(void) {
-    pool_begin(1, one_pending, take_all_beside_rival);
-    other = sim_thread("rival", submit_too, NULL);
+    pool_begin(1, one_pending, items_take_all_beside_rival);
+    items_begin_rival(3);
     open_three(false);
 }
 
-static void check_rival_ran(void) {
-    CHECK(pool_runs(RIVAL) == 1);
-    items_check();
-}
-
 const scenario stream_room = {
-    .name = "stream_room", .set_up = set_up_room, .check = check_rival_ran, .bound = 1};
+    .name = "stream_room", .set_up = set_up_room, .check = items_check_beside_rival, .bound = 1};
