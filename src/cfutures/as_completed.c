@@ -2,7 +2,7 @@
  *
  *   - Only futures that are not done yet are watched (waiting/watch.h).
  *   - All must stay valid until the iteration ends. So their slab is pinned, once for each row of
- *     futures in it. There is no reference for each, so most futures cost no more than one look.
+ *     futures in it. The iteration takes no reference to a future, so most cost it one look.
  *   - A future whose payload lies in a block is held by a reference besides, because its block is
  *     freed after the last reference is released. */
 #include "cfutures/core/reference.h"

@@ -9,9 +9,9 @@
 #include "cfutures/waiting/watch.h"
 #include "cfutures/worker/chunk.h"
 
-/* Writes the arguments of up to `most` items to `args`, in steps of 8 bytes, and sets *count. Fewer
- * than `most` with CF_SOURCE_END (there are no more) or CF_SOURCE_LATER (none right now); else
- * CF_SOURCE_ITEM. */
+/* Writes the arguments of up to `most` items to `args`, in steps of 8 bytes, and sets *count. Returns
+ * CF_SOURCE_ITEM if there were `most`. Else the source has ended (CF_SOURCE_END), or has nothing right
+ * now (CF_SOURCE_LATER). */
 typedef cf_source_answer cfi_fill_fn(void *context, unsigned char *args, size_t most,
                                      size_t *count);
 

@@ -36,8 +36,8 @@
  *              thread goes on in the slot, whose result no longer counts, and clears OCCUPIED when
  *              the task returns. Until then neither slot nor payload is used again. A reference
  *              could not do that: the slot of a task without a future has none.
- *   serial     There is no such thread, since the worker is the caller's. A run over its time is
- *              reported when it returns. */
+ *   serial     The caller's thread runs the task, so no other thread watches it. When the task returns,
+ *              the worker sees that its time was over, and reports it. */
 #ifndef CFUTURES_DEADLINE_H
 #define CFUTURES_DEADLINE_H
 

@@ -173,7 +173,8 @@ static inline void cfi_queue_publish(cfi_queue *queue) {
 }
 /* Moves the cursor back to `ticket` unless it is before it already; changes its epoch. */
 void cfi_queue_rewind(cfi_queue *queue, uint64_t ticket);
-/* Calls visit for every slot that may be pending: claimed, or from the cursor on. */
+/* Calls visit for every slot that may be pending: those that workers have claimed, and those from the
+ * cursor on. */
 void cfi_queue_visit(const cfi_queue *queue, void (*visit)(cfi_slot *slot, void *context),
                      void *context);
 /* The same for the slots in one worker's `claimed`; its `current` is left out. */
@@ -195,8 +196,8 @@ static inline void cfi_queue_follow_growth(cfi_queue *queue) {
 }
 /* Begins a pending task. NULL: there is none. */
 cfi_slot *cfi_queue_claim(cfi_queue *queue, cfi_claim *claim, uint64_t *word);
-/* Moves the cursor past slots that are no longer pending. For an executor that begins tasks without
- * claiming them. */
+/* Moves the cursor past slots whose tasks have begun or were cancelled. For an executor that begins
+ * tasks without claiming them. */
 void cfi_queue_advance(cfi_queue *queue);
 
 /* ---- room: a limit on the number of pending tasks -------------------------------------------- */

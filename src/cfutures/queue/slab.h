@@ -8,8 +8,8 @@
  *   - A future that is kept for long keeps its slab: 64 KiB.
  *   - A task's block goes back when the task is settled and its slot given up. If the slot is given
  *     up first, it goes on the list of deferred slots, because no worker gives memory back.
- *   - That list is looked through a little for each new task, and wholly if there is no memory for
- *     one. So a pool does not fill up with large tasks whose futures were released. */
+ *   - Each submit looks at a few slots of that list, and at all of them if there is no memory for its
+ *     task. So a pool does not fill up with large tasks whose futures were released. */
 #ifndef CFUTURES_SLAB_H
 #define CFUTURES_SLAB_H
 

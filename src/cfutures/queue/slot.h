@@ -232,7 +232,7 @@ static inline void cfi_slot_vacate(cfi_slot *slot) {
 }
 
 /* In place of a dead worker: RUNNING by `worker` -> FINISHED, or PENDING to be run again. False if
- * the task was no longer that worker's. */
+ * the word does not say that this worker runs the task. */
 static inline bool cfi_slot_orphan(cfi_slot *slot, unsigned worker, cfi_phase phase,
                                    uint64_t *word) {
     *word = plat_load_relaxed(&slot->word);
