@@ -9,10 +9,10 @@
  * contender's: so nothing is computed in vain, which a compiler might leave out. */
 #include "bench/contender.h"
 #include "bench/splitmix.h"
+#include "platform/clock.h"
 #include "primes/is_prime_batch.h"
 #include "primes/primes.h"
 #include "programs/base/command_line.h"
-#include "programs/base/monotonic.h"
 #include "programs/base/output.h"
 
 #include <error.h>
@@ -223,7 +223,7 @@ static void parse_contenders(struct argp_state *state, const char *name, char *l
 
 static driver_options parse(int argc, char **argv) {
     driver_options options = {.rounds = ROUNDS_DEFAULT,
-                              .seed = (unsigned)(monotonic_ns() % 1000000)};
+                              .seed = (unsigned)(plat_now_ns() % 1000000)};
     const command_line_option rows[] = {
         {"rounds", 'r', "N", "Samples of each set and contender (7)", .number = &options.rounds,
          .min = 1, .max = ROUNDS_MAX},

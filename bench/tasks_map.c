@@ -1,7 +1,7 @@
 /* Many items: what they cost beside their own work, and how evenly they are spread. */
 #include "bench/splitmix.h"
 #include "bench/tasks_driver.h"
-#include "programs/base/monotonic.h"
+#include "platform/clock.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -18,9 +18,9 @@ enum {
  * one out is found. */
 static double ns_for_all(const map_job *job, void (*map)(const map_job *job)) {
     memset(job->out, UINT8_MAX, job->count * sizeof *job->out);
-    const int64_t start = monotonic_ns();
+    const int64_t start = plat_now_ns();
     map(job);
-    return (double)(monotonic_ns() - start);
+    return (double)(plat_now_ns() - start);
 }
 
 static void check_all(const driver_options *options, const map_job *job, const uint64_t *expected) {
@@ -90,9 +90,9 @@ static double steps_in_ns(void) {
     for (int i = 0; i < 5; i++) {
         const uint64_t steps = CALIBRATION_STEPS;
         uint64_t result;
-        const int64_t start = monotonic_ns();
+        const int64_t start = plat_now_ns();
         busy(&steps, &result, NULL);
-        const double passed = (double)(monotonic_ns() - start);
+        const double passed = (double)(plat_now_ns() - start);
         least = passed < least ? passed : least;
     }
     return CALIBRATION_STEPS / least;

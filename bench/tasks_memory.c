@@ -1,6 +1,7 @@
 /* Tasks that wait, and endless ones: what memory they take is seen from outside, in between. */
 #include "bench/tasks_driver.h"
-#include "programs/base/monotonic.h"
+
+#include "platform/clock.h"
 
 #include <stdlib.h>
 
@@ -36,9 +37,9 @@ void measure_stream(const driver_options *options) {
     const uint64_t count = options->count;
     require(options, one->stream != NULL);
     open_contender(options);
-    const int64_t start = monotonic_ns();
+    const int64_t start = plat_now_ns();
     const uint64_t sum = one->stream(count, count < 10 ? 1 : (count + 9) / 10, look_at_stream);
-    const double ns = (double)(monotonic_ns() - start - looked_at_ns) / (double)count;
+    const double ns = (double)(plat_now_ns() - start - looked_at_ns) / (double)count;
     check_result(options, sum, sum_below(count) + count);
     look_at_me(count);
     one->close();

@@ -1,7 +1,7 @@
 /* What Executor.map hides: a future for each download, and as_completed. */
 #include "download/download_pool.h"
+#include "platform/clock.h"
 #include "programs/base/command_line.h"
-#include "programs/base/monotonic.h"
 #include "programs/base/output.h"
 #include "programs/flags/download_run.h"
 #include "programs/flags/flags_program.h"
@@ -61,8 +61,8 @@ static void require(cf_status status) {
 
 /* A worker that is free begins in some microseconds; the line is to show that it did. */
 static void wait_until_begun(const cf_future *future) {
-    const int64_t long_enough_ns = monotonic_ns() + 100000000;
-    while (cf_future_state(future) == CF_PENDING && monotonic_ns() < long_enough_ns) {
+    const int64_t long_enough_ns = plat_now_ns() + 100000000;
+    while (cf_future_state(future) == CF_PENDING && plat_now_ns() < long_enough_ns) {
         sched_yield();
     }
 }

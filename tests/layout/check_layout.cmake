@@ -16,21 +16,21 @@ set(waiting "cfutures/waiting ${core}")
 set(batch "cfutures/batch ${waiting}")
 set(top "cfutures ${batch}")
 
-#        folder           | folders of src            | public | system
+#        folder           | folders of src                    | public | system
 set(rules
-  "include          |                           | yes    | c "
-  "platform         | platform                  | yes    | os"
-  "cfutures/queue   | ${queue}                  | yes    | c "
-  "cfutures/worker  | ${worker}                 | yes    | c "
-  "cfutures/core    | ${core}                   | yes    | c "
-  "cfutures/waiting | ${waiting}                | yes    | c "
-  "cfutures/batch   | ${batch}                  | yes    | c "
-  "cfutures         | ${top}                    | yes    | c "
-  "executors        | executors ${top}          | yes    | os"
-  "primes           | primes platform           | no     | numbers"
-  "download         | download platform         | yes    | os"
-  "programs         | programs primes download  | yes    | os"
-  "examples         |                           | yes    | os")
+  "include          |                                   | yes    | c "
+  "platform         | platform                          | yes    | os"
+  "cfutures/queue   | ${queue}                          | yes    | c "
+  "cfutures/worker  | ${worker}                         | yes    | c "
+  "cfutures/core    | ${core}                           | yes    | c "
+  "cfutures/waiting | ${waiting}                        | yes    | c "
+  "cfutures/batch   | ${batch}                          | yes    | c "
+  "cfutures         | ${top}                            | yes    | c "
+  "executors        | executors ${top}                  | yes    | os"
+  "primes           | primes platform                   | no     | numbers"
+  "download         | download platform                 | yes    | os"
+  "programs         | programs primes download platform | yes    | os"
+  "examples         |                                   | yes    | os")
 
 # Most lines of a file of the core: a longer one holds two subjects.
 set(lines_max 450)

@@ -96,7 +96,6 @@ foreach(bad
     "programs|#include \"cfutures/map.h\""
     "programs|#include \"cfutures/queue/queue.h\""
     "programs|#include \"executors/serial.h\""
-    "programs|#include \"platform/futex.h\""
     "include|#include \"cfutures/map.h\""
     "include|#include \"cfutures/queue/queue.h\""
     "include|#include <pthread.h>")

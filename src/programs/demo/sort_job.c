@@ -1,6 +1,6 @@
 #include "programs/demo/sort_job.h"
 
-#include "programs/base/monotonic.h"
+#include "platform/clock.h"
 #include "programs/base/output.h"
 #include "programs/demo/demo.h"
 #include "programs/demo/quicksort.h"
@@ -55,7 +55,7 @@ void sort_job_map(cf_executor *pool, cf_task_fn *run, size_t count) {
     if (jobs == NULL || exceptions == NULL) {
         error(EXIT_ITEM, ENOMEM, "the tasks");
     }
-    srandom((unsigned)monotonic_ns());
+    srandom((unsigned)plat_now_ns());
     for (size_t i = 0; i < count; i++) {
         fill(&jobs[i], (int)i + 1);
     }

@@ -1,6 +1,6 @@
 #include "programs/flags/download_run.h"
 
-#include "programs/base/monotonic.h"
+#include "platform/clock.h"
 #include "programs/base/output.h"
 #include "programs/base/stop_signals.h"
 
@@ -54,11 +54,11 @@ void download_run_prepare(download_run *run) {
 void download_run_begun(download_run *run) {
     stop_signals_start(stop_and_wait, run);
     run->begun = true;
-    run->begun_ns = monotonic_ns();
+    run->begun_ns = plat_now_ns();
 }
 
 void download_run_finished(download_run *run) {
-    run->elapsed_ns = monotonic_ns() - run->begun_ns;
+    run->elapsed_ns = plat_now_ns() - run->begun_ns;
 }
 
 typedef struct collector {

@@ -1,8 +1,8 @@
 #define _GNU_SOURCE /* asprintf */
 #include "programs/flags/flags2_report.h"
 
-#include "programs/base/monotonic.h"
 #include "programs/base/output.h"
+#include "programs/base/seconds.h"
 
 #include <errno.h>
 #include <error.h>

@@ -1,7 +1,7 @@
 #include "programs/flags/flags_program.h"
 
-#include "programs/base/monotonic.h"
 #include "programs/base/output.h"
+#include "programs/base/seconds.h"
 #include "programs/flags/download_run.h"
 
 #include <error.h>

@@ -1,6 +1,7 @@
 #include "programs/flags/progress_bar.h"
 
-#include "programs/base/monotonic.h"
+#include "platform/clock.h"
+#include "programs/base/seconds.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -73,13 +74,13 @@ static void draw(progress_bar *bar, size_t done, int64_t now_ns) {
 }
 
 void progress_bar_begin(progress_bar *bar, bool wanted, size_t total) {
-    *bar = (progress_bar){.total = total, .begun_ns = monotonic_ns()};
+    *bar = (progress_bar){.total = total, .begun_ns = plat_now_ns()};
     terminal_line_begin(&bar->line, wanted);
     progress_bar_show(bar, 0);
 }
 
 void progress_bar_show(progress_bar *bar, size_t done) {
-    const int64_t now_ns = monotonic_ns();
+    const int64_t now_ns = plat_now_ns();
     if (terminal_line_is_due(&bar->line, now_ns)) {
         draw(bar, done, now_ns);
     }
@@ -87,7 +88,7 @@ void progress_bar_show(progress_bar *bar, size_t done) {
 
 void progress_bar_end(progress_bar *bar, size_t done) {
     if (bar->line.shown) {
-        draw(bar, done, monotonic_ns());
+        draw(bar, done, plat_now_ns());
         terminal_line_end(&bar->line);
     }
 }

@@ -1,8 +1,8 @@
 #include "programs/prime/prime_report.h"
 
 #include "primes/primes.h"
-#include "programs/base/monotonic.h"
 #include "programs/base/output.h"
+#include "programs/base/seconds.h"
 
 #include <inttypes.h>
 

@@ -17,8 +17,8 @@
  */
 #include "programs/prime/prime_job.h"
 
+#include "platform/clock.h"
 #include "primes/primes.h"
-#include "programs/base/monotonic.h"
 #include "programs/base/output.h"
 #include "programs/base/stop_signals.h"
 
@@ -57,9 +57,9 @@ static int run_part(const void *arg, void *result, cf_task_context *context) {
     (void)context;
     const part_arg *part = arg;
     part_result *found = result;
-    found->start_ns = monotonic_ns();
+    found->start_ns = plat_now_ns();
     found->refuted = PRIME_METHODS[part->method].refute(part->n, part->from, part->to);
-    found->end_ns = monotonic_ns();
+    found->end_ns = plat_now_ns();
     return 0;
 }
 

@@ -6,8 +6,8 @@
  */
 #include "programs/prime/prime_job.h"
 
+#include "platform/clock.h"
 #include "primes/primes.h"
-#include "programs/base/monotonic.h"
 #include "programs/base/output.h"
 #include "programs/base/stop_signals.h"
 
@@ -51,10 +51,10 @@ static int run_check(const void *arg, void *result, cf_task_context *context) {
     const check_arg *check = arg;
     const prime_method *method = &PRIME_METHODS[check->method];
     check_result *found = result;
-    int64_t start_ns = monotonic_ns();
+    int64_t start_ns = plat_now_ns();
     found->prime = check->limited && method->refute != NULL ? is_prime_in_time(check, context)
                                                             : method->is_prime(check->n);
-    found->elapsed_ns = monotonic_ns() - start_ns;
+    found->elapsed_ns = plat_now_ns() - start_ns;
     return 0;
 }
 

@@ -1,7 +1,8 @@
 #include "programs/prime/prime_stats.h"
 
-#include "programs/base/monotonic.h"
+#include "platform/clock.h"
 #include "programs/base/output.h"
+#include "programs/base/seconds.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -31,7 +32,7 @@ static int64_t measure_cpu(int64_t *peak_rss_kb) {
 void prime_stats_begin(prime_stats *stats) {
     *stats = (prime_stats){0};
     stats->cpu_ns = -measure_cpu(&stats->peak_rss_kb);
-    stats->wall_ns = -monotonic_ns();
+    stats->wall_ns = -plat_now_ns();
 }
 
 static cf_worker_stats *read_workers(cf_executor *executor, unsigned count) {
@@ -43,7 +44,7 @@ static cf_worker_stats *read_workers(cf_executor *executor, unsigned count) {
 }
 
 void prime_stats_end(prime_stats *stats, cf_executor *executor, int64_t work_ns) {
-    stats->wall_ns += monotonic_ns();
+    stats->wall_ns += plat_now_ns();
     stats->work_ns = work_ns;
     if (executor != NULL) {
         stats->executor = cf_executor_kind(executor);

@@ -1,10 +1,10 @@
 #define _GNU_SOURCE /* SCHED_BATCH */
 #include "programs/primecheck/check_block.h"
 
+#include "platform/clock.h"
 #include "primes/is_prime_batch.h"
 #include "primes/is_prime_big.h"
 #include "primes/primes.h"
-#include "programs/base/monotonic.h"
 #include "programs/primecheck/count_bytes.h"
 
 #include <errno.h>
@@ -317,7 +317,7 @@ static char *format(char *to, const batch *s, const number_block *block,
 static int run_check_block(const void *arg, void *to_result, cf_task_context *context) {
     const number_block *block = arg;
     check_result *result = to_result;
-    const int64_t begun_ns = monotonic_ns();
+    const int64_t begun_ns = plat_now_ns();
     int64_t now_ns = begun_ns;
     char *end = result->text;
 
@@ -335,7 +335,7 @@ static int run_check_block(const void *arg, void *to_result, cf_task_context *co
         for (int verdict = 0; verdict < CHECK_INVALID; verdict++) {
             result->counts[verdict] += count_bytes(s->verdict, s->count, (uint8_t)verdict);
         }
-        now_ns = monotonic_ns();
+        now_ns = plat_now_ns();
         end = format(end, s, block, context, now_ns - batch_ns);
     }
     result->counts[CHECK_INVALID] = s->invalid_count;

@@ -1,7 +1,7 @@
 #include "programs/primecheck/primecheck_report.h"
 
-#include "programs/base/monotonic.h"
 #include "programs/base/output.h"
+#include "programs/base/seconds.h"
 #include "programs/base/shown.h"
 
 #include <errno.h>

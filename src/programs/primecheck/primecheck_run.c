@@ -1,6 +1,5 @@
 #include "programs/primecheck/primecheck_run.h"
 
-#include "programs/base/monotonic.h"
 #include "programs/base/output.h"
 #include "programs/base/stop_signals.h"
 #include "programs/prime/prime_stats.h"

@@ -1,17 +1,18 @@
 #include "programs/primecheck/progress.h"
 
-#include "programs/base/monotonic.h"
+#include "platform/clock.h"
+#include "programs/base/seconds.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 void progress_begin(progress *p, bool wanted) {
     terminal_line_begin(&p->line, wanted);
-    p->begun_ns = p->line.drawn_ns = monotonic_ns();
+    p->begun_ns = p->line.drawn_ns = plat_now_ns();
 }
 
 void progress_show(progress *p, uint64_t numbers, uint64_t taken, uint64_t size) {
-    const int64_t now_ns = monotonic_ns();
+    const int64_t now_ns = plat_now_ns();
     if (!terminal_line_is_due(&p->line, now_ns)) {
         return;
     }

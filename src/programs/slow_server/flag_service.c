@@ -28,7 +28,7 @@
 #define _GNU_SOURCE /* POLLRDHUP, sched_getaffinity */
 #include "programs/slow_server/flag_service.h"
 
-#include "programs/base/monotonic.h"
+#include "platform/clock.h"
 #include "programs/base/open_files.h"
 #include "programs/base/output.h"
 #include "programs/slow_server/flag_path.h"
@@ -119,7 +119,7 @@ static enum MHD_Result meet(flag_service *service, struct MHD_Connection *connec
     }
     *r = (request){
         .connection = connection,
-        .arrival_ns = monotonic_ns(),
+        .arrival_ns = plat_now_ns(),
         .code = flag_path_code(url),
         .is_head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0,
     };

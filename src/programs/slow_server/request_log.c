@@ -1,7 +1,8 @@
 #include "programs/slow_server/request_log.h"
 
-#include "programs/base/monotonic.h"
+#include "platform/clock.h"
 #include "programs/base/output.h"
+#include "programs/base/seconds.h"
 
 #include <errno.h>
 #include <error.h>
@@ -32,7 +33,7 @@ static void write_line(const request_log *log, const char *line) {
 }
 
 request_log request_log_open(const char *path) {
-    request_log log = {.path = path, .descriptor = -1, .start_ns = monotonic_ns()};
+    request_log log = {.path = path, .descriptor = -1, .start_ns = plat_now_ns()};
     if (path != NULL) {
         log.descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
         if (log.descriptor < 0) {

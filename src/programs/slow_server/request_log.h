@@ -9,7 +9,7 @@
 typedef struct request_log {
     const char *path; /* NULL: no file */
     int descriptor;
-    int64_t start_ns; /* of monotonic_ns(), which arrivals are counted from */
+    int64_t start_ns; /* of plat_now_ns(), which arrivals are counted from */
 } request_log;
 
 /* Begins the file, unless `path` is NULL. */

@@ -1,6 +1,6 @@
 #include "programs/slow_server/timer_queue.h"
 
-#include "programs/base/monotonic.h"
+#include "platform/clock.h"
 #include "programs/base/output.h"
 
 #include <errno.h>
@@ -68,7 +68,7 @@ static void *run(void *queue) {
     timer_queue *q = queue;
     pthread_mutex_lock(&q->lock);
     while (q->count > 0 || !q->stopping) {
-        if (q->count > 0 && (q->stopping || q->heap[0].when_ns <= monotonic_ns())) {
+        if (q->count > 0 && (q->stopping || q->heap[0].when_ns <= plat_now_ns())) {
             const timer first = heap_pop(q);
             pthread_mutex_unlock(&q->lock);
             q->due(first.thing);

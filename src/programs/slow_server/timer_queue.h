@@ -17,7 +17,7 @@ typedef struct timer_queue timer_queue;
  * cannot be had ends the program. */
 timer_queue *timer_queue_start(size_t capacity, void (*due)(void *thing));
 
-/* `when_ns` is of monotonic_ns(). False, and then `due` is not called for it, when the queue stops or
+/* `when_ns` is of plat_now_ns(). False, and then `due` is not called for it, when the queue stops or
  * is full. */
 bool timer_queue_add(timer_queue *queue, int64_t when_ns, void *thing);
 
