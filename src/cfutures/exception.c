@@ -1,12 +1,55 @@
-/* How a task ended, in words. */
-#define _GNU_SOURCE /* sigabbrev_np, strerrordesc_np: neither uses locale, state or allocation */
+/* How a task ended, in words: the same words in every locale, and with every C library. */
 #include <cfutures.h>
 
+#include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
+/* Without SIG. Their numbers differ between processors. */
+static const char *signal_name(int number) {
+    switch (number) {
+#define SIGNAL_CASE(name)                                                                          \
+    case SIG##name:                                                                                \
+        return #name;
+        SIGNAL_CASE(HUP)
+        SIGNAL_CASE(INT)
+        SIGNAL_CASE(QUIT)
+        SIGNAL_CASE(ILL)
+        SIGNAL_CASE(TRAP)
+        SIGNAL_CASE(ABRT)
+        SIGNAL_CASE(BUS)
+        SIGNAL_CASE(FPE)
+        SIGNAL_CASE(KILL)
+        SIGNAL_CASE(USR1)
+        SIGNAL_CASE(SEGV)
+        SIGNAL_CASE(USR2)
+        SIGNAL_CASE(PIPE)
+        SIGNAL_CASE(ALRM)
+        SIGNAL_CASE(TERM)
+        SIGNAL_CASE(STKFLT)
+        SIGNAL_CASE(CHLD)
+        SIGNAL_CASE(CONT)
+        SIGNAL_CASE(STOP)
+        SIGNAL_CASE(TSTP)
+        SIGNAL_CASE(TTIN)
+        SIGNAL_CASE(TTOU)
+        SIGNAL_CASE(URG)
+        SIGNAL_CASE(XCPU)
+        SIGNAL_CASE(XFSZ)
+        SIGNAL_CASE(VTALRM)
+        SIGNAL_CASE(PROF)
+        SIGNAL_CASE(WINCH)
+        SIGNAL_CASE(POLL)
+        SIGNAL_CASE(PWR)
+        SIGNAL_CASE(SYS)
+#undef SIGNAL_CASE
+    }
+    return NULL;
+}
+
 static void describe_signal(int number, char *text, size_t size) {
-    const char *name = sigabbrev_np(number);
+    const char *name = signal_name(number);
     if (name != NULL) {
         snprintf(text, size, "killed by signal %d (SIG%s)", number, name);
     } else {
@@ -22,9 +65,15 @@ static void describe_worker(const cf_exception *exception, char *text, size_t si
     }
 }
 
+/* What the C library says of a number that is not an errno: nothing about it. */
+static bool is_unknown(const char *words) {
+    return strncmp(words, "Unknown error", 13) == 0 /* glibc */ ||
+           strcmp(words, "No error information") == 0 /* musl */;
+}
+
 static void describe_error(int number, char *text, size_t size) {
-    const char *words = strerrordesc_np(number);
-    if (words != NULL) {
+    char words[80];
+    if (strerror_r(number, words, sizeof words) == 0 && !is_unknown(words)) {
         snprintf(text, size, "error: %s", words);
     } else {
         snprintf(text, size, "error: %d", number);
@@ -46,7 +95,7 @@ static void describe_broken(const cf_exception *exception, char *text, size_t si
              exception->worker, why);
 }
 
-char *cf_exception_describe(const cf_exception *exception, char *text, size_t size) {
+static void describe(const cf_exception *exception, char *text, size_t size) {
     switch (exception->status) {
     case CF_EWORKER:
         describe_worker(exception, text, size);
@@ -70,5 +119,13 @@ char *cf_exception_describe(const cf_exception *exception, char *text, size_t si
         snprintf(text, size, "error: %s", cf_status_message(exception->status));
         break;
     }
+}
+
+/* The program's locale decides about the comma in 1,5s and the language of strerror. The locale "C"
+ * is static in glibc and musl: newlocale allocates nothing for it. */
+char *cf_exception_describe(const cf_exception *exception, char *text, size_t size) {
+    locale_t before = uselocale(newlocale(LC_ALL_MASK, "C", (locale_t)0));
+    describe(exception, text, size);
+    uselocale(before);
     return text;
 }

@@ -1,10 +1,14 @@
 /* Names, messages and sentences. */
+#define _GNU_SOURCE /* sigabbrev_np */
 #include "../check.h"
+#include "../scratch.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 TestSuite(status, .timeout = TEST_SECONDS);
@@ -62,6 +66,35 @@ Test(status, an_exception_is_a_sentence) {
     expect_sentence((cf_exception){.status = CF_ETASK, .task_error = ENOENT},
                     "error: No such file or directory");
     expect_sentence((cf_exception){.status = CF_ECANCELLED}, "cancelled");
+}
+
+/* Makes a locale in which a comma stands for the point, and sets it. */
+static void set_german_locale(const char *folder) {
+    char command[SCRATCH_PATH + 80];
+    snprintf(command, sizeof command, "localedef -c -i de_DE -f UTF-8 %s/comma 2>/dev/null",
+             folder);
+    cr_assert(system(command) != -1); /* warns with status 1 */
+    setenv("LOCPATH", folder, 1);
+    cr_assert(setlocale(LC_ALL, "comma") != NULL);
+}
+
+Test(status, a_sentence_is_the_same_in_every_locale) {
+    const cf_exception late = {.status = CF_EDEADLINE, .timeout_ns = 1500000000};
+    char folder[SCRATCH_PATH], text[32];
+    scratch_make(folder);
+    set_german_locale(folder);
+    snprintf(text, sizeof text, "%g", 1.5);
+    cr_assert_str_eq(text, "1,5");
+    expect_sentence(late, "timed out after 1.5s");
+    snprintf(text, sizeof text, "%g", 1.5); /* the program's own is as before */
+    cr_assert_str_eq(text, "1,5");
+    scratch_remove(folder);
+}
+
+Test(status, a_number_that_is_not_an_errno) {
+    expect_sentence((cf_exception){.status = CF_ETASK, .task_error = 12345}, "error: 12345");
+    expect_sentence((cf_exception){.status = CF_ETASK, .task_error = -7}, "error: -7");
+    expect_sentence((cf_exception){.status = CF_ETASK, .task_error = 41}, "error: 41");
 }
 
 Test(status, every_signal_has_a_sentence) {
