@@ -11,6 +11,7 @@
 
 #include "platform/assert.h"
 #include "platform/barrier.h"
+#include "platform/thread.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -35,7 +36,14 @@ static cfi_worker_config life_of(const cf_pool_options *options) {
         .finalizer = options->finalizer,
         .context = options->context,
         .max_tasks = options->max_tasks_per_worker,
+        .keeps_signal_mask = options->keep_signal_mask,
+        .ignores_sigterm = options->ignore_sigterm,
+        .runs_exit_handlers = options->run_exit_handlers,
     };
+    sigemptyset(&config.signal_mask);
+    if (options->keep_signal_mask) {
+        plat_signals_get(&config.signal_mask);
+    }
     snprintf(config.name, sizeof config.name, "%s",
              options->name != NULL ? options->name : "cf-worker");
     return config;

@@ -60,16 +60,19 @@ static void flush_output(void) {
     }
 }
 
-static void let_signals_through(void) {
-    sigset_t none;
-    signal(SIGTERM, SIG_DFL);
-    signal(SIGPIPE, SIG_DFL);
+/* A signal that was sent since the fork is pending, and is delivered here. */
+static void let_signals_through(const cfi_worker_config *config) {
+    static const int ignored[] = {SIGINT, SIGQUIT, SIGHUP, SIGTTIN,
+                                  SIGTTOU}; /* would stop a background process group */
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
+        signal(ignored[i], SIG_IGN);
+    }
     signal(SIGCHLD, SIG_DFL);
     signal(SIGTSTP, SIG_DFL);
-    signal(SIGTTIN, SIG_IGN); /* would stop a background process group */
-    signal(SIGTTOU, SIG_IGN);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    if (config->ignores_sigterm) {
+        signal(SIGTERM, SIG_IGN);
+    }
+    sigprocmask(SIG_SETMASK, &config->signal_mask, NULL);
 }
 
 /* The run was declared over its time, so the worker will be killed. It must begin nothing more. */
@@ -103,15 +106,18 @@ static _Noreturn void worker_main(const nursery_state *state, unsigned worker) {
     close(links->host_pidfd);
     close(links->command_file);
     close(links->event_file);
-    let_signals_through();
+    let_signals_through(links->config);
     cfi_worker_end end = cfi_worker_run(&(cfi_worker){
         .queue = links->queue, .number = worker, .config = links->config, .hooks = &hooks});
     flush_output();
     if (end == CFI_WORKER_RETIRED) {
         plat_store_release(&record->ready, CFI_RETIRED);
     }
-    /* not exit: the atexit functions and stdio buffers are the caller's */
-    _exit(end == CFI_WORKER_INIT_FAILED ? EXIT_FAILURE : EXIT_SUCCESS);
+    int code = end == CFI_WORKER_INIT_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
+    if (links->config->runs_exit_handlers) {
+        exit(code);
+    }
+    _exit(code); /* the exit handlers and the buffers of stdio are the caller's */
 }
 
 /* ---- forking, reaping, killing --------------------------------------------------------------- */
@@ -271,22 +277,18 @@ static void follow_host(nursery_state *state) {
     }
 }
 
-/* SIGCHLD and SIGTSTP stay blocked except in ppoll: none is missed, and no call is interrupted. */
+/* All signals stay blocked, so that none ends or stops the nursery, whatever the program sends to
+ * its process group. A worker inherits the mask: a SIGTERM that comes before it is ready stays
+ * pending. ppoll opens two, so none of these is missed, and no other call is interrupted. */
 static void set_signals(void) {
-    static const int ignored[] = {SIGINT, SIGQUIT, SIGHUP, SIGTERM, SIGPIPE};
-    sigset_t handled;
+    sigset_t all;
     for (int number = 1; number < NSIG; number++) {
         signal(number, SIG_DFL); /* EINVAL for KILL, STOP and libc's own */
     }
-    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) {
-        signal(ignored[i], SIG_IGN);
-    }
     signal(SIGCHLD, on_signal);
     signal(SIGTSTP, on_signal);
-    sigemptyset(&handled);
-    sigaddset(&handled, SIGCHLD);
-    sigaddset(&handled, SIGTSTP);
-    sigprocmask(SIG_SETMASK, &handled, NULL);
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
 }
 
 static void leave_caller_behind(void) {
@@ -315,9 +317,11 @@ static void wait_for_events(const nursery_state *state, bool refused) {
     bool looks = refused || state->stopped_ns != 0;
     int patience_ms = looks ? LOOK_MS : plat_pidfd_poll_ms(links->host_pidfd);
     struct timespec patience = {.tv_nsec = patience_ms * 1000000L};
-    sigset_t none;
-    sigemptyset(&none);
-    ppoll(files, 2, patience_ms < 0 ? NULL : &patience, &none);
+    sigset_t blocked;
+    sigfillset(&blocked);
+    sigdelset(&blocked, SIGCHLD);
+    sigdelset(&blocked, SIGTSTP);
+    ppoll(files, 2, patience_ms < 0 ? NULL : &patience, &blocked);
     cfi_nursery_clear(links->command_file);
 }
 

@@ -2,6 +2,7 @@
 
 #include "cfutures/worker/worker.h"
 
+#include "platform/thread.h"
 #include "platform/thread_id.h"
 
 static const cfi_worker_hooks hooks = {.overrun = cfi_slot_vacate};
@@ -10,6 +11,9 @@ void cfi_thread_worker_run(cf_executor *executor, unsigned number) {
     cfi_record *record = &executor->queue.records[number];
     cfi_worker_end end;
     plat_thread_name_worker(executor->config.name, number);
+    if (executor->config.keeps_signal_mask) {
+        plat_signals_restore(&executor->config.signal_mask);
+    }
     plat_store_relaxed(&record->id, plat_thread_id());
     for (;;) {
         cfi_worker worker = {

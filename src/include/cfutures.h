@@ -230,6 +230,18 @@ typedef struct cf_pool_options {
 
     /* ps and gdb show workers as "NAME-0", cut to 15 characters. Copied. NULL = "cf-worker". */
     const char *name;
+
+    /* Workers begin with the signal mask of the thread that creates the executor. Without it
+     * threads block nearly all signals, processes none (see Surroundings). serial ignores it. */
+    bool keep_signal_mask;
+
+    /* Process workers ignore SIGTERM, so that a SIGTERM to all processes of a service lets running
+     * tasks end. cf_executor_terminate_workers then only asks them to return. */
+    bool ignore_sigterm;
+
+    /* A process worker that ends by itself calls exit, not _exit: so it runs the exit handlers that
+     * its tasks, and the program before the pool, have registered, and flushes all of stdio. */
+    bool run_exit_handlers;
 } cf_pool_options;
 
 /* All constructors: on CF_OK the caller owns *executor, else *executor is NULL. CF_EINVAL,
@@ -243,7 +255,8 @@ typedef struct cf_pool_options {
 cf_status cf_serial_create(const cf_pool_options *options, cf_executor **executor);
 
 /* Runs tasks on threads. Each submit starts one more thread until there are max_workers. The
- * threads block all signals, so handlers run on the program's own threads. */
+ * threads block signals, so handlers run on the program's own threads. Open are only SIGSEGV, SIGBUS,
+ * SIGFPE, SIGILL, SIGTRAP and SIGSYS, which a fault in a task raises, and SIGPROF for profilers. */
 cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **executor);
 
 /* Runs tasks in worker processes. Each submit starts one more until there are max_workers.
@@ -268,10 +281,10 @@ cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **ex
  *            in any way, with two exceptions. A nursery that is stopped (SIGSTOP) ends, with the
  *            workers, when it continues. If the nursery was killed before, a worker that has called
  *            setuid stays. exec does not end the process: nursery and workers continue with it.
- * Signals    Workers start with every handler at its default and no signal blocked. Nursery and
- *            workers ignore SIGINT, SIGQUIT and SIGHUP: the caller decides what Ctrl-C means. The
- *            nursery also ignores SIGTERM, the workers SIGTTIN and SIGTTOU. Ctrl-Z stops the
- *            workers as long as it stops the caller.
+ * Signals    Workers start with every handler at its default and no signal blocked. Workers ignore
+ *            SIGINT, SIGQUIT and SIGHUP: the caller decides what Ctrl-C means. They also ignore
+ *            SIGTTIN and SIGTTOU. Only SIGKILL ends the nursery, and only SIGSTOP stops it. Ctrl-Z
+ *            stops the workers as long as it stops the caller.
  * Groups     Each worker leads a process group of its own. The processes that a task has started in
  *            the group are killed when the worker is killed or crashes, but not when it exits. If
  *            they leave the group, they stay.
@@ -488,8 +501,8 @@ bool cf_future_cancel(cf_future *future);
 
 /* Called once when the task is done in any way, also when it is cancelled. The callbacks of one
  * future are called in the order in which they were added, those of one executor one after the
- * other. No lock of the library is held. Pools call them on a thread of their own, with all signals
- * blocked. serial calls them on the thread that ran the task or adds the callback. A pool that has
+ * other. No lock of the library is held. Pools call them on a thread of their own, with the signal
+ * mask of a thread_pool's workers. serial calls them on the thread that ran the task or adds the callback. A pool that has
  * ended calls them on the thread that adds the callback. The future stays valid during the call,
  * even if it was released. A callback may do everything, also wait, but it must not wait for
  * another callback of the same executor. */

@@ -1,11 +1,13 @@
-/* Threads of the library. They block all signals, so that the program's handlers run on the
- * program's threads. */
+/* Threads of the library. They block signals, so that the program's handlers run on the program's
+ * threads. Open are those that tell of the thread itself: faults, for a crash reporter, and the
+ * ticks of its processor time, for a profiler. */
 #ifndef PLATFORM_THREAD_H
 #define PLATFORM_THREAD_H
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 static inline void plat_signals_block(sigset_t *before) {
     sigset_t all;
@@ -17,15 +19,29 @@ static inline void plat_signals_restore(const sigset_t *before) {
     pthread_sigmask(SIG_SETMASK, before, NULL);
 }
 
+static inline void plat_signals_get(sigset_t *mask) {
+    pthread_sigmask(SIG_SETMASK, NULL, mask);
+}
+
 /* Calls `run` in every child that is forked from now on. */
 static inline bool plat_at_fork_in_child(void (*run)(void)) {
     return pthread_atfork(NULL, NULL, run) == 0;
 }
 
+static inline void plat_signals_block_in_thread(sigset_t *before) {
+    static const int open[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGPROF};
+    sigset_t blocked;
+    sigfillset(&blocked);
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++) {
+        sigdelset(&blocked, open[i]);
+    }
+    pthread_sigmask(SIG_SETMASK, &blocked, before);
+}
+
 /* False: the system refuses a thread. */
 static inline bool plat_thread_start(pthread_t *thread, void *(*run)(void *), void *context) {
     sigset_t before;
-    plat_signals_block(&before); /* the thread inherits it */
+    plat_signals_block_in_thread(&before); /* the thread inherits it */
     int error = pthread_create(thread, NULL, run, context);
     plat_signals_restore(&before);
     return error == 0;

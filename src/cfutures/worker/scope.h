@@ -12,6 +12,8 @@
 
 #include "platform/openmp_runtime.h"
 
+#include <signal.h>
+
 struct cfi_limits; /* worker/limit.h */
 
 /* What the pool's options say about each worker. It never changes after the executor was created,
@@ -25,6 +27,10 @@ typedef struct cfi_worker_config {
     unsigned processors; /* that all workers share (worker/cpu_share.h); 0 = to be read */
     unsigned workers;
     plat_openmp_set_threads *set_openmp_threads; /* NULL = OpenMP's number is not set */
+    bool keeps_signal_mask;
+    bool ignores_sigterm;    /* a process */
+    bool runs_exit_handlers; /* likewise */
+    sigset_t signal_mask;    /* of the creator's thread if it is kept; else a process's: empty */
 } cfi_worker_config;
 
 /* What the kind of executor adds to a worker's loop. */

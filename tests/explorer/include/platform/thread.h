@@ -16,6 +16,10 @@ static inline void plat_signals_restore(const sigset_t *before) {
     (void)before;
 }
 
+static inline void plat_signals_get(sigset_t *mask) {
+    (void)mask;
+}
+
 static inline bool plat_at_fork_in_child(void (*run)(void)) {
     sim_begins_process(run);
     return true;
