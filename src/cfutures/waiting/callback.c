@@ -5,6 +5,7 @@
 
 #include "platform/assert.h"
 #include "platform/futex.h"
+#include "platform/process.h"
 #include "platform/thread_id.h"
 
 #include <stdlib.h>
@@ -41,6 +42,9 @@ static void call(cf_executor *executor, cfi_callback *callback) {
     cfi_slot *slot = callback->watch.slot;
     innermost_call = &scope;
     callback->call(slot, callback->context);
+    if (cfi_executor_is_foreign(executor)) { /* a child that the callback has forked */
+        plat_process_end(EXIT_SUCCESS);
+    }
     innermost_call = scope.outer;
     free(callback);
     cfi_assert(plat_peek(&executor->callbacks.outstanding) > 0);

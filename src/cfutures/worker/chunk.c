@@ -68,12 +68,13 @@ typedef struct place {
     const unsigned char *arg; /* of item i, NULL if items have none */
     unsigned char *result;    /* likewise */
     uint32_t i;
-    bool notes_all; /* notes how an item ended also if it has simply succeeded */
+    bool notes_all; /* notes how an item ended also if it has simply succeeded; or a fork */
     cf_task_context ctx;
 } place;
 
 /* Notes what the item has returned. in_time: it was not over its time limit. */
 static void note(place *at, int error, bool in_time) {
+    cfi_worker_end_forked_child(error);
     if (at->header->is_direct) {
         leave_direct(at->header, at->progress, at->i, at->result, error, &at->ctx);
     } else {
@@ -132,6 +133,7 @@ static void run_limited_items(place *at, size_t arg_step, size_t result_step) {
             plat_clear(at->result, at->ctx.room);
         }
         int error = at->header->run(at->arg, at->result, &at->ctx);
+        cfi_worker_end_forked_child(error);
         bool in_time = cfi_limit_end(&at->ctx);
         if (!cfi_task_is_ours(&at->ctx)) {
             return;
@@ -166,6 +168,7 @@ int cfi_chunk_run(const void *arg, void *result, cf_task_context *ctx) {
     place at = first_place(header, result, ctx);
     size_t arg_step = cfi_chunk_step(header->arg_size);
     size_t result_step = cfi_chunk_step(header->result_size);
+    cfi_worker_notice_fork(&at.notes_all);
     int64_t start_ns = plat_now_ns();
     if (header->timeout_ns > 0) {
         run_limited_items(&at, arg_step, result_step);
@@ -173,6 +176,7 @@ int cfi_chunk_run(const void *arg, void *result, cf_task_context *ctx) {
         run_items(&at, arg_step, result_step);
     }
     at.progress->busy_ns = plat_now_ns() - start_ns;
+    cfi_worker_notice_fork(NULL);
     return 0; /* the caller sends again what was not run */
 }
 

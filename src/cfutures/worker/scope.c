@@ -1,21 +1,28 @@
 #include "cfutures/worker/scope.h"
 
 #include "platform/assert.h"
+#include "platform/process.h"
+
+#include <stdlib.h>
 
 static _Thread_local const cfi_worker_scope *innermost_scope;
+static _Thread_local bool *fork_noticed;
 
 void cfi_worker_enter(cfi_worker_scope *scope, const cfi_worker *worker) {
     *scope = (cfi_worker_scope){
         .worker = worker,
         .outer = innermost_scope,
         .depth = innermost_scope != NULL ? innermost_scope->depth + 1 : 1,
+        .fork_noticed = fork_noticed,
     };
     innermost_scope = scope;
+    fork_noticed = NULL;
 }
 
 void cfi_worker_leave(const cfi_worker_scope *scope) {
     cfi_assert(innermost_scope == scope && scope->depth > 0);
     innermost_scope = scope->outer;
+    fork_noticed = scope->fork_noticed;
 }
 
 const cfi_worker_scope *cfi_worker_innermost(void) {
@@ -32,4 +39,17 @@ const cfi_worker_scope *cfi_worker_scope_of(const cfi_queue *queue) {
 
 void cfi_worker_forget_scopes(void) {
     innermost_scope = NULL;
+    if (fork_noticed != NULL) {
+        *fork_noticed = true;
+    }
+}
+
+void cfi_worker_end_forked_child(int error) {
+    if (innermost_scope == NULL) {
+        plat_process_end(error == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+    }
+}
+
+void cfi_worker_notice_fork(bool *noticed) {
+    fork_noticed = noticed;
 }

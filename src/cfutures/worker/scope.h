@@ -58,6 +58,7 @@ typedef struct cfi_worker_scope {
     const cfi_worker *worker;
     const struct cfi_worker_scope *outer;
     unsigned depth;
+    bool *fork_noticed; /* by the scope outside it */
 } cfi_worker_scope;
 
 /* From enter to leave the calling thread works for this worker. */
@@ -76,5 +77,14 @@ static inline bool cfi_worker_is_of(const cfi_queue *queue) {
 
 /* In a forked child: the scopes of the thread that forked do not count there. */
 void cfi_worker_forget_scopes(void);
+
+/* Called when a function of the user's has returned in a scope. If the function has forked, and the
+ * child has returned from it too, ends the child: it must not go on with the worker's work. Its exit
+ * status is 0 if `error` is. */
+void cfi_worker_end_forked_child(int error);
+
+/* From now on *noticed becomes true in a child that this thread forks: for a loop that should not ask
+ * after each item. Until the scope is left, or NULL is given. */
+void cfi_worker_notice_fork(bool *noticed);
 
 #endif

@@ -84,6 +84,7 @@ static inline void end_run(task_run *run) {
     cfi_slot *slot = ctx->slot;
     cfi_record *record = &queue->records[worker->number];
     const bool failed = run->error != 0;
+    cfi_worker_end_forked_child(run->error);
     const bool late = (slot->kind & CFI_LIMITED) != 0 && !cfi_limit_end(ctx);
     if (worker->hooks->after_task != NULL) {
         worker->hooks->after_task();
@@ -132,6 +133,7 @@ bool cfi_worker_begin(cfi_worker *worker) {
     int error = config->initializer != NULL
                     ? config->initializer(config->context, worker->number, &worker->local)
                     : 0;
+    cfi_worker_end_forked_child(error);
     plat_store_relaxed(&record->init_error, error);
     plat_store_release(&record->ready, error == 0 ? CFI_READY : CFI_UNREADY);
     return error == 0;
@@ -140,6 +142,7 @@ bool cfi_worker_begin(cfi_worker *worker) {
 void cfi_worker_finish(const cfi_worker *worker) {
     if (worker->config->finalizer != NULL) {
         worker->config->finalizer(worker->config->context, worker->number, worker->local);
+        cfi_worker_end_forked_child(0);
     }
 }
 
