@@ -82,6 +82,13 @@ static void describe_error(int number, char *text, size_t size) {
 
 static void describe_broken(const cf_exception *exception, char *text, size_t size) {
     char why[80];
+    bool died = exception->signal != 0 || exception->exit_code != 0;
+    if (exception->worker < 0 && died) { /* no initializer was to blame */
+        describe_worker(exception, why, sizeof why);
+        snprintf(text, size, "error: %s (no worker begins: %s)", cf_status_message(CF_EBROKEN),
+                 why);
+        return;
+    }
     if (exception->worker < 0) {
         snprintf(text, size, "error: %s", cf_status_message(CF_EBROKEN));
         return;

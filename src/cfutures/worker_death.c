@@ -184,19 +184,29 @@ void cfi_executor_break(cf_executor *executor) {
     plat_event_ring_always(&executor->queue.control->room, executor->queue.shared);
 }
 
-void cfi_executor_init_failed(cf_executor *executor, unsigned worker, int wait_status) {
+/* No worker can begin: pending tasks end, running ones are finished. */
+static void refuse_for_good(cf_executor *executor, int init_error, int worker, int wait_status) {
     plat_biased_lock_take(&executor->lock);
     if (executor->refuses != CF_EBROKEN) {
         executor->refuses = CF_EBROKEN;
         executor->why_broken = (cf_exception){
             .status = CF_EBROKEN,
-            .task_error = plat_load_relaxed(&executor->queue.records[worker].init_error),
+            .task_error = init_error,
             .signal = plat_wait_status_signal(wait_status),
             .exit_code = plat_wait_status_exit_code(wait_status),
-            .worker = (int)worker,
+            .worker = worker,
         };
     }
     break_pending(executor);
     plat_biased_lock_give(&executor->lock);
     cf_executor_shutdown(executor, false, false);
+}
+
+void cfi_executor_init_failed(cf_executor *executor, unsigned worker, int wait_status) {
+    int error = plat_load_relaxed(&executor->queue.records[worker].init_error);
+    refuse_for_good(executor, error, (int)worker, wait_status);
+}
+
+void cfi_executor_all_stillborn(cf_executor *executor, int wait_status) {
+    refuse_for_good(executor, 0, -1, wait_status);
 }

@@ -53,6 +53,10 @@ typedef struct process_pool {
     uint64_t mapped;          /* bytes of the arena whose pages are in place; the supervisor's */
     int64_t without_since_ns; /* since when no worker can be forked; 0 = one can; likewise */
     bool gives_up;            /* no worker can be forked; the supervisor's */
+
+    /* Since when each worker that died had not become ready; 0 = none has; the supervisor's. */
+    int64_t stillborn_since_ns;
+    int stillborn_status; /* wait status of the last of them */
 } process_pool;
 
 /* ---- the supervisor -------------------------------------------------------------------------- */
@@ -93,11 +97,39 @@ static void drop_kill_request(process_pool *self, cfi_record *record) {
     plat_biased_lock_give(&self->base.lock);
 }
 
+static void note_whether_stillborn(process_pool *self, const cfi_record *record, int wait_status) {
+    if (plat_load_acquire(&record->ready) != CFI_UNREADY) {
+        self->stillborn_since_ns = 0;
+    } else if (self->stillborn_since_ns == 0) {
+        self->stillborn_since_ns = plat_now_ns();
+    }
+    self->stillborn_status = wait_status;
+}
+
+static bool has_ready_worker(const process_pool *self) {
+    for (unsigned i = 0; i < workers_wanted(self); i++) {
+        if (plat_load_acquire(&self->base.queue.records[i].ready) == CFI_READY) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Something ends each new process, for example a fork handler of another library. */
+static bool are_all_stillborn(process_pool *self) {
+    if (self->stillborn_since_ns != 0 && has_ready_worker(self)) {
+        self->stillborn_since_ns = 0;
+    }
+    return self->stillborn_since_ns != 0 && cfi_queue_has_work(&self->base.queue) &&
+           plat_now_ns() - self->stillborn_since_ns >= WITHOUT_WORKERS_NS;
+}
+
 static void settle_death(process_pool *self, unsigned worker) {
     cfi_record *record = &self->base.queue.records[worker];
     int wait_status = plat_load_relaxed(&record->exit_state);
     bool retired = plat_load_acquire(&record->ready) == CFI_RETIRED;
     cfi_executor_worker_died(&self->base, worker, wait_status);
+    note_whether_stillborn(self, record, wait_status);
     if (died_in_initializer(self, record)) {
         cfi_executor_init_failed(&self->base, worker, wait_status);
     }
@@ -223,6 +255,9 @@ static void *supervisor_main(void *context) {
     while (!nursery_ended(self)) {
         settle_deaths(self);
         map_growth(self);
+        if (are_all_stillborn(self)) {
+            cfi_executor_all_stillborn(&self->base, self->stillborn_status);
+        }
         if (is_out_of_workers(self)) {
             self->gives_up = true;
             quit(self);

@@ -274,7 +274,7 @@ cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **ex
  * Deaths     A worker that dies (a signal, _exit) affects at most the task that it was running. The
  *            task is run again if it has retries left; else its future reports CF_EWORKER. The
  *            worker is replaced. The pool is broken if the nursery dies, or if tasks wait and for
- *            two seconds not one worker can be started. Then every unfinished future reports
+ *            two seconds not one worker can be started, or each dies before its first task. Then every unfinished future reports
  *            CF_EBROKEN, and submit returns it. A worker that is stopped (SIGSTOP) keeps its task
  *            until it continues.
  * End        Nursery and workers end by themselves within a second after the calling process ends
@@ -349,7 +349,7 @@ typedef struct cf_exception {
     int task_error; /* what the task (CF_ETASK) or the initializer (CF_EBROKEN) returned */
 
     /* CF_EWORKER: the signal that ended the worker, 0 if it exited. CF_EBROKEN: the same of a
-     * worker that died in the initializer. */
+     * worker that died in the initializer or before its first task. */
     int signal;
 
     int exit_code; /* CF_EWORKER, CF_EBROKEN: the status it exited with */

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 TestSuite(newborn_workers, .timeout = TEST_SECONDS);
@@ -111,4 +112,39 @@ Test(newborn_workers, that_follow_dead_ones) {
 
 Test(newborn_workers, that_follow_retired_ones) {
     break_pools("newborn_workers/that_follow_retired_ones", RETIRING, 5 * MILLISECOND);
+}
+
+/* ---- workers that never begin ---------------------------------------------------------------- */
+
+static pid_t host_of_children;
+
+/* As libraries do that cannot live with fork: only the nursery lives on, the program's own child. */
+static void end_grandchildren(void) {
+    if (getppid() != host_of_children) {
+        _exit(9);
+    }
+}
+
+static int host_whose_workers_die(void *context) {
+    (void)context;
+    cf_executor *pool = NULL;
+    cf_future *f = NULL;
+    cf_exception why;
+    char text[120];
+    host_of_children = getpid();
+    HOST_CHECK(pthread_atfork(NULL, NULL, end_grandchildren) == 0);
+    HOST_CHECK(cf_process_pool_create(&(cf_pool_options){.max_workers = 2}, &pool) == CF_OK);
+    HOST_CHECK(cf_executor_submit(pool, &death_task, &(death){0}, &f) == CF_OK);
+    HOST_CHECK(cf_future_exception(f, LONG_WAIT, &why) == CF_OK);
+    HOST_CHECK(why.status == CF_EBROKEN && why.worker == -1 && why.exit_code == 9);
+    HOST_CHECK(strcmp(cf_exception_describe(&why, text, sizeof text),
+                      "error: the pool is broken (no worker begins: exited with status 9)") == 0);
+    HOST_CHECK(cf_executor_submit(pool, &death_task, &(death){0}, NULL) == CF_EBROKEN);
+    cf_future_release(f);
+    cf_executor_destroy(pool);
+    return 0;
+}
+
+Test(newborn_workers, a_pool_whose_workers_all_die_at_birth_is_broken) {
+    EXPECT_HOST_OK(host_run(host_whose_workers_die, NULL));
 }
