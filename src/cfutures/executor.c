@@ -19,8 +19,12 @@
 
 /* ---- creation -------------------------------------------------------------------------------- */
 
-#define ARENA_LIMIT_DEFAULT ((size_t)64 << 30) /* addresses, not memory */
-#define ARENA_LIMIT_MIN     ((size_t)1 << 20)
+#define ARENA_LIMIT_MIN ((size_t)1 << 20)
+
+/* Addresses, not memory. All executors of a process share what there is: x86-64 has 128 TiB. */
+#define ARENAS_TOTAL        ((size_t)32 << 40)
+#define ARENAS_LIKE_THIS    512u /* a new one gets this share of what is left: the first 64 GiB */
+#define ARENA_DEFAULT_LEAST ((size_t)1 << 30)
 
 static const cf_pool_options default_options;
 
@@ -63,6 +67,14 @@ static void choose_workers(cf_executor *executor, const cf_pool_options *options
     executor->max_workers = config->workers;
 }
 
+/* The more the process has reserved, the less: hundreds of executors get nearly the most each, and
+ * there may be tens of thousands. */
+static size_t default_arena_limit(void) {
+    size_t used = plat_own_memory_total();
+    size_t share = (used < ARENAS_TOTAL ? ARENAS_TOTAL - used : 0) / ARENAS_LIKE_THIS;
+    return share > ARENA_DEFAULT_LEAST ? share : ARENA_DEFAULT_LEAST;
+}
+
 static bool commit_fixed(cf_executor *executor) {
     size_t records_end = CFI_RECORDS_AT + executor->max_workers * sizeof(cfi_record);
     return cfi_arena_commit_fixed(&executor->arena, CFI_CONTROL_AT, records_end) &&
@@ -78,7 +90,7 @@ static cf_status set_up(cf_executor *executor, const cf_pool_options *options, b
     executor->config = life_of(options);
     choose_workers(executor, options);
     cfi_bell *bell = cfi_bell_of_process();
-    size_t limit = options->arena_limit > 0 ? options->arena_limit : ARENA_LIMIT_DEFAULT;
+    size_t limit = options->arena_limit > 0 ? options->arena_limit : default_arena_limit();
     if (executor->fork_mark == 0 || bell == NULL || !cfi_nested_prepare_for_fork() ||
         !cfi_arena_create(&executor->arena, CFI_FIXED_BYTES, limit, shared)) {
         return CF_ENOMEM;

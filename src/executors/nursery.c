@@ -75,6 +75,8 @@ static void let_signals_through(const cfi_worker_config *config) {
     sigprocmask(SIG_SETMASK, &config->signal_mask, NULL);
 }
 
+static pid_t nursery_pid; /* in a worker */
+
 /* The run was declared over its time, so the worker will be killed. It must begin nothing more. */
 static void await_kill(cfi_slot *slot) {
     (void)slot;
@@ -83,7 +85,16 @@ static void await_kill(cfi_slot *slot) {
     }
 }
 
-static const cfi_worker_hooks hooks = {.after_task = flush_output, .overrun = await_kill};
+/* The kernel forgets the signal for the nursery's death when the worker changes its user. */
+static void die_with_nursery(void) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != nursery_pid) { /* it died before that took effect */
+        _exit(EXIT_FAILURE);
+    }
+}
+
+static const cfi_worker_hooks hooks = {
+    .begun = die_with_nursery, .after_task = flush_output, .overrun = await_kill};
 
 /* Waits until the nursery has noted the worker as alive. Before that the worker touches nothing, so
  * that a nursery that dies in between leaves no active worker that the supervisor does not know. */
@@ -95,10 +106,8 @@ static void await_birth(cfi_record *record) {
 
 static _Noreturn void worker_main(const nursery_state *state, unsigned worker) {
     const cfi_nursery *links = state->links;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != state->self) { /* the nursery died before that took effect */
-        _exit(EXIT_FAILURE);
-    }
+    nursery_pid = state->self;
+    die_with_nursery();
     cfi_record *record = &links->queue->records[worker];
     setpgid(0, 0);
     await_birth(record);
@@ -205,9 +214,7 @@ static void reap(nursery_state *state) {
     bool any = false;
     while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
         int status;
-        if (info.si_code != CLD_EXITED) {
-            kill_group(info.si_pid);
-        }
+        kill_group(info.si_pid);
         waitpid(info.si_pid, &status, 0);
         note_death(state, info.si_pid, status);
         info.si_pid = 0;

@@ -38,6 +38,7 @@
 
 #include "platform/clock.h"
 #include "platform/futex.h"
+#include "platform/lock.h"
 #include "platform/thread.h"
 #include "platform/thread_id.h"
 
@@ -160,15 +161,24 @@ static void *host_main(void *context) {
     return NULL;
 }
 
+/* One team starts at a time: another one must not take the threads that this one has counted. */
+static plat_lock start_lock = PLAT_LOCK_INITIALIZER;
+
+static void free_start_lock(void) { /* in a forked child: a thread of the parent may have held it */
+    plat_lock_init(&start_lock);
+}
+
 /* Under the executor's lock. False: the system refuses a thread. */
 static bool start_team(openmp_team *self) {
-    if (!plat_thread_start(&self->host, host_main, self)) {
-        return false;
-    }
-    while (plat_load_acquire(&self->members) == 0) {
+    static bool prepared; /* under start_lock */
+    plat_lock_take(&start_lock);
+    prepared = prepared || plat_at_fork_in_child(free_start_lock);
+    bool started = prepared && plat_thread_start(&self->host, host_main, self);
+    while (started && plat_load_acquire(&self->members) == 0) {
         plat_futex_wait(&self->members, 0, -1, false);
     }
-    return true;
+    plat_lock_give(&start_lock);
+    return started;
 }
 
 /* ---- the executor ---------------------------------------------------------------------------- */

@@ -220,14 +220,16 @@ static void wait_for_events(const process_pool *self) {
     cfi_nursery_clear(self->event_file);
 }
 
-/* The nursery is dead, and the kernel has sent its workers a SIGKILL. They can be judged when they
- * are dead. A worker that is not noted as alive has touched nothing. */
+/* The nursery is dead, and the kernel has sent its workers a SIGKILL, but not what they have started.
+ * They can be judged when they are dead. A worker that is not noted as alive has touched nothing.
+ * A group's number is not used again while the group has members. */
 static void await_orphans(const process_pool *self) {
     int64_t deadline_ns = plat_now_ns() + ORPHANS_NS;
     for (unsigned i = 0; i < workers_wanted(self); i++) {
         const cfi_record *record = &self->base.queue.records[i];
         pid_t pid = (pid_t)plat_load_relaxed(&record->id);
         if (plat_load_acquire(&record->process_state) == CFI_ALIVE && pid > 0) {
+            kill(-pid, SIGKILL);
             plat_process_await_end(pid, deadline_ns);
         }
     }

@@ -208,8 +208,9 @@ typedef struct cf_pool_options {
     bool record_times; /* keep each task's times for cf_future_info (about 0.1 us a task) */
 
     /* Bytes for tasks, arguments and results together: at least 1 MiB (less is CF_EINVAL), at most
-     * 256 GiB. If they do not suffice, submit returns CF_ENOMEM. 0 = 64 GiB. These are addresses;
-     * memory is taken as needed. */
+     * 256 GiB. If they do not suffice, submit returns CF_ENOMEM. 0 = 64 GiB, and less if the process has
+     * many executors: 23 GiB with 512 of them, 1 GiB at least. These are addresses; memory is taken
+     * as needed. */
     size_t arena_limit;
 
     /* Most tasks that may be pending; 0 = no limit. At the limit submit waits, or returns CF_EFULL
@@ -279,15 +280,15 @@ cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **ex
  *            until it continues.
  * End        Nursery and workers end by themselves within a second after the calling process ends
  *            in any way, with two exceptions. A nursery that is stopped (SIGSTOP) ends, with the
- *            workers, when it continues. If the nursery was killed before, a worker that has called
- *            setuid stays. exec does not end the process: nursery and workers continue with it.
+ *            workers, when it continues. If the nursery was killed before, a worker whose task has
+ *            called setuid stays (in an initializer it may). exec does not end the process: nursery and workers continue with it.
  * Signals    Workers start with every handler at its default and no signal blocked. Workers ignore
  *            SIGINT, SIGQUIT and SIGHUP: the caller decides what Ctrl-C means. They also ignore
  *            SIGTTIN and SIGTTOU. Only SIGKILL ends the nursery, and only SIGSTOP stops it. Ctrl-Z
  *            stops the workers as long as it stops the caller.
  * Groups     Each worker leads a process group of its own. The processes that a task has started in
- *            the group are killed when the worker is killed or crashes, but not when it exits. If
- *            they leave the group, they stay.
+ *            the group are killed when the worker ends in any way. If they leave the group, they
+ *            stay.
  * SIGCHLD    The caller gets a SIGCHLD when the nursery ends. SIGCHLD may be ignored, and a wait()
  *            of the caller's own may reap the nursery: neither does harm.
  * Stdio      The standard input of a worker is /dev/null. What a task prints on stdout is flushed

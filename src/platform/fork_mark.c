@@ -1,5 +1,7 @@
 #include "platform/fork_mark.h"
 
+#include "platform/thread.h"
+
 #include <stddef.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -8,6 +10,23 @@ _Atomic(plat_mark_word *) plat_mark_page;
 
 static _Atomic uint64_t last_mark; /* inherited, so that a child's mark differs from its parent's */
 
+/* In a forked child. */
+static void forget_mark(void) {
+    plat_mark_word *word = plat_load_relaxed(&plat_mark_page);
+    if (word != NULL) {
+        plat_store_relaxed(word, 0);
+    }
+}
+
+/* Two threads may both come here: to forget twice does no harm. */
+static bool prepare_for_fork(void) {
+    static _Atomic bool prepared;
+    if (!plat_load_acquire(&prepared) && plat_at_fork_in_child(forget_mark)) {
+        plat_store_release(&prepared, true);
+    }
+    return plat_load_acquire(&prepared);
+}
+
 static plat_mark_word *map_mark_page(void) {
     size_t size = (size_t)sysconf(_SC_PAGESIZE);
     void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -15,7 +34,8 @@ static plat_mark_word *map_mark_page(void) {
         return NULL;
     }
     plat_mark_word *expected = NULL;
-    if (madvise(page, size, MADV_WIPEONFORK) != 0 || !plat_cas(&plat_mark_page, &expected, page)) {
+    bool wiped = madvise(page, size, MADV_WIPEONFORK) == 0;
+    if ((!prepare_for_fork() && !wiped) || !plat_cas(&plat_mark_page, &expected, page)) {
         munmap(page, size);
     }
     return plat_load_acquire(&plat_mark_page);

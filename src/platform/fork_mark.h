@@ -1,6 +1,8 @@
 /* Says whether this process is still the one that made something.
  *
- * The mark lies on a page that fork wipes in the child, so asking costs one load. */
+ * The mark lies on a page that fork wipes in the child, so asking costs one load. The kernel wipes
+ * it (Linux 4.14; also after clone and vfork), and so does a fork handler: under an emulator or a
+ * filter of system calls the advice may be refused, or accepted without effect. */
 #ifndef PLATFORM_FORK_MARK_H
 #define PLATFORM_FORK_MARK_H
 

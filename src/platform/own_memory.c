@@ -77,6 +77,17 @@ void plat_own_memory_remove(const void *base) {
     plat_lock_give(&list_lock);
 }
 
+size_t plat_own_memory_total(void) {
+    size_t total = 0;
+    plat_lock_take(&list_lock);
+    for (const range *entry = list; entry != NULL; entry = entry->next) {
+        bool ours = entry->mark != 0 && plat_fork_mark_is_ours(entry->mark);
+        total += ours ? entry->size : 0;
+    }
+    plat_lock_give(&list_lock);
+    return total;
+}
+
 bool plat_own_memory_has(const void *address) {
     plat_lock_take(&list_lock);
     bool has = find(address) != NULL;

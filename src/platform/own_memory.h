@@ -14,4 +14,7 @@ bool plat_own_memory_add(const void *base, size_t size);
 void plat_own_memory_remove(const void *base);
 bool plat_own_memory_has(const void *address);
 
+/* Bytes that the regions of this process have in all. */
+size_t plat_own_memory_total(void);
+
 #endif

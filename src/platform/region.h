@@ -8,7 +8,9 @@
  *     would fill the whole reserve: valgrind's search for leaks filled 17 GiB, and mlockall would
  *     do the same.
  *   - Protection is each process's own: a process opens for itself the pieces that another has
- *     committed. */
+ *     committed.
+ *   - A core dump has the open pieces only. To dump a shared page, the kernel allocates it: without
+ *     advice a crash would fill the whole reserve. */
 #ifndef PLATFORM_REGION_H
 #define PLATFORM_REGION_H
 

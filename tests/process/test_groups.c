@@ -41,11 +41,13 @@ Test(groups, each_worker_leads_its_own) {
 
 /* ---- what a task has started ----------------------------------------------------------------- */
 
+#define EXITS (-1)
+
 /* A task with a child, and a child of that one. */
 typedef struct family {
     counter known; /* 2 when the processes below are */
     counter gate;  /* then the task ends, if anything lets it */
-    int death;     /* of what the task dies when the gate opens; 0 = it returns */
+    int death;     /* of what the task dies when the gate opens; 0 = it returns, EXITS = it exits */
     _Atomic pid_t worker;
     _Atomic pid_t child;
     _Atomic pid_t grandchild;
@@ -79,6 +81,9 @@ static int run_parent(const void *arg, void *result, cf_task_context *ctx) {
     start_descendants(f);
     if (!counter_wait(&f->gate, 1)) {
         return ETIMEDOUT;
+    }
+    if (f->death == EXITS) {
+        _exit(3);
     }
     if (f->death != 0) {
         setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
@@ -183,6 +188,35 @@ Test(groups, what_a_task_has_started_dies_of_its_time_limit) {
     expect_family_gone(f);
     cf_future_release(future);
     check_works(pool);
+    cf_executor_destroy(pool);
+    shared_free(f, sizeof *f);
+}
+
+Test(groups, what_a_task_has_started_dies_when_its_worker_exits) {
+    static const int exits[] = {0, EXITS}; /* at the pool's end; in the task */
+    for (size_t i = 0; i < COUNT_OF(exits); i++) {
+        family *f = shared_alloc(sizeof *f);
+        f->death = exits[i];
+        cf_executor *pool = create_pool(1);
+        cf_future *future = start_family(pool, f);
+        counter_add(&f->gate, 1);
+        EXPECT(exits[i] == 0 ? CF_OK : CF_EWORKER, cf_future_result(future, LONG_WAIT, NULL));
+        cf_future_release(future);
+        cf_executor_destroy(pool);
+        expect_family_gone(f);
+        shared_free(f, sizeof *f);
+    }
+}
+
+Test(groups, what_a_task_has_started_dies_after_the_nursery) {
+    family *f = shared_alloc(sizeof *f);
+    cf_executor *pool = create_pool(1);
+    const pid_t nursery = nursery_of(pool);
+    cf_future *future = start_family(pool, f);
+    cr_assert_eq(kill(nursery, SIGKILL), 0);
+    EXPECT(CF_EBROKEN, cf_future_result(future, LONG_WAIT, NULL));
+    expect_family_gone(f);
+    cf_future_release(future);
     cf_executor_destroy(pool);
     shared_free(f, sizeof *f);
 }

@@ -35,6 +35,10 @@ typedef struct cfi_worker_config {
 
 /* What the kind of executor adds to a worker's loop. */
 typedef struct cfi_worker_hooks {
+    /* The initializer has succeeded. A process sees to it again that it dies with its nursery. NULL
+     * = nothing to do. */
+    void (*begun)(void);
+
     /* A task has returned, and is not settled yet. A process flushes what the task printed. NULL =
      * nothing to do. */
     void (*after_task)(void);

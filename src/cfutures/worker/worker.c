@@ -179,6 +179,9 @@ cfi_worker_end cfi_worker_run(cfi_worker *worker) {
     cfi_worker_enter(&scope, worker);
     cfi_cpu_share_tell_openmp(worker->config);
     if (cfi_worker_begin(worker)) {
+        if (worker->hooks->begun != NULL) {
+            worker->hooks->begun();
+        }
         plat_store_relaxed(&record->awake_since_ns, plat_now_ns());
         end = work(worker);
         cfi_worker_finish(worker);
