@@ -1,5 +1,7 @@
 #include "platform/fork_mark.h"
 
+#include "platform/assert.h"
+
 #include <stddef.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -33,5 +35,6 @@ uint64_t plat_fork_mark(void) {
             mark = fresh;
         }
     }
+    cfi_assert(mark >= PLAT_FIRST_MARK && mark <= plat_peek(&last_mark));
     return mark;
 }
