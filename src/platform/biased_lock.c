@@ -26,6 +26,7 @@ void plat_biased_lock_init(plat_biased_lock *lock) {
 }
 
 void plat_biased_lock_destroy(plat_biased_lock *lock) {
+    cfi_assert(!plat_biased_lock_is_held(lock));
     plat_lock_destroy(&lock->mutex);
 }
 
@@ -50,7 +51,9 @@ void plat_biased_lock_take_mutex(plat_biased_lock *lock) {
     number_thread();
     plat_lock_take(&lock->mutex);
     uint64_t owner = plat_load_relaxed(&lock->owner);
+    cfi_assert(!plat_owner_is_me(owner)); /* only the owner makes itself the owner */
     if (owner != 0) {
+        cfi_assert(lock->owners[owner % PLAT_OWNERS] == owner / PLAT_OWNERS);
         end_ownership(lock, owner % PLAT_OWNERS);
     }
     lock->by_owner = false;
@@ -61,11 +64,13 @@ void plat_biased_lock_take_mutex(plat_biased_lock *lock) {
 
 /* The holder becomes the owner if it has a place or a place is free. */
 static void begin_ownership(plat_biased_lock *lock) {
+    cfi_assert(plat_peek(&lock->owner) == 0 && lock->last == plat_thread_number);
     for (unsigned place = 0; place < PLAT_OWNERS; place++) {
         if (lock->owners[place] == 0) {
             lock->owners[place] = plat_thread_number;
         }
         if (lock->owners[place] == plat_thread_number) {
+            cfi_assert(plat_peek(&lock->inside[place]) == 0);
             plat_store_release(&lock->owner, plat_thread_number * PLAT_OWNERS + place);
             return;
         }

@@ -84,6 +84,7 @@ static inline bool plat_biased_lock_is_held(const plat_biased_lock *lock) {
 
 static inline void plat_biased_lock_note_holder(plat_biased_lock *lock, uint64_t thread) {
 #ifdef CFI_ASSERTIONS
+    cfi_assert((thread == 0) == (__atomic_load_n(&lock->holder, __ATOMIC_RELAXED) != 0));
     __atomic_store_n(&lock->holder, thread, __ATOMIC_RELAXED);
 #else
     (void)lock, (void)thread;
@@ -100,6 +101,7 @@ static inline bool plat_biased_lock_is_mine(plat_biased_lock *lock) {
 }
 
 static inline void plat_biased_lock_take(plat_biased_lock *lock) {
+    cfi_assert(!plat_biased_lock_is_held(lock));
     uint64_t owner = plat_load_acquire(&lock->owner);
     if (plat_owner_is_me(owner)) {
         unsigned place = (unsigned)(owner % PLAT_OWNERS);
@@ -120,6 +122,7 @@ static inline void plat_biased_lock_give(plat_biased_lock *lock) {
     cfi_assert(plat_biased_lock_is_held(lock));
     plat_biased_lock_note_holder(lock, 0);
     if (lock->by_owner) {
+        cfi_assert(plat_peek(&lock->inside[lock->place]) == 1);
         plat_store_release(&lock->inside[lock->place], 0);
     } else {
         plat_biased_lock_give_mutex(lock);

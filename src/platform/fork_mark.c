@@ -1,5 +1,6 @@
 #include "platform/fork_mark.h"
 
+#include "platform/assert.h"
 #include "platform/thread.h"
 
 #include <stddef.h>
@@ -53,5 +54,6 @@ uint64_t plat_fork_mark(void) {
             mark = fresh;
         }
     }
+    cfi_assert(mark >= PLAT_FIRST_MARK && mark <= plat_peek(&last_mark));
     return mark;
 }

@@ -4,6 +4,8 @@
 #ifndef PLATFORM_FUTEX_H
 #define PLATFORM_FUTEX_H
 
+#include "platform/assert.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -27,6 +29,7 @@ static inline bool plat_futex_wait(_Atomic uint32_t *word, uint32_t expected, in
                              .tv_nsec = (long)(deadline_ns % 1000000000)};
     long r = syscall(SYS_futex, word, plat_futex_op(FUTEX_WAIT_BITSET, shared), expected,
                      deadline_ns < 0 ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
+    cfi_assert(r == 0 || errno == EAGAIN || errno == EINTR || errno == ETIMEDOUT);
     return !(r == -1 && errno == ETIMEDOUT);
 }
 

@@ -1,5 +1,6 @@
 #include "platform/own_memory.h"
 
+#include "platform/assert.h"
 #include "platform/atomic.h"
 #include "platform/fork_mark.h"
 #include "platform/lock.h"
@@ -41,21 +42,6 @@ static range *free_entry(uint64_t mark) {
     return entry;
 }
 
-bool plat_own_memory_add(const void *base, size_t size) {
-    const uint64_t mark = plat_fork_mark();
-    bool added = false;
-    plat_lock_take(&list_lock);
-    range *entry = mark != 0 && prepare_for_fork() ? free_entry(mark) : NULL;
-    if (entry != NULL) {
-        entry->mark = mark;
-        entry->base = (uintptr_t)base;
-        entry->size = size;
-        added = true;
-    }
-    plat_lock_give(&list_lock);
-    return added;
-}
-
 /* Under the lock. NULL: not in memory of this process. (A forked child that has made nothing yet has
  * the mark 0, which is that of free entries.) */
 static range *find(const void *address) {
@@ -66,6 +52,22 @@ static range *find(const void *address) {
         }
     }
     return NULL;
+}
+
+bool plat_own_memory_add(const void *base, size_t size) {
+    const uint64_t mark = plat_fork_mark();
+    bool added = false;
+    plat_lock_take(&list_lock);
+    cfi_assert(find(base) == NULL); /* what was there is removed before it is unmapped */
+    range *entry = mark != 0 && prepare_for_fork() ? free_entry(mark) : NULL;
+    if (entry != NULL) {
+        entry->mark = mark;
+        entry->base = (uintptr_t)base;
+        entry->size = size;
+        added = true;
+    }
+    plat_lock_give(&list_lock);
+    return added;
 }
 
 void plat_own_memory_remove(const void *base) {

@@ -1,8 +1,10 @@
 #include "platform/pidfd.h"
 
+#include "platform/assert.h"
 #include "platform/clock.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,10 +12,12 @@
 
 static int milliseconds_until(int64_t deadline_ns) {
     int64_t left_ns = deadline_ns - plat_now_ns();
+    cfi_assert(left_ns / 1000000 < INT_MAX);
     return left_ns > 0 ? (int)(left_ns / 1000000) + 1 : 0;
 }
 
 void plat_process_await_end(pid_t pid, int64_t deadline_ns) {
+    cfi_assert(pid > 0); /* to kill, others are groups */
     int pidfd = plat_pidfd_open(pid);
     if (pidfd >= 0) {
         struct pollfd file = {.fd = pidfd, .events = POLLIN};
@@ -30,6 +34,7 @@ void plat_process_await_end(pid_t pid, int64_t deadline_ns) {
 /* "PID (NAME) STATE ..."; the name may contain any character. */
 bool plat_process_is_stopped(pid_t pid) {
     char path[32], text[256];
+    cfi_assert(pid > 0);
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     int file = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t length = file >= 0 ? read(file, text, sizeof text - 1) : -1;

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "platform/region.h"
 
+#include "platform/assert.h"
 #include "platform/descriptor.h"
 #include "platform/own_memory.h"
 
@@ -50,6 +51,7 @@ static bool reserve_exactly(plat_region *region, size_t size) {
     if (region->base == NULL) {
         return false;
     }
+    cfi_assert((uintptr_t)region->base % PLAT_HUGE_PAGE == 0);
     if (region->file >= 0 && !map_file_over(region->base, size, region->file)) {
         munmap(region->base, size);
         return false;
@@ -63,6 +65,7 @@ static bool reserve_exactly(plat_region *region, size_t size) {
 }
 
 bool plat_region_reserve(plat_region *region, size_t size, size_t least, bool shared) {
+    cfi_assert(size % PLAT_REGION_ALIGNMENT == 0 && least > 0);
     region->file = -1;
     if (shared) {
         region->file = plat_descriptor_above_standard(memfd_create("cfutures", MFD_CLOEXEC));
@@ -115,6 +118,7 @@ bool plat_region_commit(plat_region *region, size_t offset, size_t length) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t start = offset / page * page;
     size_t end = (offset + length + page - 1) / page * page;
+    cfi_assert(start < end && end <= region->size);
     if (region->file >= 0 && !allocate_in_file(region->file, start, end - start)) {
         return false;
     }

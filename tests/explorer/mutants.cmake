@@ -102,6 +102,7 @@ explorer_mutant(
 explorer_mutant(
   cancel_without_cas cfutures/queue/slot.h future_cancel_waited [[
                                : cfi_word_with_phase(*word, CFI_CANCELLED);
+        cfi_assert(cfi_word_is_sound(next));
         if (plat_cas(&slot->word, word, next)) {]] [[
                                : cfi_word_with_phase(*word, CFI_CANCELLED);
         plat_store_seq_cst(&slot->word, next);

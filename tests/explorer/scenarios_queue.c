@@ -115,8 +115,16 @@ static void submit_both(void *context) {
     pool_submit(&number_task, 1);
 }
 
+/* As if each worker's life had begun. */
+static void begin_awake(unsigned workers) {
+    pool_begin_bare(workers, plain);
+    for (unsigned i = 0; i < workers; i++) {
+        plat_store_relaxed(&executor->queue.records[i].awake_since_ns, 1);
+    }
+}
+
 static void set_up_searcher(void) {
-    pool_begin_bare(2, plain);
+    begin_awake(2);
     plat_store_relaxed(&executor->queue.control->searcher, 1);
     sim_thread("sleeper", sleep_and_begin, NULL);
     sim_thread("searcher", search_and_begin, NULL);
@@ -162,7 +170,7 @@ static void submit_third(void *context) {
 }
 
 static void set_up_three(void) {
-    pool_begin_bare(3, plain);
+    begin_awake(3);
     pool_submit(&number_task, 0);
     pool_submit(&number_task, 1);
     plat_store_relaxed(&executor->queue.control->searcher, 2);

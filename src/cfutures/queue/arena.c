@@ -16,6 +16,7 @@
 
 bool cfi_arena_create(cfi_arena *arena, size_t fixed, size_t limit, bool shared) {
     memset(arena, 0, sizeof *arena);
+    cfi_assert(fixed % SPAN == 0 && fixed / SPAN < CFI_SPANS_MAX);
     limit = limit / SPAN * SPAN;
     if (limit > (CFI_SPANS_MAX - 1) * SPAN - fixed) {
         limit = (CFI_SPANS_MAX - 1) * SPAN - fixed;
@@ -24,6 +25,7 @@ bool cfi_arena_create(cfi_arena *arena, size_t fixed, size_t limit, bool shared)
         return false;
     }
     arena->limit = (uint32_t)(arena->region.size / SPAN);
+    cfi_assert(arena->limit > fixed / SPAN && arena->limit < CFI_SPANS_MAX);
     arena->fixed = arena->used = arena->committed = arena->first_free = (uint32_t)(fixed / SPAN);
     arena->spans = calloc(arena->limit, sizeof *arena->spans); /* takes memory as spans are used */
     if (arena->spans == NULL || !plat_region_open(arena->region.base, 0, fixed)) {
@@ -39,12 +41,14 @@ void cfi_arena_destroy(cfi_arena *arena) {
 }
 
 bool cfi_arena_commit_fixed(cfi_arena *arena, size_t offset, size_t length) {
+    cfi_assert(offset + length <= arena->fixed * SPAN); /* what follows is committed by spans */
     return plat_region_commit(&arena->region, offset, length);
 }
 
 /* ---- spans ---------------------------------------------------------------------------------- */
 
 static bool commit_to(cfi_arena *arena, uint32_t end) {
+    cfi_assert(end <= arena->limit && arena->used <= arena->committed);
     if (end <= arena->committed) {
         return true;
     }
@@ -65,6 +69,8 @@ static bool commit_to(cfi_arena *arena, uint32_t end) {
         }
     }
     arena->committed += growth;
+    cfi_assert(arena->committed >= end && arena->committed <= arena->limit);
+    cfi_assert(plat_peek(arena->told) < arena->committed * SPAN);
     plat_store_release(arena->told, arena->committed * SPAN); /* before any slot there is opened */
     return true;
 }
@@ -72,6 +78,7 @@ static bool commit_to(cfi_arena *arena, uint32_t end) {
 /* The first of `count` spans in a row that are free or were never used. */
 static uint32_t find_run(const cfi_arena *arena, size_t count) {
     uint32_t start = arena->first_free;
+    cfi_assert(start >= arena->fixed && start <= arena->used);
     for (uint32_t i = start; i < arena->used && i - start < count; i++) {
         if (arena->spans[i].blocks_used > 0) {
             start = i + 1;
@@ -88,6 +95,7 @@ static uint32_t take_run(cfi_arena *arena, size_t count) {
     }
     uint32_t end = start + (uint32_t)count;
     for (uint32_t i = start; i < end; i++) {
+        cfi_assert(arena->spans[i].blocks_used == 0);
         arena->spans[i].blocks_used = 1;
     }
     if (end > arena->used) {
@@ -121,14 +129,17 @@ static unsigned block_size_for(size_t bytes) {
     while (block_bytes(size) < bytes) {
         size++;
     }
+    cfi_assert(size < CFI_BLOCK_SIZES);
     return size;
 }
 
 static void link_partial(cfi_arena *arena, uint32_t number) {
     cfi_span *span = &arena->spans[number];
+    cfi_assert(arena->partial[span->size] != number);
     span->previous = 0;
     span->next = arena->partial[span->size];
     if (span->next != 0) {
+        cfi_assert(arena->spans[span->next].previous == 0);
         arena->spans[span->next].previous = number;
     }
     arena->partial[span->size] = number;
@@ -136,7 +147,10 @@ static void link_partial(cfi_arena *arena, uint32_t number) {
 
 static void unlink_partial(cfi_arena *arena, uint32_t number) {
     cfi_span *span = &arena->spans[number];
+    cfi_assert((span->previous != 0 ? arena->spans[span->previous].next
+                                    : arena->partial[span->size]) == number);
     if (span->next != 0) {
+        cfi_assert(arena->spans[span->next].previous == number);
         arena->spans[span->next].previous = span->previous;
     }
     if (span->previous != 0) {
@@ -151,6 +165,7 @@ static bool is_full(const cfi_span *span) {
 }
 
 static bool begin_span(cfi_arena *arena, unsigned size) {
+    cfi_assert(arena->partial[size] == 0); /* spans with free blocks are used up first */
     uint32_t number = take_run(arena, 1);
     if (number == 0) {
         return false;
@@ -170,6 +185,7 @@ static char *block_at(const cfi_arena *arena, uint32_t number, uint32_t block) {
 static uint32_t take_block(cfi_arena *arena, uint32_t number) {
     cfi_span *span = &arena->spans[number];
     uint32_t block;
+    cfi_assert(!is_full(span));
     span->blocks_used++;
     if (span->first_free != 0) {
         block = span->first_free - 1u;
@@ -181,6 +197,7 @@ static uint32_t take_block(cfi_arena *arena, uint32_t number) {
     } else {
         block = (uint32_t)(SPAN / block_bytes(span->size)) - span->blocks_fresh--;
     }
+    cfi_assert(block < SPAN / block_bytes(span->size) - span->blocks_fresh);
     if (is_full(span)) {
         unlink_partial(arena, number);
     }
@@ -190,7 +207,9 @@ static uint32_t take_block(cfi_arena *arena, uint32_t number) {
 static void give_block(cfi_arena *arena, uint32_t number, uint32_t block) {
     cfi_span *span = &arena->spans[number];
     cfi_assert(number >= arena->fixed && number < arena->used);
-    cfi_assert(span->blocks_used > 0 && block < SPAN / block_bytes(span->size));
+    cfi_assert(span->blocks_used > 0);
+    cfi_assert(block < SPAN / block_bytes(span->size) - span->blocks_fresh); /* it was taken */
+    cfi_assert(span->first_free != block + 1);                               /* and not given yet */
     if (is_full(span)) {
         link_partial(arena, number);
     }
@@ -221,6 +240,7 @@ uint64_t cfi_arena_take(cfi_arena *arena, size_t size) {
         return 0;
     }
     uint32_t number = arena->partial[class];
+    cfi_assert(number >= arena->fixed && number < arena->used);
     return number * SPAN + take_block(arena, number) * block_bytes(class);
 }
 

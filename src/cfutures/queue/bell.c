@@ -1,5 +1,6 @@
 #include "cfutures/queue/bell.h"
 
+#include "platform/assert.h"
 #include "platform/atomic.h"
 #include "platform/fork_mark.h"
 #include "platform/region.h"
@@ -24,6 +25,7 @@ cfi_bell *cfi_bell_of_process(void) {
     made->fork_mark = mark;
     if (!plat_cas(&process_bell, &known, made)) {
         plat_region_release(&page); /* another thread was first, with `known` */
+        cfi_assert(is_ours(known));
         return known;
     }
     return made;

@@ -8,6 +8,8 @@
 #ifndef CFUTURES_LIST_H
 #define CFUTURES_LIST_H
 
+#include "platform/assert.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -30,6 +32,7 @@ static inline bool cfi_list_is_empty(const cfi_list *list) {
 }
 
 static inline void cfi_list_append(cfi_list *list, cfi_link *link) {
+    cfi_assert(list->first == NULL || (list->last->next == NULL && list->last != link));
     link->next = NULL;
     *(list->first == NULL ? &list->first : &list->last->next) = link;
     list->last = link;
@@ -37,6 +40,7 @@ static inline void cfi_list_append(cfi_list *list, cfi_link *link) {
 
 /* In front of the others. */
 static inline void cfi_list_prepend(cfi_list *list, cfi_link *link) {
+    cfi_assert(list->first != link);
     link->next = list->first;
     if (list->first == NULL) {
         list->last = link;
@@ -48,6 +52,7 @@ static inline void cfi_list_prepend(cfi_list *list, cfi_link *link) {
 static inline cfi_link *cfi_list_take(cfi_list *list) {
     cfi_link *link = list->first;
     if (link != NULL) {
+        cfi_assert((link->next == NULL) == (link == list->last)); /* no other list has taken it */
         list->first = link->next;
     }
     return link;
@@ -65,6 +70,8 @@ typedef struct cfi_chain {
 
 /* Behind `previous`; NULL = at the end. */
 static inline void cfi_chain_insert(cfi_chain *chain, cfi_node *previous, cfi_node *node) {
+    cfi_assert((chain->first == NULL) == (chain->last == NULL) && chain->last != node);
+    cfi_assert(previous == NULL || previous->next != NULL || previous == chain->last);
     node->previous = previous != NULL ? previous : chain->last;
     node->next = previous != NULL ? previous->next : NULL;
     *(node->previous != NULL ? &node->previous->next : &chain->first) = node;
@@ -72,6 +79,8 @@ static inline void cfi_chain_insert(cfi_chain *chain, cfi_node *previous, cfi_no
 }
 
 static inline void cfi_chain_remove(cfi_chain *chain, cfi_node *node) {
+    cfi_assert((node->previous != NULL ? node->previous->next : chain->first) == node);
+    cfi_assert((node->next != NULL ? node->next->previous : chain->last) == node);
     *(node->previous != NULL ? &node->previous->next : &chain->first) = node->next;
     *(node->next != NULL ? &node->next->previous : &chain->last) = node->previous;
 }

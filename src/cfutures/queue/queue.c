@@ -9,6 +9,8 @@
 
 void cfi_queue_init(cfi_queue *queue, cfi_arena *arena, cfi_bell *bell, bool shared) {
     char *base = arena->region.base;
+    cfi_assert((size_t)arena->fixed * CFI_SPAN_BYTES == CFI_FIXED_BYTES);
+    cfi_assert(arena->used == arena->fixed); /* no block was taken before `told` is set */
     queue->base = base;
     queue->control = (void *)(base + CFI_CONTROL_AT);
     queue->records = (void *)(base + CFI_RECORDS_AT);
@@ -21,6 +23,7 @@ void cfi_queue_init(cfi_queue *queue, cfi_arena *arena, cfi_bell *bell, bool sha
 }
 
 cfi_slot *cfi_queue_at(const cfi_queue *queue, uint64_t ticket) {
+    cfi_assert(ticket < plat_peek(&queue->control->tail));
     uint32_t slab = plat_load_relaxed(
         &queue->directory[ticket / CFI_SLAB_SLOTS % CFI_SLABS_QUEUED_MAX]); /* ordered by tail */
     return cfi_queue_slot(queue, slab + (uint32_t)(ticket % CFI_SLAB_SLOTS));
@@ -40,6 +43,7 @@ void cfi_queue_rewind(cfi_queue *queue, uint64_t ticket) {
     uint64_t next;
     do {
         uint64_t at = seen & TICKET_MASK;
+        cfi_assert(at <= plat_peek(&queue->control->tail));
         next = ((seen & ~TICKET_MASK) + EPOCH) | (at < ticket ? at : ticket);
     } while (!plat_cas(&queue->control->cursor, &seen, next));
 }
@@ -60,6 +64,7 @@ static bool is_pending(const cfi_slot *slot) {
 
 /* The first pending slot from *ticket on. *ticket becomes its ticket, or `end` if there is none. */
 static cfi_slot *find_pending(const cfi_queue *queue, uint64_t *ticket, uint64_t end) {
+    cfi_assert(*ticket <= end);
     for (; *ticket < end; ++*ticket) {
         cfi_slot *slot = cfi_queue_at(queue, *ticket);
         if (is_pending(slot)) {
@@ -72,6 +77,7 @@ static cfi_slot *find_pending(const cfi_queue *queue, uint64_t *ticket, uint64_t
 /* The tickets that a worker has claimed, from *ticket to *end. */
 static void claimed_by(const cfi_queue *queue, unsigned worker, uint64_t *ticket, uint64_t *end) {
     uint64_t claimed = plat_load_acquire(&queue->records[worker].claimed);
+    cfi_assert((claimed & 0xff) <= CFI_CLAIM_MAX && (claimed & 0xff) != 1);
     *ticket = claimed >> 8;
     *end = *ticket + (claimed & 0xff);
 }
@@ -80,6 +86,7 @@ static void claimed_by(const cfi_queue *queue, unsigned worker, uint64_t *ticket
  * claim, with this slot. */
 static cfi_slot *find_claimed(cfi_queue *queue, uint64_t *ticket, uint64_t *end) {
     unsigned workers = plat_load_acquire(&queue->control->workers);
+    cfi_assert(workers <= CF_WORKERS_MAX);
     for (unsigned i = 0; i < workers; i++) {
         claimed_by(queue, i, ticket, end);
         cfi_queue_follow_growth(queue); /* the claim may lie in memory committed since */
@@ -98,6 +105,7 @@ bool cfi_queue_has_any_work(cfi_queue *queue) {
 }
 
 bool cfi_queue_has_idle_worker(const cfi_queue *queue, unsigned workers) {
+    cfi_assert(workers <= CF_WORKERS_MAX);
     for (unsigned i = 0; i < workers; i++) {
         if (plat_load_relaxed(&queue->records[i].current) == 0) {
             return true;
@@ -109,6 +117,7 @@ bool cfi_queue_has_idle_worker(const cfi_queue *queue, unsigned workers) {
 void cfi_queue_visit_claimed(const cfi_queue *queue, unsigned worker,
                              void (*visit)(cfi_slot *slot, void *context), void *context) {
     uint64_t ticket, end;
+    cfi_assert(worker < CF_WORKERS_MAX);
     claimed_by(queue, worker, &ticket, &end);
     for (; ticket < end; ticket++) {
         visit(cfi_queue_at(queue, ticket), context);
@@ -121,6 +130,7 @@ void cfi_queue_visit(const cfi_queue *queue, void (*visit)(cfi_slot *slot, void 
                      void *context) {
     uint64_t ticket = cfi_queue_cursor(queue);
     uint64_t tail = plat_load_relaxed(&queue->control->tail);
+    cfi_assert(ticket <= tail);
     for (unsigned i = 0; i < plat_load_acquire(&queue->control->workers); i++) {
         cfi_queue_visit_claimed(queue, i, visit, context);
     }
@@ -140,6 +150,7 @@ static void set_claimed(cfi_record *record, uint64_t ticket, uint64_t count) {
 }
 
 static uint64_t claim_count(const cfi_queue *queue, const cfi_claim *claim, uint64_t pending) {
+    cfi_assert(pending > 0);
     if (claim->max == 1) {
         return 1;
     }
@@ -165,6 +176,7 @@ static bool claim_more(cfi_queue *queue, cfi_claim *claim) {
             return false;
         }
         uint64_t count = slot != NULL ? claim_count(queue, claim, tail - ticket) : 0;
+        cfi_assert(ticket + count <= tail); /* what is not submitted yet stays after the cursor */
         set_claimed(record, ticket, count);
         if (slot != NULL) {
             plat_store_relaxed(&record->current, cfi_queue_index(queue, slot) + 1);
@@ -185,6 +197,7 @@ static bool begin(cfi_queue *queue, cfi_claim *claim, cfi_slot *slot, uint64_t *
 }
 
 static cfi_slot *begin_claimed(cfi_queue *queue, cfi_claim *claim, uint64_t *word) {
+    cfi_assert(claim->end - claim->next <= CFI_CLAIM_MAX);
     while (claim->next < claim->end) {
         cfi_slot *slot = cfi_queue_at(queue, claim->next++);
         if (is_pending(slot) && begin(queue, claim, slot, word)) {
@@ -197,6 +210,7 @@ static cfi_slot *begin_claimed(cfi_queue *queue, cfi_claim *claim, uint64_t *wor
 static cfi_slot *begin_claimed_by_others(cfi_queue *queue, cfi_claim *claim, uint64_t *word) {
     uint64_t ticket, end;
     cfi_slot *slot;
+    cfi_assert(claim->next == claim->end); /* its own come first */
     while ((slot = find_claimed(queue, &ticket, &end)) != NULL) {
         if (begin(queue, claim, slot, word)) {
             return slot;
@@ -219,7 +233,12 @@ cfi_slot *cfi_queue_claim(cfi_queue *queue, cfi_claim *claim, uint64_t *word) {
     while (slot == NULL && claim_more(queue, claim)) {
         slot = begin_claimed(queue, claim, word);
     }
-    return slot != NULL ? slot : begin_claimed_by_others(queue, claim, word);
+    if (slot == NULL) {
+        slot = begin_claimed_by_others(queue, claim, word);
+    }
+    cfi_assert(slot == NULL || cfi_word_is_run_by(*word, claim->worker));
+    cfi_assert(claim->max != 1 || claim->next == claim->end); /* it may retire after this task */
+    return slot;
 }
 
 void cfi_queue_advance(cfi_queue *queue) {

@@ -140,11 +140,18 @@ typedef struct cfi_queue {
 /* The arena's control words and the workers' records must be committed. */
 void cfi_queue_init(cfi_queue *queue, cfi_arena *arena, cfi_bell *bell, bool shared);
 
+/* For assertions: the place lies where the region holds slots and blocks. */
+static inline bool cfi_queue_holds(const cfi_queue *queue, size_t offset) {
+    return offset >= CFI_FIXED_BYTES && offset < plat_peek(&queue->control->committed);
+}
+
 static inline cfi_slot *cfi_queue_slot(const cfi_queue *queue, uint32_t index) {
+    cfi_assert(cfi_queue_holds(queue, (size_t)index * sizeof(cfi_slot)));
     return (cfi_slot *)(void *)(queue->base + (size_t)index * sizeof(cfi_slot));
 }
 
 static inline uint32_t cfi_queue_index(const cfi_queue *queue, const cfi_slot *slot) {
+    cfi_assert(cfi_queue_holds(queue, (size_t)((const char *)slot - queue->base)));
     return (uint32_t)((size_t)((const char *)slot - queue->base) / sizeof(cfi_slot));
 }
 

@@ -10,6 +10,8 @@
 
 static void give_block(cfi_slabs *slabs, cfi_slot *slot) {
     if (cfi_slot_has_block(slot)) {
+        cfi_assert(
+            cfi_word_vacant(plat_peek(&slot->word))); /* nobody writes to the block any more */
         cfi_arena_give(slabs->arena, slot->block, cfi_slot_payload_size(slot));
         slot->arg_size = 0;
         slot->result_size = 0;
@@ -31,7 +33,7 @@ static bool all_vacant(cfi_slab *slab) {
 }
 
 static void make_free(cfi_slabs *slabs, cfi_slab *slab) {
-    cfi_assert(slab->executor == slabs->executor);
+    cfi_assert(slab->executor == slabs->executor && slabs->open != slab);
     cfi_assert(plat_peek(&slab->given_up) == SLOTS_PER_SLAB);
     for (uint32_t i = 1; i < CFI_SLAB_SLOTS && slab->has_blocks; i++) {
         give_block(slabs, cfi_slab_slot(slab, i));
@@ -48,7 +50,8 @@ static void sort_retired(cfi_slabs *slabs, cfi_slab *slab) {
 }
 
 void cfi_slabs_retire(cfi_slabs *slabs, cfi_slab *slab) {
-    cfi_assert(slabs->in_use > 0);
+    cfi_assert(slabs->in_use > 0 && plat_peek(&slab->given_up) == SLOTS_PER_SLAB);
+    cfi_assert(slabs->open != slab || slabs->next == CFI_SLAB_SLOTS);
     slabs->in_use--;
     if (slabs->open == slab) {
         slabs->open = NULL;
@@ -83,6 +86,7 @@ void cfi_slabs_defer(cfi_slabs *slabs, cfi_slot *slot) {
 }
 
 void cfi_slabs_reclaim(cfi_slabs *slabs, size_t looks) {
+    cfi_assert(cfi_list_is_empty(&slabs->deferred) == (slabs->deferred_count == 0));
     for (; looks > 0 && !cfi_list_is_empty(&slabs->deferred); looks--) {
         cfi_assert(slabs->deferred_count > 0);
         slabs->deferred_count--;
@@ -91,6 +95,7 @@ void cfi_slabs_reclaim(cfi_slabs *slabs, size_t looks) {
 }
 
 uint64_t cfi_slabs_take_block(cfi_slabs *slabs, size_t size) {
+    cfi_assert(size > CFI_SLOT_INLINE); /* else no slot would give it back */
     uint64_t block = cfi_arena_take(slabs->arena, size);
     if (block == 0 && !cfi_list_is_empty(&slabs->deferred)) {
         cfi_slabs_reclaim(slabs, slabs->deferred_count);
@@ -119,6 +124,8 @@ static cfi_slab *make_slab(cfi_slabs *slabs) {
     }
     cfi_slab *slab =
         (cfi_slab *)(void *)(slabs->arena->region.base + block); /* all slots CFI_CLOSED */
+    cfi_assert(cfi_slab_of(cfi_slab_slot(slab, CFI_SLAB_SLOTS - 1)) == slab);
+    cfi_assert(plat_peek(&slab->word) == CFI_CLOSED);
     slab->executor = slabs->executor;
     slab->times = times;
     slab->all_next = slabs->all;
@@ -156,7 +163,9 @@ bool cfi_slabs_open(cfi_slabs *slabs) {
     cfi_queue *queue = slabs->queue;
     uint64_t ticket = plat_load_relaxed(&queue->control->tail); /* a multiple of CFI_SLAB_SLOTS */
     uint64_t number = ticket / CFI_SLAB_SLOTS;
-    if (number - cfi_queue_cursor(queue) / CFI_SLAB_SLOTS >= CFI_SLABS_QUEUED_MAX - 1 ||
+    uint64_t cursor = cfi_queue_cursor(queue);
+    cfi_assert(cursor <= ticket);
+    if (number - cursor / CFI_SLAB_SLOTS >= CFI_SLABS_QUEUED_MAX - 1 ||
         !commit_directory(slabs, number)) {
         return false;
     }
@@ -182,6 +191,7 @@ bool cfi_slabs_open(cfi_slabs *slabs) {
 }
 
 bool cfi_slabs_give_room(cfi_slabs *slabs, cfi_slot *slot, size_t payload, uint64_t block) {
+    cfi_assert(payload == cfi_slot_payload_size(slot) && cfi_slot_has_block(slot));
     if (block == 0 && (block = cfi_slabs_take_block(slabs, payload)) == 0) {
         cfi_slabs_unreserve(slot);
         return false;
@@ -201,11 +211,13 @@ bool cfi_slab_is_given_up(cfi_slab *slab, uint32_t how_many) {
 
 bool cfi_slab_give_up(cfi_slot *slot) {
     cfi_slab *slab = cfi_slab_of(slot);
+    cfi_assert((plat_peek(&slot->refs) & ~CFI_OBSERVED) == 0);
     cfi_slab_note_released(slab, slot);
     return cfi_slab_is_given_up(slab, 1);
 }
 
 bool cfi_slabs_close(cfi_slabs *slabs) {
+    cfi_assert(slabs->open == NULL || (slabs->next >= 1 && slabs->next <= CFI_SLAB_SLOTS));
     uint32_t left = slabs->open == NULL ? 0 : CFI_SLAB_SLOTS - slabs->next;
     slabs->next = CFI_SLAB_SLOTS;
     return left > 0 &&
@@ -215,6 +227,7 @@ bool cfi_slabs_close(cfi_slabs *slabs) {
 void cfi_slabs_visit_pending(cfi_slabs *slabs, void (*visit)(cfi_slot *slot, void *context),
                              void *context) {
     for (cfi_slab *slab = slabs->all; slab != NULL; slab = slab->all_next) {
+        cfi_assert(slab->executor == slabs->executor);
         for (uint32_t i = 1; i < CFI_SLAB_SLOTS; i++) {
             cfi_slot *slot = cfi_slab_slot(slab, i);
             if (cfi_word_phase(plat_load_acquire(&slot->word)) == CFI_PENDING) {

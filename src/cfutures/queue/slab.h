@@ -52,6 +52,7 @@ static inline cfi_slab *cfi_slab_of(const cfi_slot *slot) {
 }
 
 static inline cfi_slot *cfi_slab_slot(cfi_slab *slab, size_t number) {
+    cfi_assert(number < CFI_SLAB_SLOTS);
     return (cfi_slot *)(void *)slab + number;
 }
 
@@ -109,6 +110,8 @@ static inline cfi_slot *cfi_slabs_reserve(cfi_slabs *slabs, size_t arg_size, siz
     }
     cfi_assert(slabs->next >= 1 && slabs->next < CFI_SLAB_SLOTS);
     cfi_slot *slot = cfi_slab_slot(slabs->open, slabs->next);
+    cfi_assert((plat_peek(&slot->refs) & ~CFI_OBSERVED) == 0);
+    cfi_assert(kind <= UINT16_MAX && (kind & CFI_TIMED) == 0);
     slot->arg_size = (uint32_t)arg_size;
     slot->result_size = (uint32_t)result_size;
     slot->kind = (uint16_t)(kind | (slabs->record_times ? CFI_TIMED : 0));
@@ -149,6 +152,7 @@ bool cfi_slab_is_given_up(cfi_slab *slab, uint32_t how_many);
 /* Keeps the slab from being used again, even if all its slots are given up, until cfi_slab_unpin
  * (core/reference.h). The caller holds one of its slots. */
 static inline void cfi_slab_pin(cfi_slab *slab) {
+    cfi_assert((int32_t)plat_peek(&slab->given_up) < CFI_SLAB_SLOTS - 1);
     plat_store_relaxed(&slab->was_pinned, 1);
     plat_sub_relaxed(&slab->given_up, 1);
 }

@@ -154,6 +154,26 @@ static inline bool cfi_word_is_run_by(uint64_t word, unsigned worker) {
     return cfi_word_phase(word) == CFI_RUNNING && cfi_word_owner(word) == worker;
 }
 
+/* For assertions: what every word must look like, of whatever slot. */
+static inline bool cfi_word_is_sound(uint64_t word) {
+    const cfi_phase phase = cfi_word_phase(word);
+    const bool expired = (word & CFI_EXPIRED) != 0;
+    const bool occupied = (word & CFI_OCCUPIED) != 0;
+    const bool broken = (word & CFI_BROKEN) != 0;
+    if (phase == CFI_CLOSED) {
+        return word == CFI_CLOSED;
+    }
+    if (phase > CFI_CANCELLED || cfi_word_attempts(word) > cfi_word_allowed(word)) {
+        return false;
+    }
+    if ((phase == CFI_RUNNING || expired) && cfi_word_attempts(word) == 0) {
+        return false;
+    }
+    return (!expired || phase == CFI_RUNNING || phase == CFI_FINISHED) &&
+           (!occupied || (phase == CFI_FINISHED && expired)) &&
+           (!broken || (phase == CFI_FINISHED && !expired));
+}
+
 /* ---- transitions ----------------------------------------------------------------------------- */
 
 /* Caller: a worker may begin the filled-in slot from now on. */
@@ -171,12 +191,20 @@ static inline bool cfi_slot_begin(cfi_slot *slot, unsigned worker, uint64_t *wor
         cfi_assert(cfi_word_attempts(seen) < cfi_word_allowed(seen));
         uint64_t next = cfi_word_with_phase(seen, CFI_RUNNING) + CFI_ATTEMPT;
         next = (next & ~(CFI_OWNER_MASK | CFI_TICK_MASK)) | worker * CFI_OWNER;
+        cfi_assert(cfi_word_is_sound(next) && cfi_word_is_run_by(next, worker));
         if (plat_cas(&slot->word, &seen, next)) {
             *word = next;
             return true;
         }
     }
     return false;
+}
+
+/* For assertions: the deadline thread has ended the run, and the worker is still in the slot. Nobody
+ * else takes a task from a living worker. */
+static inline bool cfi_word_was_taken_from(uint64_t word, unsigned worker) {
+    return cfi_word_owner(word) == worker && (word & CFI_EXPIRED) != 0 &&
+           (cfi_word_phase(word) == CFI_RUNNING || (word & CFI_OCCUPIED) != 0);
 }
 
 /* Worker: its own RUNNING -> FINISHED. late: the worker found that the run was over its time, so
@@ -186,10 +214,12 @@ static inline bool cfi_slot_settle(cfi_slot *slot, unsigned worker, bool late, u
     *word = plat_load_relaxed(&slot->word);
     while (cfi_word_is_run_by(*word, worker) && (*word & CFI_EXPIRED) == 0) {
         uint64_t next = cfi_word_with_phase(*word, CFI_FINISHED) | (late ? CFI_EXPIRED : 0);
+        cfi_assert(cfi_word_is_sound(next));
         if (plat_cas(&slot->word, word, next)) {
             return true;
         }
     }
+    cfi_assert(cfi_word_was_taken_from(*word, worker));
     return false;
 }
 
@@ -201,10 +231,12 @@ static inline bool cfi_slot_tick(cfi_slot *slot, unsigned worker) {
     uint64_t word = plat_load_relaxed(&slot->word);
     while (cfi_word_is_run_by(word, worker) && (word & CFI_EXPIRED) == 0) {
         uint64_t next = (word & ~CFI_TICK_MASK) | ((word + CFI_TICK) & CFI_TICK_MASK);
+        cfi_assert(cfi_word_is_sound(next));
         if (plat_cas(&slot->word, &word, next)) {
             return true;
         }
     }
+    cfi_assert(cfi_word_was_taken_from(word, worker));
     return false;
 }
 
@@ -218,6 +250,7 @@ static inline bool cfi_slot_expire(cfi_slot *slot, bool finished, uint64_t *word
         if (finished) {
             next = cfi_word_with_phase(next, CFI_FINISHED) | CFI_OCCUPIED;
         }
+        cfi_assert(cfi_word_is_sound(next));
         if (plat_cas(&slot->word, word, next)) {
             return true;
         }
@@ -228,6 +261,7 @@ static inline bool cfi_slot_expire(cfi_slot *slot, bool finished, uint64_t *word
 /* Thread: leaves the slot whose task was taken from it. */
 static inline void cfi_slot_vacate(cfi_slot *slot) {
     cfi_assert((plat_peek(&slot->word) & CFI_OCCUPIED) != 0);
+    cfi_assert(cfi_word_is_sound(plat_peek(&slot->word)));
     plat_and_release(&slot->word, ~CFI_OCCUPIED);
 }
 
@@ -237,6 +271,8 @@ static inline bool cfi_slot_orphan(cfi_slot *slot, unsigned worker, cfi_phase ph
                                    uint64_t *word) {
     *word = plat_load_relaxed(&slot->word);
     while (cfi_word_is_run_by(*word, worker)) {
+        cfi_assert(phase == CFI_FINISHED || phase == CFI_PENDING);
+        cfi_assert(cfi_word_is_sound(cfi_word_with_phase(*word, phase)));
         if (plat_cas(&slot->word, word, cfi_word_with_phase(*word, phase))) {
             return true;
         }
@@ -250,6 +286,7 @@ static inline bool cfi_slot_withdraw(cfi_slot *slot, bool broken, uint64_t *word
     while (cfi_word_phase(*word) == CFI_PENDING) {
         uint64_t next = broken ? cfi_word_with_phase(*word, CFI_FINISHED) | CFI_BROKEN
                                : cfi_word_with_phase(*word, CFI_CANCELLED);
+        cfi_assert(cfi_word_is_sound(next));
         if (plat_cas(&slot->word, word, next)) {
             return true;
         }
@@ -261,6 +298,8 @@ static inline bool cfi_slot_withdraw(cfi_slot *slot, bool broken, uint64_t *word
  * with acquire, so the result may be read. *word: the word as it is now. */
 static inline bool cfi_slot_flag(cfi_slot *slot, uint64_t flag, uint64_t *word) {
     *word = plat_load_acquire(&slot->word);
+    cfi_assert(cfi_word_phase(*word) != CFI_CLOSED && cfi_word_is_sound(*word));
+    cfi_assert(flag == CFI_WAITED || flag == CFI_WATCHED);
     while (!cfi_word_settled(*word)) {
         if ((*word & flag) != 0 || plat_cas(&slot->word, word, *word | flag)) {
             *word |= flag;

@@ -46,6 +46,7 @@ static bool enter(cfi_task_table *table, cfi_queue *queue, const cf_task *task) 
     if (table->count == CFI_TASKS_MAX || !grow(table)) {
         return false;
     }
+    cfi_assert(task->run != NULL && plat_peek(&queue->tasks[table->count]) == NULL);
     cfi_task_entry *entry = make_entry(task);
     if (entry == NULL) {
         return false;

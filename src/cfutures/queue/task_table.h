@@ -10,6 +10,8 @@
 
 #include "cfutures/queue/queue.h"
 
+#include "platform/assert.h"
+
 typedef struct cfi_task_entry {
     cf_task_fn *run;
     const char *name; /* in the entry's allocation, unless it is the default */
@@ -54,6 +56,7 @@ bool cfi_task_table_search(cfi_task_table *table, cfi_queue *queue, const cf_tas
  * executor's lock. */
 static inline bool cfi_task_table_find(cfi_task_table *table, cfi_queue *queue, const cf_task *task,
                                        uint16_t *index) {
+    cfi_assert(table->count == 0 ? table->last == 0 : table->last < table->count);
     if (table->count > 0 && cfi_task_entry_is(table->entries[table->last], task)) {
         *index = (uint16_t)table->last;
         return true;

@@ -14,6 +14,7 @@ static inline cfi_times *cfi_times_of(const cfi_queue *queue, const cfi_slot *sl
         return NULL;
     }
     const cfi_slab *slab = cfi_slab_of(slot);
+    cfi_assert(slab->times != 0 && cfi_queue_holds(queue, slab->times));
     cfi_times *times = (cfi_times *)(void *)(queue->base + slab->times);
     return &times[slot - (const cfi_slot *)(const void *)slab];
 }
@@ -30,6 +31,7 @@ static inline void cfi_times_stamp_submit(const cfi_queue *queue, const cfi_slot
 static inline void cfi_times_stamp_start(const cfi_queue *queue, const cfi_slot *slot) {
     cfi_times *times = cfi_times_of(queue, slot);
     if (times != NULL) {
+        cfi_assert(plat_peek(&times->submitted_ns) != 0);
         plat_store_relaxed(&times->started_ns, plat_now_ns());
     }
 }
@@ -37,6 +39,7 @@ static inline void cfi_times_stamp_start(const cfi_queue *queue, const cfi_slot 
 static inline void cfi_times_stamp_finish(const cfi_queue *queue, const cfi_slot *slot) {
     cfi_times *times = cfi_times_of(queue, slot);
     if (times != NULL) {
+        cfi_assert(plat_peek(&times->submitted_ns) != 0);
         plat_store_relaxed(&times->finished_ns, plat_now_ns());
     }
 }

@@ -38,6 +38,7 @@ static void arm(cfi_queue *queue) {
 
 void cfi_queue_forget_searcher(cfi_queue *queue, unsigned worker) {
     uint32_t searcher = worker + 1;
+    cfi_assert(worker < CF_WORKERS_MAX);
     if (plat_cas(&queue->control->searcher, &searcher, 0)) {
         arm(queue);
     }
@@ -45,6 +46,7 @@ void cfi_queue_forget_searcher(cfi_queue *queue, unsigned worker) {
 
 void cfi_queue_worker_stopped(cfi_queue *queue, unsigned worker) {
     uint32_t searcher = worker + 1;
+    cfi_assert(worker < CF_WORKERS_MAX);
     plat_cas(&queue->control->searcher, &searcher, 0);
     arm(queue); /* also if it was not the searcher: it may have had to arm after a wake-up */
     cfi_queue_wake_all(queue);
@@ -79,6 +81,8 @@ static void hand_over(cfi_queue *queue, cfi_claim *claim) {
 static bool search(cfi_queue *queue, cfi_claim *claim) {
     cfi_control *control = queue->control;
     uint32_t nobody = 0;
+    cfi_assert(plat_peek(&queue->records[claim->worker].current) == 0);
+    cfi_assert(claim->next == claim->end); /* it holds nothing back while it waits */
     if (!claim->searching && (plat_load_relaxed(&control->searcher) != 0 ||
                               !plat_cas(&control->searcher, &nobody, claim->worker + 1))) {
         return false;
@@ -104,6 +108,7 @@ static bool search(cfi_queue *queue, cfi_claim *claim) {
 
 void cfi_queue_account(cfi_queue *queue, unsigned worker) {
     cfi_record *record = &queue->records[worker];
+    cfi_assert(plat_peek(&record->awake_since_ns) != 0);
     plat_bump_owned(&record->busy_ns, plat_now_ns() - plat_load_relaxed(&record->awake_since_ns));
     plat_store_relaxed(&record->awake_since_ns, 0);
 }
@@ -112,6 +117,7 @@ void cfi_queue_account(cfi_queue *queue, unsigned worker) {
 static bool fall_asleep(cfi_queue *queue, cfi_claim *claim) {
     cfi_control *control = queue->control;
     cfi_record *record = &queue->records[claim->worker];
+    cfi_assert(!claim->searching); /* else all would sleep, and count on the searcher */
     uint32_t woken = plat_load_acquire(&control->wake_count);
     const bool stop = plat_load_acquire(&control->stop) != 0;
     if (stop) { /* tasks published before `stop` are seen, and all workers are woken */
