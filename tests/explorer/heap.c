@@ -3,6 +3,7 @@
 #include "engine.h"
 
 #include "platform/openmp_runtime.h"
+#include "platform/own_memory.h"
 #include "platform/region.h"
 
 #include <string.h>
@@ -82,6 +83,10 @@ bool plat_region_reserve(plat_region *region, size_t size, size_t least, bool sh
     (void)shared;
     *region = (plat_region){.base = take_region(size), .size = size, .file = -1};
     return true;
+}
+
+size_t plat_own_memory_total(void) {
+    return 0;
 }
 
 /* Cleared as far as a run uses it: the beginning of each of the arena's chunks, where slabs lie, and of
