@@ -65,6 +65,7 @@ static void choose_workers(cf_executor *executor, const cf_pool_options *options
     unsigned wanted = options->max_workers > 0 ? options->max_workers : config->processors;
     config->workers = alone ? 1 : wanted;
     executor->max_workers = config->workers;
+    cfi_assert(executor->max_workers > 0 && executor->max_workers <= CF_WORKERS_MAX);
 }
 
 /* The more the process has reserved, the less: hundreds of executors get nearly the most each, and
@@ -77,6 +78,7 @@ static size_t default_arena_limit(void) {
 
 static bool commit_fixed(cf_executor *executor) {
     size_t records_end = CFI_RECORDS_AT + executor->max_workers * sizeof(cfi_record);
+    cfi_assert(records_end > CFI_RECORDS_AT && records_end <= CFI_TASKS_AT);
     return cfi_arena_commit_fixed(&executor->arena, CFI_CONTROL_AT, records_end) &&
            cfi_arena_commit_fixed(&executor->arena, CFI_TASKS_AT,
                                   CFI_TASKS_MAX * sizeof(cf_task_fn *));
@@ -125,6 +127,8 @@ cf_status cfi_executor_create(size_t size, const cfi_executor_ops *ops,
     if (options == NULL) {
         options = &default_options;
     }
+    cfi_assert(size >= sizeof(cf_executor));
+    cfi_assert((ops->start_worker == NULL) == (ops->submitted != NULL)); /* who runs the tasks */
     cf_status status = check_options(options, ops);
     if (status != CF_OK) {
         return status;
@@ -144,7 +148,8 @@ cf_status cfi_executor_create(size_t size, const cfi_executor_ops *ops,
 }
 
 void cfi_executor_free(cf_executor *executor) {
-    cfi_assert(executor->slabs.in_use == 0);
+    cfi_assert(executor->slabs.in_use == 0 && executor->release_batch.slab == NULL);
+    cfi_assert(plat_peek(&executor->callbacks.outstanding) == 0);
     cfi_task_table_free(&executor->tasks);
     cfi_arena_destroy(&executor->arena);
     plat_biased_lock_destroy(&executor->lock);
@@ -172,12 +177,16 @@ static void cancel_slot(cfi_slot *slot, void *context) {
 }
 
 static void cancel_pending_tasks(cf_executor *executor) {
+    cfi_assert(plat_biased_lock_is_held(&executor->lock));
+    cfi_assert(executor->refuses != CF_OK); /* no task comes after the last look */
     executor->cancels = true;
     cfi_queue_visit(&executor->queue, cancel_slot, executor);
 }
 
 /* Submitters that wait for room are woken and refused. */
 static void close_submission(cf_executor *executor, bool cancel_pending) {
+    cfi_assert(plat_biased_lock_is_not_held(&executor->lock));
+    cfi_assert(plat_biased_lock_is_not_held(&executor->drain_lock));
     plat_biased_lock_take(&executor->lock);
     if (executor->refuses == CF_OK) {
         executor->refuses = CF_ESHUTDOWN;
@@ -198,6 +207,7 @@ static void close_submission(cf_executor *executor, bool cancel_pending) {
 }
 
 static void join(cf_executor *executor) {
+    cfi_assert(plat_peek(&executor->queue.control->stop) != 0);
     plat_lock_take(&executor->join_lock);
     if (!executor->joined) {
         if (executor->ops->join != NULL) {
@@ -241,6 +251,7 @@ void cf_executor_destroy(cf_executor *executor) {
     if (cfi_slabs_close(&executor->slabs)) {
         cfi_slabs_retire(&executor->slabs, executor->slabs.open);
     }
+    cfi_assert(executor->joined);
     executor->destroyed = true;
     bool over = cfi_executor_is_over(executor);
     plat_biased_lock_give(&executor->lock);
@@ -251,6 +262,7 @@ void cf_executor_destroy(cf_executor *executor) {
 
 static void send_to_all(cf_executor *executor, int signal) {
     plat_biased_lock_take(&executor->lock);
+    cfi_assert(executor->refuses != CF_OK && executor->cancels); /* no successor is needed */
     for (unsigned i = 0; i < plat_load_relaxed(&executor->started); i++) {
         executor->ops->kill(executor, i, signal);
     }

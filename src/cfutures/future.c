@@ -5,6 +5,7 @@
 #include "cfutures/queue/times.h"
 #include "cfutures/waiting/await.h"
 
+#include "platform/assert.h"
 #include "platform/copy.h"
 
 #include <stdio.h>
@@ -12,6 +13,7 @@
 
 /* `word` is settled. True if there is nothing to report but the result. */
 static bool has_succeeded(const cfi_slot *slot, uint64_t word) {
+    cfi_assert(cfi_word_settled(word));
     return (word & (CFI_PHASE_MASK | CFI_EXPIRED | CFI_BROKEN)) == CFI_FINISHED &&
            slot->outcome == CF_OK;
 }
@@ -56,6 +58,7 @@ cf_status cf_future_view(cf_future *future, int64_t timeout_ns, const void **res
         return status;
     }
     *size = (size_t)future->detail;
+    cfi_assert(*size <= future->result_size);
     *result = *size > 0 ? cfi_slot_result(future, cfi_executor_of(future)->queue.base) : NULL;
     return CF_OK;
 }
@@ -71,6 +74,8 @@ cf_status cf_future_result(cf_future *future, int64_t timeout_ns, void *result) 
 }
 
 static cf_state state_of(uint64_t word) {
+    cfi_assert(cfi_word_phase(word) !=
+               CFI_CLOSED); /* a future is handed out when its slot is open */
     switch (cfi_word_phase(word)) {
     case CFI_RUNNING:
         return CF_RUNNING;
@@ -133,6 +138,7 @@ cf_status cf_future_info(const cf_future *future, cf_info *info) {
         return CF_EFORKED;
     }
     uint64_t word = plat_load_acquire(&future->word);
+    cfi_assert(cfi_word_attempts(word) <= cfi_word_allowed(word));
     *info = (cf_info){
         .state = state_of(word),
         .worker = cfi_word_attempts(word) > 0 ? (int)cfi_word_owner(word) : -1,

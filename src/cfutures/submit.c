@@ -2,6 +2,8 @@
 #include "cfutures/core/deadline.h"
 #include "cfutures/core/submission.h"
 
+#include "platform/assert.h"
+
 #include <string.h>
 
 static cf_status check_submission(const cf_executor *executor, const cf_task *task, const void *arg,
@@ -28,6 +30,7 @@ static cf_status stage_and_submit(cf_executor *executor, cfi_submission *submiss
     const cf_task *task = submission->task;
     const size_t limit = submission->timeout_ns > 0 ? CFI_LIMIT_BYTES : 0;
     const size_t arg_room = limit + task->arg_size;
+    cfi_assert(submission->arg != NULL && task->arg_size >= LARGE); /* both were checked */
     submission->block = cfi_executor_take_block(executor, arg_room, task->result_size);
     if (submission->block == 0) {
         return CF_ENOMEM;
@@ -96,6 +99,7 @@ cf_status cf_executor_submit_many(cf_executor *executor, const cf_task *task, co
         done += cfi_submission_submit_batch(executor, submission, count - done,
                                             futures != NULL ? futures + done : NULL, &status);
     }
+    cfi_assert(done <= count);
     if (submitted != NULL) {
         *submitted = done;
     }

@@ -24,10 +24,12 @@ static void settle_as_lost(cf_executor *executor, cfi_slot *slot, unsigned worke
                            cf_status outcome, int wait_status) {
     uint64_t word;
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
+    cfi_assert(outcome != CF_OK && outcome != CF_ETASK); /* these only its worker can tell */
     slot->outcome = (uint8_t)outcome;
     slot->detail = wait_status;
     cfi_times_stamp_finish(&executor->queue, slot);
     if (cfi_slot_orphan(slot, worker, CFI_FINISHED, &word)) {
+        cfi_assert(((word & CFI_EXPIRED) != 0) == (outcome == CF_EDEADLINE)); /* as futures tell */
         executor->counts.lost++; /* stats wait for the lock: a caller with the result finds it */
         cfi_completion_announce(&executor->queue, slot, word);
     }
@@ -38,6 +40,8 @@ static void settle_as_lost(cf_executor *executor, cfi_slot *slot, unsigned worke
 static bool may_run_again(const cf_executor *executor, const cfi_slot *slot, uint64_t word) {
     const uint64_t most = (uint64_t)(CFI_SLABS_QUEUED_MAX - 1) * CFI_SLAB_SLOTS;
     uint64_t tail = plat_load_relaxed(&executor->queue.control->tail);
+    cfi_assert(plat_biased_lock_is_held(&executor->lock));
+    cfi_assert(cfi_slab_ticket_of(slot) < tail);
     return cfi_word_attempts(word) < cfi_word_allowed(word) && !executor->cancels &&
            executor->refuses != CF_EBROKEN && tail - cfi_slab_ticket_of(slot) < most;
 }
@@ -69,26 +73,29 @@ static void judge(cf_executor *executor, cfi_slot *slot, unsigned worker, int wa
     bool was_running = cfi_word_is_run_by(word, worker);
     set_counts(&executor->queue.records[worker], was_running);
     if (was_running) {
-        if (executor->dead) {
-            settle_as_lost(executor, slot, worker, CF_EBROKEN, 0);
-        } else if ((word & CFI_EXPIRED) != 0) {
+        if ((word & CFI_EXPIRED) != 0) { /* also in a broken pool: so its future says */
             executor->counts.timed_out++;
             settle_as_lost(executor, slot, worker, CF_EDEADLINE, 0);
+        } else if (executor->dead) {
+            settle_as_lost(executor, slot, worker, CF_EBROKEN, 0);
         } else if (may_run_again(executor, slot, word)) {
             run_again(executor, slot, worker);
         } else {
             settle_as_lost(executor, slot, worker, CF_EWORKER, wait_status);
         }
     }
+    cfi_assert(!cfi_word_is_run_by(plat_peek(&slot->word), worker));
 }
 
 /* The task may be pending, and only the dead worker knew of it. */
 static void give_back(cfi_slot *slot, void *context) {
     cf_executor *executor = context;
+    cfi_assert(plat_biased_lock_is_held(&executor->lock));
     if (executor->cancels) {
         cfi_executor_cancel(executor, slot);
     }
     if (cfi_word_phase(plat_load_acquire(&slot->word)) == CFI_PENDING) {
+        cfi_assert(!executor->cancels);
         cfi_queue_rewind(&executor->queue, cfi_slab_ticket_of(slot));
     }
 }
@@ -127,6 +134,7 @@ static void wake_in_its_place(cfi_queue *queue, unsigned worker) {
 
 static void clean_record(cfi_record *record) {
     int64_t awake_since_ns = plat_load_relaxed(&record->awake_since_ns);
+    cfi_assert(plat_peek(&record->claimed) == 0 && plat_peek(&record->run_until_ns) == 0);
     if (awake_since_ns != 0) {
         plat_bump_owned(&record->busy_ns, plat_now_ns() - awake_since_ns);
     }
@@ -142,6 +150,8 @@ static void clean_record(cfi_record *record) {
  * they look for are pending again. */
 void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_status) {
     cfi_record *record = &executor->queue.records[worker];
+    cfi_assert(worker < plat_peek(&executor->queue.control->workers));
+    cfi_assert(plat_biased_lock_is_not_held(&executor->lock));
     plat_store_relaxed(&record->run_until_ns, 0);
     judge_current(executor, worker, wait_status);
     give_back_claimed(executor, worker);
@@ -154,6 +164,7 @@ void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_s
 static void settle_as_broken(cfi_slot *slot, void *context) {
     cf_executor *executor = context;
     uint64_t word;
+    cfi_assert(executor->why_broken.status == CF_EBROKEN);
     if (cfi_slot_withdraw(slot, true, &word)) {
         executor->counts.broken++; /* stats wait for the lock, as above */
         cfi_completion_announce(&executor->queue, slot, word);
@@ -163,7 +174,7 @@ static void settle_as_broken(cfi_slot *slot, void *context) {
 /* Under the lock, after `refuses` is set, so that no task becomes pending any more. */
 static void break_pending(cf_executor *executor) {
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
-    cfi_assert(executor->refuses != CF_OK);
+    cfi_assert(executor->refuses == CF_EBROKEN);
     cfi_slabs_visit_pending(&executor->slabs, settle_as_broken, executor);
 }
 
@@ -173,6 +184,7 @@ void cfi_executor_break(cf_executor *executor) {
         executor->why_broken = (cf_exception){.status = CF_EBROKEN, .worker = -1};
         executor->refuses = CF_EBROKEN;
     }
+    cfi_assert(!executor->dead); /* once */
     executor->dead = true;
     plat_biased_lock_give(&executor->lock);
     for (unsigned i = 0; i < plat_load_relaxed(&executor->started); i++) {
@@ -186,6 +198,7 @@ void cfi_executor_break(cf_executor *executor) {
 
 /* No worker can begin: pending tasks end, running ones are finished. */
 static void refuse_for_good(cf_executor *executor, int init_error, int worker, int wait_status) {
+    cfi_assert(plat_biased_lock_is_not_held(&executor->lock));
     plat_biased_lock_take(&executor->lock);
     if (executor->refuses != CF_EBROKEN) {
         executor->refuses = CF_EBROKEN;
@@ -203,6 +216,7 @@ static void refuse_for_good(cf_executor *executor, int init_error, int worker, i
 }
 
 void cfi_executor_init_failed(cf_executor *executor, unsigned worker, int wait_status) {
+    cfi_assert(worker < executor->max_workers);
     int error = plat_load_relaxed(&executor->queue.records[worker].init_error);
     refuse_for_good(executor, error, (int)worker, wait_status);
 }

@@ -4,6 +4,7 @@
 #include "cfutures/queue/wakeup.h"
 #include "cfutures/worker/worker.h"
 
+#include "platform/assert.h"
 #include "platform/clock.h"
 #include "platform/futex.h"
 #include "platform/pidfd.h"
@@ -111,6 +112,8 @@ static _Noreturn void worker_main(const nursery_state *state, unsigned worker) {
     cfi_record *record = &links->queue->records[worker];
     setpgid(0, 0);
     await_birth(record);
+    cfi_assert(plat_peek(&record->id) == getpid() && plat_peek(&record->ready) == CFI_UNREADY);
+    cfi_assert(plat_peek(&record->current) == 0 && plat_peek(&record->claimed) == 0);
     plat_thread_name_worker(links->config->name, worker);
     close(links->host_pidfd);
     close(links->command_file);
@@ -137,6 +140,7 @@ static bool fork_worker(nursery_state *state, unsigned worker) {
     if (!plat_cas(&record->process_state, &vacant, CFI_FORKING)) {
         return true; /* the worker is no longer needed */
     }
+    cfi_assert(worker < state->known && state->pids[worker] == 0);
     pid_t pid = fork();
     if (pid == 0) {
         worker_main(state, worker);
@@ -158,6 +162,7 @@ static bool fork_worker(nursery_state *state, unsigned worker) {
 static int fill_vacancies(nursery_state *state) {
     const cfi_queue *queue = state->links->queue;
     unsigned wanted = plat_load_acquire(&queue->control->workers_wanted);
+    cfi_assert(wanted <= CF_WORKERS_MAX);
     state->known = wanted > state->known ? wanted : state->known;
     for (unsigned i = 0; i < wanted; i++) {
         if (plat_load_acquire(&queue->records[i].process_state) == CFI_VACANT &&
@@ -181,6 +186,7 @@ static void note_death(nursery_state *state, pid_t pid, int status) {
     for (unsigned i = 0; i < state->known; i++) {
         cfi_record *record = &state->links->queue->records[i];
         if (state->pids[i] == pid) {
+            cfi_assert(state->alive > 0 && plat_peek(&record->process_state) == CFI_ALIVE);
             state->pids[i] = 0;
             state->alive--;
             plat_store_relaxed(&record->exit_state, status);
@@ -191,6 +197,7 @@ static void note_death(nursery_state *state, pid_t pid, int status) {
 }
 
 static void kill_group(pid_t pid) {
+    cfi_assert(pid > 1); /* kill(-1) and kill(0) would reach processes that are not ours */
     kill(-pid, SIGKILL);
     kill(pid, SIGKILL);
 }
@@ -245,6 +252,7 @@ static void send_signals(const nursery_state *state) {
 static void signal_groups(const nursery_state *state, int number) {
     for (unsigned i = 0; i < state->known; i++) {
         if (state->pids[i] != 0) {
+            cfi_assert(state->pids[i] > 1);
             kill(-state->pids[i], number);
         }
     }

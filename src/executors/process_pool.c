@@ -25,6 +25,7 @@
 #include "cfutures/executor.h"
 #include "executors/nursery.h"
 
+#include "platform/assert.h"
 #include "platform/clock.h"
 #include "platform/descriptor.h"
 #include "platform/futex.h"
@@ -92,6 +93,7 @@ static bool died_in_initializer(process_pool *self, const cfi_record *record) {
 
 /* A request that came too late must not kill the successor. */
 static void drop_kill_request(process_pool *self, cfi_record *record) {
+    cfi_assert(plat_peek(&record->process_state) == CFI_DEAD); /* there is no successor yet */
     plat_biased_lock_take(&self->base.lock);
     plat_store_relaxed(&record->kill, 0);
     plat_biased_lock_give(&self->base.lock);
@@ -138,6 +140,8 @@ static void settle_death(process_pool *self, unsigned worker) {
         plat_store_release(&record->process_state, CFI_GONE);
         return;
     }
+    cfi_assert(plat_peek(&record->process_state) == CFI_DEAD);
+    cfi_assert(plat_peek(&record->current) == 0 && plat_peek(&record->claimed) == 0);
     plat_bump_owned(retired ? &record->retired : &record->restarts, 1);
     plat_store_relaxed(&record->ready, CFI_UNREADY);
     plat_store_release(&record->process_state, CFI_VACANT);
@@ -161,6 +165,7 @@ static void settle_deaths(process_pool *self) {
 static bool all_gone(process_pool *self) {
     bool idle = !cfi_queue_has_any_work(&self->base.queue);
     bool all = true;
+    cfi_assert(plat_peek(&self->base.queue.control->stop) != 0);
     for (unsigned i = 0; i < workers_wanted(self); i++) {
         _Atomic uint32_t *state = &self->base.queue.records[i].process_state;
         uint32_t seen = CFI_VACANT;
@@ -280,6 +285,8 @@ static void *supervisor_main(void *context) {
 
 /* The first submit waits for the first worker, so that it can return CF_EAGAIN if fork fails. */
 static cf_status await_first_worker(process_pool *self) {
+    cfi_assert(plat_biased_lock_is_held(&self->base.lock)); /* no other submit finds no worker */
+    cfi_assert(plat_peek(&self->base.started) == 0);
     cfi_control *control = self->base.queue.control;
     const cfi_record *record = &self->base.queue.records[0];
     for (;;) {
@@ -301,6 +308,8 @@ static cf_status await_first_worker(process_pool *self) {
 
 static cf_status process_pool_start_worker(cf_executor *executor, unsigned worker) {
     process_pool *self = (process_pool *)executor;
+    cfi_assert(plat_biased_lock_is_held(&executor->lock));
+    cfi_assert(worker == plat_peek(&executor->started) && worker < executor->max_workers);
     plat_store_release(&executor->queue.control->workers_wanted, worker + 1);
     cfi_nursery_notify(self->command_file);
     return worker == 0 ? await_first_worker(self) : CF_OK;
@@ -316,6 +325,8 @@ static void process_pool_stop(cf_executor *executor) {
 
 static void process_pool_kill(cf_executor *executor, unsigned worker, int number) {
     _Atomic uint32_t *request = &executor->queue.records[worker].kill;
+    cfi_assert(plat_biased_lock_is_held(&executor->lock)); /* as the dead are judged */
+    cfi_assert(worker < plat_peek(&executor->started) && number > 0);
     if (plat_load_acquire(request) != SIGKILL) { /* another signal must not replace SIGKILL */
         plat_store_release(request, (uint32_t)number);
     }

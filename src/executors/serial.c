@@ -31,6 +31,7 @@
 #include "cfutures/waiting/nested.h"
 #include "cfutures/worker/worker.h"
 
+#include "platform/assert.h"
 #include "platform/barrier.h"
 #include "platform/clock.h"
 #include "platform/on_leaving.h"
@@ -59,6 +60,7 @@ static const cfi_worker_hooks hooks = {.overrun = NULL}; /* no deadline thread e
 static bool is_fit(serial *self) {
     if (self->state == UNBORN) {
         cfi_worker_scope scope;
+        cfi_assert(self->depth == 0 && self->tasks == 0);
         self->state = BEGINNING;
         cfi_worker_enter(&scope, &self->worker);
         self->state = cfi_worker_begin(&self->worker) ? FIT : INIT_FAILED;
@@ -74,6 +76,7 @@ static bool is_fit(serial *self) {
 static void end_life(serial *self) {
     if (self->state == FIT) {
         cfi_worker_scope scope;
+        cfi_assert(self->depth == 0);
         self->state = ENDING;
         cfi_worker_enter(&scope, &self->worker);
         cfi_worker_finish(&self->worker);
@@ -95,6 +98,7 @@ typedef struct run_on {
 static void after_run(run_on *on) {
     serial *self = on->self;
     cfi_record *record = &self->base.queue.records[0];
+    cfi_assert(self->depth > 0 && self->state == FIT);
     self->tasks++;
     if (--self->depth == 0) {
         plat_bump_owned(&record->busy_ns, plat_now_ns() - on->start_ns);
@@ -108,6 +112,7 @@ static void after_run(run_on *on) {
 
 static void run(serial *self, cfi_slot *slot, uint64_t word) {
     run_on on PLAT_ON_LEAVING(after_run) = {self, self->depth == 0 ? plat_now_ns() : 0};
+    cfi_assert(self->state == FIT && self->depth < CF_NESTING_MAX);
     self->depth++;
     cfi_worker_execute_in_scope(&self->worker, slot, word);
 }
@@ -117,10 +122,12 @@ static void run_pending(serial *self) {
     cfi_slot *slot;
     uint64_t word;
     cfi_claim claim = {.max = 1};
+    cfi_assert(self->depth == 0);
     while (cfi_queue_has_work(&executor->queue) && is_fit(self) &&
            (slot = cfi_queue_claim(&executor->queue, &claim, &word)) != NULL) {
         run(self, slot, word);
     }
+    cfi_assert(claim.next == claim.end);
 }
 
 /* ---- the turn -------------------------------------------------------------------------------- */
@@ -161,6 +168,12 @@ static void give_turn(serial *const *turn) {
     cfi_callbacks_attend(&self->base);
 }
 
+static bool is_pending(const cfi_slot *slot) {
+    return cfi_word_phase(plat_load_relaxed(&slot->word)) == CFI_PENDING;
+}
+
+/* Another thread may have run the task while this one waited for the turn, and have ended the last
+ * life. So a life begins only for a task that is still pending. */
 static void serial_submitted(cf_executor *executor, cfi_slot *slot) {
     serial *self = (serial *)executor;
     uint64_t word;
@@ -170,7 +183,7 @@ static void serial_submitted(cf_executor *executor, cfi_slot *slot) {
     serial *turn PLAT_ON_LEAVING(give_turn) = self;
     if (turn->depth >= CF_NESTING_MAX || turn->state == BEGINNING || turn->state == ENDING) {
         plat_store_relaxed(&turn->left, true);
-    } else if (is_fit(turn) && cfi_slot_begin(slot, 0, &word)) { /* else it was cancelled */
+    } else if (is_pending(slot) && is_fit(turn) && cfi_slot_begin(slot, 0, &word)) {
         run(turn, slot, word);
     }
 }
@@ -185,6 +198,7 @@ static void serial_join(cf_executor *executor) {
 
 static void serial_free(cf_executor *executor) {
     serial *self = (serial *)executor;
+    cfi_assert(self->state == UNBORN || self->state == INIT_FAILED); /* each life has ended */
     plat_lock_destroy(&self->run_lock);
     cfi_executor_free(executor);
 }

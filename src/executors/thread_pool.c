@@ -5,6 +5,7 @@
  * This file makes the threads and joins them. All else is in the core and in thread_worker.c. */
 #include "executors/thread_worker.h"
 
+#include "platform/assert.h"
 #include "platform/thread.h"
 
 #include <stdlib.h>
@@ -29,6 +30,8 @@ static void *worker_main(void *context) {
 static cf_status thread_pool_start_worker(cf_executor *executor, unsigned number) {
     thread_pool *self = (thread_pool *)executor;
     thread_worker *worker = &self->workers[number];
+    cfi_assert(plat_biased_lock_is_held(&executor->lock));
+    cfi_assert(number == plat_peek(&executor->started) && number < executor->max_workers);
     *worker = (thread_worker){.pool = self, .number = number};
     return plat_thread_start(&worker->thread, worker_main, worker) ? CF_OK : CF_EAGAIN;
 }

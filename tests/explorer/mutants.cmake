@@ -534,6 +534,10 @@ explorer_mutant(
 explorer_mutant(submitter_does_not_try_the_turn_again executors/serial.c serial_left
                 "return plat_lock_try(&self->run_lock);" "return false;")
 
+# As it once was: the submitter began a life when the last one had been ended.
+explorer_mutant(life_begins_for_a_task_that_has_run executors/serial.c serial_shutdown
+                "is_pending(slot) && is_fit(turn)" "is_fit(turn)")
+
 explorer_mutant(two_threads_call_at_once cfutures/waiting/callback.c serial_callbacks
                 "bool taken = !executor->callbacks.busy;" "bool taken = true;")
 

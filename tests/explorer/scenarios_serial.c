@@ -235,6 +235,22 @@ const scenario serial_left = {
 /* ---- a thread shuts down while another submits ----------------------------------------------- */
 
 static bool accepted;
+static unsigned born, died; /* lives of the worker */
+
+static int be_born(void *context, unsigned worker, void **local) {
+    (void)context;
+    (void)worker;
+    (void)local;
+    born++;
+    return 0;
+}
+
+static void die(void *context, unsigned worker, void *local) {
+    (void)context;
+    (void)worker;
+    (void)local;
+    died++;
+}
 
 static void submit_late(void *context) {
     (void)context;
@@ -249,12 +265,15 @@ static void shut_down(void *context) {
 }
 
 static void set_up_shutdown(void) {
-    begin(plain);
+    begin((cf_pool_options){.initializer = be_born, .finalizer = die});
+    accepted = false;
+    born = died = 0;
     sim_thread("submitter", submit_late, NULL);
     sim_thread("shutter", shut_down, NULL);
 }
 
 static void check_shutdown(void) {
+    CHECK(born == accepted && died == accepted); /* also when the shutter has run the task */
     check_ran(accepted);
 }
 

@@ -127,6 +127,28 @@ Test(nursery_death, ends_a_waiting_shutdown) {
     }
 }
 
+/* The nursery is stopped, so the run is declared over its time and its worker is not killed for that. */
+Test(nursery_death, counts_a_run_that_was_over_its_time) {
+    const cf_submit_options limited = {.timeout_ns = SECOND / 100};
+    counter *begun = shared_alloc(sizeof *begun);
+    cf_executor *pool = create_pool(1);
+    cf_future *future = NULL;
+    stuck task = {.begun = begun};
+    check_works(pool);
+    const pid_t nursery = nursery_of(pool);
+    cr_assert_eq(kill(nursery, SIGSTOP), 0);
+    EXPECT(CF_OK, cf_executor_submit_with(pool, &stuck_task, &task, &limited, &future));
+    cr_assert(counter_wait(begun, 1));
+    EXPECT(CF_ETIMEDOUT, cf_future_result(future, SECOND / 5, NULL));
+    cr_assert_eq(kill(nursery, SIGKILL), 0);
+    cf_status status = cf_future_result(future, LONG_WAIT, NULL);
+    cr_assert(status == CF_EDEADLINE || status == CF_EBROKEN, "%s", cf_status_name(status));
+    EXPECT_EQ(stats_of(pool).timed_out, status == CF_EDEADLINE);
+    cf_future_release(future);
+    cf_executor_destroy(pool);
+    shared_free(begun, sizeof *begun);
+}
+
 typedef struct mapper {
     cf_executor *pool;
     stuck *args;

@@ -9,6 +9,7 @@ void cfi_attendant_init(cfi_attendant *attendant) {
 }
 
 void cfi_attendant_destroy(cfi_attendant *attendant) {
+    cfi_assert(!plat_peek(&attendant->running) || plat_peek(&attendant->stopped));
     plat_lock_destroy(&attendant->lock);
 }
 
@@ -26,6 +27,7 @@ bool cfi_attendant_start(cfi_attendant *attendant, void *(*run)(void *), void *c
         started = plat_thread_start(&attendant->thread, run, context);
         plat_store_release(&attendant->running, started);
     }
+    cfi_assert(started == (plat_peek(&attendant->running) || plat_peek(&attendant->stopped)));
     plat_lock_give(&attendant->lock);
     return started;
 }

@@ -9,6 +9,7 @@ unsigned cfi_counts_workers(const cf_executor *executor) {
 uint64_t cfi_counts_pending(const cf_executor *executor) {
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
     const cfi_counts *counts = &executor->counts;
+    cfi_assert(plat_peek(&counts->cancelled) + counts->broken + counts->lost <= counts->submitted);
     uint64_t ended = plat_load_relaxed(&counts->cancelled) + counts->broken;
     for (unsigned i = 0; i < cfi_counts_workers(executor); i++) {
         ended += plat_load_relaxed(&executor->queue.records[i].begun);
@@ -29,6 +30,8 @@ void cfi_counts_sum(const cf_executor *executor, cf_stats *stats) {
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
     const cfi_counts *counts = &executor->counts;
     const uint64_t lost = counts->lost + counts->broken;
+    cfi_assert(counts->timed_out <= counts->lost);
+    cfi_assert(counts->again <= plat_peek(&counts->retries));
     *stats = (cf_stats){
         .max_workers = executor->max_workers,
         .workers = cfi_counts_workers(executor),
@@ -40,6 +43,7 @@ void cfi_counts_sum(const cf_executor *executor, cf_stats *stats) {
         .retries = plat_load_relaxed(&counts->retries),
         .pending = cfi_counts_pending(executor),
     };
+    cfi_assert(stats->workers <= stats->max_workers);
     for (unsigned i = 0; i < stats->workers; i++) {
         const cfi_record *record = &executor->queue.records[i];
         stats->finished += plat_load_relaxed(&record->tasks);

@@ -33,6 +33,7 @@ static void end_run(cf_executor *executor, unsigned worker, cfi_slot *slot, uint
 static void end_if_running(cf_executor *executor, unsigned worker, uint32_t limited,
                            uint64_t word) {
     if (cfi_word_is_run_by(word, worker)) {
+        cfi_assert(limited > 0);
         end_run(executor, worker, cfi_queue_slot(&executor->queue, limited - 1), word);
     }
 }
@@ -53,6 +54,7 @@ typedef struct shown_run {
 static bool read_shown(const cf_executor *executor, unsigned worker, int64_t until_ns,
                        shown_run *run) {
     const cfi_record *record = &executor->queue.records[worker];
+    cfi_assert(until_ns != 0); /* 0 says nothing of `limited` */
     run->limited = plat_load_acquire(&record->limited);
     run->word = word_of(executor, run->limited);
     return plat_load_acquire(&record->run_until_ns) == until_ns;
@@ -62,6 +64,8 @@ static void look_at_shown(cf_executor *executor, unsigned worker, int64_t now_ns
                           int64_t *earliest_ns) {
     int64_t *ended_ns = &executor->limits.of[worker].ended_ns; /* shown until the worker knows */
     shown_run run;
+    cfi_assert(plat_biased_lock_is_held(&executor->lock));
+    cfi_assert(*ended_ns <= now_ns);
     int64_t until_ns = plat_load_seq_cst(&executor->queue.records[worker].run_until_ns);
     if (until_ns == 0 || until_ns == *ended_ns) {
         return;
@@ -78,6 +82,7 @@ static void look_at_outer(cf_executor *executor, unsigned worker, int64_t now_ns
                           int64_t *earliest_ns) {
     for (cfi_outer_limit *outer = executor->limits.of[worker].outer; outer != NULL;
          outer = outer->next) {
+        cfi_assert(outer->until_ns > 0 && outer->limited > 0);
         if (outer->ended) {
             continue;
         }
@@ -97,12 +102,14 @@ static int64_t look_through(cf_executor *executor, int64_t now_ns) {
     int64_t earliest_ns = INT64_MAX;
     plat_biased_lock_take(&executor->lock);
     plat_lock_take(&executor->limits.lock);
+    cfi_assert(executor->limits.of != NULL);
     for (unsigned i = 0; i < plat_load_relaxed(&executor->started); i++) {
         look_at_shown(executor, i, now_ns, &earliest_ns);
         look_at_outer(executor, i, now_ns, &earliest_ns);
     }
     plat_lock_give(&executor->limits.lock);
     plat_biased_lock_give(&executor->lock);
+    cfi_assert(earliest_ns > now_ns); /* what is over was ended */
     return earliest_ns;
 }
 
@@ -110,6 +117,7 @@ static void *deadlines_main(void *context) {
     cf_executor *executor = context;
     cfi_control *control = executor->queue.control;
     plat_thread_name("cf-deadlines");
+    cfi_assert(!cfi_executor_is_serial(executor));
     for (;;) {
         uint32_t seen = plat_event_seen(&control->deadline);
         if (plat_load_acquire(
@@ -135,6 +143,7 @@ cf_status cfi_deadlines_start(cf_executor *executor) {
         return CF_OK;
     }
     cfi_limits *limits = &executor->limits;
+    cfi_assert(plat_biased_lock_is_not_held(&executor->lock)); /* above limits.lock in the order */
     plat_lock_take(&limits->lock);
     if (limits->of == NULL) {
         limits->of = calloc(executor->max_workers, sizeof *limits->of);

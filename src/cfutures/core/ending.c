@@ -14,6 +14,8 @@ void cfi_ending_of(cfi_slot *slot, cf_exception *exception) {
         exception->status = CF_ECANCELLED;
         return;
     }
+    cfi_assert(cfi_word_attempts(word) > 0 || (word & CFI_BROKEN) != 0);
+    cfi_assert((word & CFI_EXPIRED) == 0 || (word & CFI_BROKEN) == 0);
     if ((word & CFI_EXPIRED) != 0) { /* its thread may still write detail and outcome */
         const int64_t *limit = cfi_slot_limit(slot, executor->queue.base);
         exception->status = CF_EDEADLINE;
@@ -28,6 +30,7 @@ void cfi_ending_of(cfi_slot *slot, cf_exception *exception) {
         exception->exit_code = plat_wait_status_exit_code(slot->detail);
     } else if (exception->status == CF_EBROKEN) {
         *exception = executor->why_broken;
+        cfi_assert(exception->status == CF_EBROKEN); /* the reason comes before the ending */
     }
 }
 

@@ -5,7 +5,10 @@
 /* A slot without references can only be retained while its slab is pinned (as_completed.c). It is
  * then in use again. */
 void cfi_slot_retain(cfi_slot *slot) {
-    if ((plat_add_relaxed(&slot->refs, 1) & ~CFI_OBSERVED) == 0) {
+    uint32_t before = plat_add_relaxed(&slot->refs, 1) & ~CFI_OBSERVED;
+    cfi_assert(before < CFI_OBSERVED / 2); /* not below 0 */
+    if (before == 0) {
+        cfi_assert(plat_peek(&cfi_slab_of(slot)->was_pinned) != 0 && !cfi_slot_has_block(slot));
         cfi_slab_pin(cfi_slab_of(slot));
     }
 }
@@ -22,6 +25,8 @@ static void forget(cf_executor *executor, cfi_slot *slot) {
 
 static inline void under_lock(cf_executor *executor, cfi_slot *slot,
                               void (*give_back)(cf_executor *executor, cfi_slot *slot)) {
+    cfi_assert(plat_biased_lock_is_not_held(&executor->lock));
+    cfi_assert(cfi_executor_of(slot) == executor);
     plat_biased_lock_take(&executor->lock);
     give_back(executor, slot);
     bool over = cfi_executor_is_over(executor);

@@ -28,6 +28,7 @@ static cf_status start_worker(cf_executor *executor) {
     if (status == CF_OK) {
         plat_store_relaxed(&executor->started, started + 1);
     }
+    cfi_assert(plat_peek(&executor->started) <= plat_peek(&executor->queue.control->workers));
     return started > 0 ? CF_OK : status;
 }
 
@@ -40,6 +41,8 @@ static cf_status start_worker(cf_executor *executor) {
  *
  * Under the lock. */
 static inline void start_workers(cf_executor *executor, unsigned before, size_t tasks) {
+    cfi_assert(plat_biased_lock_is_held(&executor->lock));
+    cfi_assert(before <= plat_peek(&executor->started));
     while (executor->refuses == CF_OK &&
            plat_load_relaxed(&executor->started) < executor->max_workers &&
            plat_load_relaxed(&executor->started) - before < tasks) {
@@ -52,6 +55,8 @@ static inline void start_workers(cf_executor *executor, unsigned before, size_t 
 }
 
 static void show_to_workers(cf_executor *executor, cfi_slot *slot) {
+    cfi_assert(plat_biased_lock_is_not_held(&executor->lock));
+    cfi_assert(plat_biased_lock_is_not_held(&executor->drain_lock)); /* the task may run in here */
     if (executor->ops->submitted != NULL) {
         executor->ops->submitted(executor, slot);
     } else {
@@ -69,6 +74,8 @@ static bool has_room(const cf_executor *executor) {
 static cf_status await_room(cf_executor *executor, int64_t until_ns) {
     plat_event_count *room = &executor->queue.control->room;
     bool in_time = until_ns != 0 && !cfi_worker_is_of(&executor->queue);
+    cfi_assert(executor->max_pending != 0 && !cfi_executor_is_serial(executor));
+    cfi_assert(plat_biased_lock_is_held(&executor->lock));
     for (;;) {
         uint32_t seen = plat_event_listen_heavy(room, executor->queue.shared);
         if (executor->refuses != CF_OK || has_room(executor)) {
@@ -122,6 +129,9 @@ static inline cf_status reserve(cf_executor *executor, const cfi_submission *sub
 
 static void fill_in(cf_executor *executor, cfi_slot *slot, const cfi_submission *submission) {
     int64_t *limit = cfi_slot_limit(slot, executor->queue.base);
+    cfi_assert((limit != NULL) == (submission->timeout_ns > 0));
+    cfi_assert(submission->block == 0 ||
+               (cfi_slot_has_block(slot) && slot->block == submission->block));
     if (limit != NULL) {
         *limit = submission->timeout_ns;
     }
@@ -145,6 +155,8 @@ static inline void publish(cf_executor *executor, const cfi_submission *submissi
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
     cfi_assert(executor->refuses == CF_OK);
     cfi_assert(slot == cfi_slab_slot(executor->slabs.open, executor->slabs.next));
+    cfi_assert(cfi_slab_ticket_of(slot) == plat_peek(&executor->queue.control->tail));
+    cfi_assert((plat_peek(&slot->refs) & ~CFI_OBSERVED) == 0); /* nobody holds its last task */
     plat_store_relaxed(&slot->announcement, CFI_NOT_ASKED);
     slot->watch = NULL;
     plat_store_relaxed(&slot->refs, wanted ? 1 : 0);
@@ -176,6 +188,8 @@ cf_status cfi_submission_reserve(cf_executor *executor, const cfi_submission *su
     if (status != CF_OK) {
         plat_biased_lock_give(&executor->lock);
     }
+    cfi_assert(status == CF_OK ? plat_biased_lock_is_held(&executor->lock)
+                               : plat_biased_lock_is_not_held(&executor->lock));
     return status;
 }
 
@@ -187,6 +201,7 @@ void cfi_submission_publish(cf_executor *executor, const cfi_submission *submiss
 
 void cfi_submission_abandon(cf_executor *executor, cfi_slot *slot) {
     cfi_assert(slot == cfi_slab_slot(executor->slabs.open, executor->slabs.next));
+    cfi_assert(plat_biased_lock_is_held(&executor->lock));
     cfi_slabs_unreserve(slot);
     plat_biased_lock_give(&executor->lock);
 }
@@ -201,6 +216,7 @@ cf_status cfi_submission_submit(cf_executor *executor, const cfi_submission *sub
         plat_biased_lock_give(&executor->lock);
         return status;
     }
+    cfi_assert(cfi_executor_of(slot) == executor);
     publish(executor, submission, slot, future != NULL);
     if (future != NULL) {
         *future = slot;
@@ -234,6 +250,8 @@ size_t cfi_submission_submit_batch(cf_executor *executor, cfi_submission submiss
     }
     start_workers(executor, started, done);
     plat_biased_lock_give(&executor->lock);
+    cfi_assert(done <= count && done <= limit);
+    cfi_assert(done > 0 || count == 0 || *status != CF_OK); /* else the caller would never end */
     if (done > 0) {
         show_to_workers(executor, slot);
     }
@@ -247,11 +265,13 @@ uint64_t cfi_executor_take_block(cf_executor *executor, size_t arg_size, size_t 
     uint64_t block =
         cfi_slabs_take_block(&executor->slabs, cfi_payload_size(arg_size, result_size));
     plat_biased_lock_give(&executor->lock);
+    cfi_assert(block == 0 || block >= CFI_FIXED_BYTES); /* behind the control words */
     return block;
 }
 
 void cfi_executor_give_block(cf_executor *executor, uint64_t block, size_t arg_size,
                              size_t result_size) {
+    cfi_assert(block >= CFI_FIXED_BYTES);
     plat_biased_lock_take(&executor->lock);
     cfi_arena_give(&executor->arena, block, cfi_payload_size(arg_size, result_size));
     plat_biased_lock_give(&executor->lock);
@@ -259,6 +279,7 @@ void cfi_executor_give_block(cf_executor *executor, uint64_t block, size_t arg_s
 
 const cfi_task_entry *cfi_executor_task_of(cf_executor *executor, const cfi_slot *slot) {
     plat_biased_lock_take(&executor->lock);
+    cfi_assert((slot->kind & CFI_KIND_TASK) < executor->tasks.count);
     const cfi_task_entry *entry = executor->tasks.entries[slot->kind & CFI_KIND_TASK];
     plat_biased_lock_give(&executor->lock);
     return entry;

@@ -13,6 +13,7 @@
 
 cfi_chunk_ending cfi_chunk_ending_of(const cfi_chunk_progress *progress, size_t result_size,
                                      size_t count, uint32_t i) {
+    cfi_assert(i < count);
     if (plat_load_acquire(&progress->varied) == 0) {
         return (cfi_chunk_ending){.result_size = (uint32_t)result_size};
     }
@@ -24,6 +25,8 @@ cfi_chunk_ending cfi_chunk_ending_of(const cfi_chunk_progress *progress, size_t 
 /* Writes nothing before the first item that has not simply succeeded. */
 static void note_ending(const cfi_chunk_header *header, cfi_chunk_progress *progress, uint32_t i,
                         cfi_chunk_ending ending) {
+    cfi_assert(i < header->count);
+    cfi_assert(ending.result_size <= header->result_size || ending.result_size == CFI_CHUNK_LATE);
     bool plain = ending.error == 0 && ending.result_size == header->result_size;
     bool varied = plat_load_relaxed(&progress->varied) != 0; /* only the worker writes it */
     if (!varied && plain) {
@@ -45,6 +48,8 @@ static void note_ending(const cfi_chunk_header *header, cfi_chunk_progress *prog
 static void leave_direct(const cfi_chunk_header *header, cfi_chunk_progress *progress, uint32_t i,
                          void *result, int error, const cf_task_context *ctx) {
     size_t good = error == 0 ? ctx->result_size : 0;
+    cfi_assert(i < header->count && progress->failed <= i);
+    cfi_assert(ctx->result_size <= header->result_size);
     if (good < header->result_size) {
         memset((unsigned char *)result + good, 0, header->result_size - good);
     }
@@ -74,6 +79,7 @@ typedef struct place {
 
 /* Notes what the item has returned. in_time: it was not over its time limit. */
 static void note(place *at, int error, bool in_time) {
+    cfi_assert(in_time || !at->header->is_direct);
     cfi_worker_end_forked_child(error);
     if (at->header->is_direct) {
         leave_direct(at->header, at->progress, at->i, at->result, error, &at->ctx);
@@ -88,6 +94,7 @@ static void note(place *at, int error, bool in_time) {
 
 /* True if the worker may run item i: it is below the end, which the caller may have moved. */
 static inline bool take_item(cfi_chunk_progress *progress, uint32_t i) {
+    cfi_assert(plat_peek(&progress->begun) <= i + 1 && plat_peek(&progress->done) == i);
     plat_store_release(&progress->begun, i + 1);
     plat_barrier_light(); /* begun is written before end is read */
     return i < plat_load_relaxed(&progress->end);
@@ -104,7 +111,9 @@ static void run_items(place *at, size_t arg_step, size_t result_step) {
     const bool has_args = at->arg != NULL;
     const unsigned char *arg = has_args ? at->arg : (const unsigned char *)at->header;
     unsigned char *result = room > 0 ? at->result : (unsigned char *)progress;
+    cfi_assert(at->header->timeout_ns <= 0);
     for (uint32_t i = 0; take_item(progress, i); i++) {
+        cfi_assert(i < at->header->count);
         at->ctx.result_size = room;
         if (clears) {
             plat_clear(result, room);
@@ -126,8 +135,10 @@ static void run_items(place *at, size_t arg_step, size_t result_step) {
  * has begun before its limit is shown. So the caller never sends an item again that a late thread
  * still runs. */
 static void run_limited_items(place *at, size_t arg_step, size_t result_step) {
+    cfi_assert(!at->header->is_direct); /* a late thread must not write to the caller's arrays */
     while (cfi_limit_renew(&at->ctx) && take_item(at->progress, at->i)) {
         cfi_limit_show(&at->ctx, at->header->timeout_ns);
+        cfi_assert(at->i < at->header->count);
         at->ctx.result_size = at->ctx.room;
         if (at->result != NULL && at->header->unzeroed == 0) {
             plat_clear(at->result, at->ctx.room);
@@ -150,6 +161,7 @@ static place first_place(const cfi_chunk_header *header, cfi_chunk_progress *pro
                          const cf_task_context *ctx) {
     place at = {.header = header, .progress = progress, .ctx = *ctx};
     bool direct = header->is_direct != 0;
+    cfi_assert(header->count > 0 && header->attempt > 0);
     if (header->arg_size > 0) {
         at.arg = direct ? header->direct.args : (const unsigned char *)(header + 1);
     }
@@ -175,6 +187,7 @@ int cfi_chunk_run(const void *arg, void *result, cf_task_context *ctx) {
     } else {
         run_items(&at, arg_step, result_step);
     }
+    cfi_assert(plat_peek(&at.progress->done) <= header->count);
     at.progress->busy_ns = plat_now_ns() - start_ns;
     cfi_worker_notice_fork(NULL);
     return 0; /* the caller sends again what was not run */

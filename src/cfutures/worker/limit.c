@@ -6,6 +6,7 @@
 /* The deadline thread reads run_until, limited, the slot's word, and run_until again, in this
  * order. So `limited` changes only while run_until is 0. */
 static void publish(cfi_queue *queue, cfi_record *record, uint32_t limited, int64_t until_ns) {
+    cfi_assert(until_ns == 0 || limited > 0);
     plat_store_release(&record->run_until_ns, 0);
     plat_store_release(&record->limited, limited);
     plat_store_seq_cst(&record->run_until_ns, until_ns);
@@ -25,9 +26,11 @@ static void push_outer(cf_task_context *ctx, const cfi_record *record) {
         .limited = plat_load_relaxed(&record->limited),
     };
     cfi_limits *limits = shared_limits(ctx);
+    cfi_assert(ctx->outer.until_ns == 0 || !ctx->queue->shared); /* only threads nest */
     if (limits == NULL) {
         return;
     }
+    cfi_assert(limits->of != NULL);
     cfi_worker_limit *own = &limits->of[ctx->worker];
     plat_lock_take(&limits->lock);
     ctx->outer.ended = ctx->outer.until_ns == own->ended_ns;
@@ -57,12 +60,14 @@ bool cfi_limit_renew(const cf_task_context *ctx) {
 
 void cfi_limit_show(cf_task_context *ctx, int64_t timeout_ns) {
     cfi_record *record = &ctx->queue->records[ctx->worker];
+    cfi_assert(timeout_ns > 0);
     ctx->until_ns = plat_deadline_ns(timeout_ns);
     push_outer(ctx, record);
     publish(ctx->queue, record, cfi_queue_index(ctx->queue, ctx->slot) + 1, ctx->until_ns);
 }
 
 bool cfi_limit_begin(cf_task_context *ctx, int64_t timeout_ns) {
+    cfi_assert(ctx->until_ns == 0);
     bool ours = cfi_limit_renew(ctx);
     if (ours) {
         cfi_limit_show(ctx, timeout_ns);

@@ -9,6 +9,7 @@ static _Thread_local const cfi_worker_scope *innermost_scope;
 static _Thread_local bool *fork_noticed;
 
 void cfi_worker_enter(cfi_worker_scope *scope, const cfi_worker *worker) {
+    cfi_assert(scope != innermost_scope); /* else the list would be a circle */
     *scope = (cfi_worker_scope){
         .worker = worker,
         .outer = innermost_scope,

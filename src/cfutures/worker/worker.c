@@ -37,6 +37,7 @@ static int call_task(cf_task_context *ctx) {
         &queue->tasks[slot->kind & CFI_KIND_TASK]); /* ordered by the slot's word */
     const void *arg = slot->arg_size > 0 ? cfi_slot_arg(slot, queue->base) : NULL;
     void *result = NULL;
+    cfi_assert(run != NULL); /* a crash here would look like the task's own */
     if (slot->result_size > 0) {
         result = cfi_slot_result(slot, queue->base);
         if ((slot->kind & CFI_UNZEROED) == 0) {
@@ -63,6 +64,8 @@ static void uncount_task(cfi_record *record, bool failed, bool late) {
 
 /* From here on the counts hold also if the worker dies. */
 static inline void confirm_counts(cfi_record *record, bool failed, bool late) {
+    cfi_assert(plat_peek(&record->tasks_settled) <= plat_peek(&record->tasks));
+    cfi_assert(plat_peek(&record->timed_out) <= plat_peek(&record->task_errors));
     plat_store_relaxed(&record->tasks_settled, plat_load_relaxed(&record->tasks));
     if (failed || late) {
         plat_store_relaxed(&record->task_errors_settled, plat_load_relaxed(&record->task_errors));
@@ -95,6 +98,7 @@ static inline void end_run(task_run *run) {
         cfi_times_stamp_finish(queue, slot);
     }
     uint64_t word;
+    cfi_assert(ctx->result_size <= slot->result_size);
     cfi_assert(plat_peek(&record->tasks) < plat_peek(&record->begun));
     count_task(record, failed, late);
     if (cfi_slot_settle(slot, worker->number, late, &word)) {
@@ -130,6 +134,7 @@ void cfi_worker_execute(const cfi_worker *worker, cfi_slot *slot, uint64_t word)
 bool cfi_worker_begin(cfi_worker *worker) {
     const cfi_worker_config *config = worker->config;
     cfi_record *record = &worker->queue->records[worker->number];
+    cfi_assert(worker->local == NULL); /* not of an earlier life */
     int error = config->initializer != NULL
                     ? config->initializer(config->context, worker->number, &worker->local)
                     : 0;
@@ -140,6 +145,7 @@ bool cfi_worker_begin(cfi_worker *worker) {
 }
 
 void cfi_worker_finish(const cfi_worker *worker) {
+    cfi_assert(plat_peek(&worker->queue->records[worker->number].ready) == CFI_READY);
     if (worker->config->finalizer != NULL) {
         worker->config->finalizer(worker->config->context, worker->number, worker->local);
         cfi_worker_end_forked_child(0);
@@ -161,10 +167,14 @@ static cfi_worker_end work(const cfi_worker *worker) {
         cfi_worker_execute(worker, slot, word);
         plat_store_release(&record->current, 0); /* it leaves nothing behind */
         if (++tasks == worker->config->max_tasks) {
+            /* a new life knows of no claim and of no wake-up to be passed on */
+            cfi_assert(claim.next == claim.end && !claim.searching && !claim.woken);
             cfi_queue_account(queue, worker->number);
             return CFI_WORKER_RETIRED;
         }
     }
+    cfi_assert(claim.next == claim.end && !claim.searching);
+    cfi_assert(plat_peek(&record->current) == 0);
     return CFI_WORKER_DONE;
 }
 
@@ -176,6 +186,7 @@ cfi_worker_end cfi_worker_run(cfi_worker *worker) {
     cfi_record *record = &worker->queue->records[worker->number];
     cfi_worker_scope scope PLAT_ON_LEAVING(leave_scope);
     cfi_worker_end end = CFI_WORKER_INIT_FAILED;
+    cfi_assert(cfi_worker_innermost() == NULL);
     cfi_worker_enter(&scope, worker);
     cfi_cpu_share_tell_openmp(worker->config);
     if (cfi_worker_begin(worker)) {
