@@ -291,11 +291,10 @@ explorer_mutant(stop_loses_what_is_done cfutures/batch/window.c stream_stopped
                 "collect_settled(stream);" "(void)collect_settled;")
 
 explorer_mutant(
-  close_leaves_tasks_pending cfutures/batch/window.c stream_closed
-  "cfi_executor_cancel(stream->executor, piece->watch.slot);
-        }
-        cfi_piece_drop(stream, piece);" "}
-        cfi_piece_drop(stream, piece);")
+  close_leaves_tasks_pending cfutures/batch/window.c stream_closed [[
+        recall(stream, piece);
+        cfi_piece_drop(stream, piece);]] [[
+        cfi_piece_drop(stream, piece);]])
 
 explorer_mutant(full_is_an_error cfutures/batch/send.c stream_room
                 "} else if (status == CF_ENOMEM || status == CF_EFULL) {"

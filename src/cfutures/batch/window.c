@@ -215,22 +215,7 @@ cf_status cfi_stream_next_piece(cf_stream *stream, int64_t deadline_ns, cfi_piec
     }
 }
 
-void cfi_stream_abandon(cf_stream *stream, cf_status status) {
-    stream->closed_reason = status;
-    stream->unsent = (cfi_list){0};
-    for (cfi_piece *piece = cfi_piece_first(stream); piece != NULL; piece = cfi_piece_next(piece)) {
-        if (piece->state == CFI_PIECE_READY) {
-            continue;
-        }
-        if (piece->state == CFI_PIECE_SENT) {
-            cfi_executor_cancel(stream->executor, piece->watch.slot);
-            stream->under_way--;
-        }
-        cfi_piece_fail_with(stream, piece, status);
-    }
-}
-
-/* ---- opening and closing --------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 /* The user may free its own after the call. */
 static bool copy_strings(cf_task *task) {
@@ -282,21 +267,35 @@ cf_status cfi_stream_create(cf_executor *executor, const cf_task *task, cfi_fill
     return CF_OK;
 }
 
-void cfi_stream_close(cf_stream *stream) {
-    cfi_piece *piece;
-    while ((piece = cfi_piece_first(stream)) != NULL) {
-        if (piece->state == CFI_PIECE_SENT) {
-            cfi_executor_cancel(stream->executor, piece->watch.slot);
+/* ---- ending ---------------------------------------------------------------------------------- */
+
+/* The stream no longer waits for the piece. If no worker has begun its task, that is cancelled. */
+static void recall(cf_stream *stream, cfi_piece *piece) {
+    if (piece->state == CFI_PIECE_SENT) {
+        cfi_executor_cancel(stream->executor, piece->watch.slot);
+        stream->under_way--;
+    }
+}
+
+/* Recalls all pieces that are not ready; `end` ends each. */
+static void recall_unready(cf_stream *stream, void (*end)(cf_stream *stream, cfi_piece *piece)) {
+    stream->unsent = (cfi_list){0};
+    for (cfi_piece *piece = cfi_piece_first(stream), *next; piece != NULL; piece = next) {
+        next = cfi_piece_next(piece); /* end may drop the piece */
+        if (piece->state != CFI_PIECE_READY) {
+            recall(stream, piece);
+            end(stream, piece);
         }
-        cfi_piece_drop(stream, piece);
     }
-    while ((piece = cfi_piece_take(&stream->unused)) != NULL) {
-        free(piece);
-    }
-    cfi_watch_set_fini(&stream->set);
-    free((char *)stream->task.name);
-    free((char *)stream->task.result_type);
-    free(stream);
+}
+
+static void fail_as_closed(cf_stream *stream, cfi_piece *piece) {
+    cfi_piece_fail_with(stream, piece, stream->closed_reason);
+}
+
+void cfi_stream_abandon(cf_stream *stream, cf_status status) {
+    stream->closed_reason = status;
+    recall_unready(stream, fail_as_closed);
 }
 
 /* All that is settled, by the slots' own words: a settler may not have announced its slot yet, and
@@ -315,15 +314,20 @@ void cfi_stream_stop(cf_stream *stream) {
     stream->ended = true;
     stream->source_empty = false;
     collect_settled(stream);
-    stream->unsent = (cfi_list){0};
-    for (cfi_piece *piece = cfi_piece_first(stream), *next; piece != NULL; piece = next) {
-        next = cfi_piece_next(piece);
-        if (piece->state == CFI_PIECE_SENT) {
-            cfi_executor_cancel(stream->executor, piece->watch.slot);
-            stream->under_way--;
-        }
-        if (piece->state != CFI_PIECE_READY) {
-            cfi_piece_drop(stream, piece);
-        }
+    recall_unready(stream, cfi_piece_drop);
+}
+
+void cfi_stream_close(cf_stream *stream) {
+    cfi_piece *piece;
+    while ((piece = cfi_piece_first(stream)) != NULL) {
+        recall(stream, piece);
+        cfi_piece_drop(stream, piece);
     }
+    while ((piece = cfi_piece_take(&stream->unused)) != NULL) {
+        free(piece);
+    }
+    cfi_watch_set_fini(&stream->set);
+    free((char *)stream->task.name);
+    free((char *)stream->task.result_type);
+    free(stream);
 }
