@@ -26,6 +26,7 @@ static cf_status run_in(const cfi_worker_scope *scope, cfi_slot *slot, bool *ran
     *ran = cfi_slot_begin(slot, scope->worker->number, &word);
     if (*ran) {
         cfi_worker_execute_in_scope(scope->worker, slot, word);
+        cfi_assert(cfi_word_settled(plat_peek(&slot->word)));
     }
     return CF_OK;
 }
@@ -43,7 +44,9 @@ cf_status cfi_nested_run_one_of(cfi_watch_set *set, bool *ran) {
         return CF_OK;
     }
     while (set->unhelped != NULL && !*ran && status == CF_OK) {
-        status = cfi_nested_run(CFI_ENTRY(set->unhelped, cfi_watch, member)->slot, ran);
+        cfi_watch *watch = CFI_ENTRY(set->unhelped, cfi_watch, member);
+        cfi_assert(watch->set == set);
+        status = cfi_nested_run(watch->slot, ran);
         if (status == CF_OK) {
             set->unhelped = set->unhelped->next;
         }
@@ -129,6 +132,7 @@ static void find_hopeless(void) {
 }
 
 bool cfi_nested_block(cfi_blocked *blocked) {
+    cfi_assert((blocked->slot != NULL) != (blocked->set != NULL));
     blocked->scope = cfi_worker_innermost();
     blocked->hopeless = false;
     if (blocked->scope == NULL) {
