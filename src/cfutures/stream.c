@@ -16,6 +16,7 @@ static cf_source_answer fill_from_source(void *context, unsigned char *args, siz
                                          size_t *count) {
     cf_stream *stream = context;
     size_t size = stream->task.arg_size;
+    cfi_assert(*count == 0 && !stream->ended);
     for (; *count < most; ++*count) {
         void *arg = size > 0 ? args + cfi_chunk_step(size) * *count : NULL;
         if (size > 0 && !stream->task.unzeroed) {
@@ -86,6 +87,8 @@ cf_status cf_stream_next(cf_stream *stream, int64_t timeout_ns, cf_stream_item *
         return status;
     }
     cfi_piece *piece = stream->held;
+    cfi_assert(piece->state == CFI_PIECE_READY && piece->handed_out < piece->count);
+    cfi_assert(stream->handed_out < stream->taken);
     uint32_t i = piece->handed_out++;
     stream->handed_out++;
     item->index = piece->first + i;
