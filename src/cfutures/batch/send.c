@@ -25,9 +25,10 @@ static void watch_future(cf_stream *stream, cfi_piece *piece, cf_future *future)
         cfi_assert(begun == CFI_WATCH_NO_MEMORY && stream->under_way == 0);
         uint64_t word;
         cfi_await_slot(future, CF_FOREVER, &word);
+        cfi_piece_keep_args_in(piece, future, 0);
         cfi_piece_fail_with(stream, piece, CF_ENOMEM);
     }
-    cfi_slot_release(future); /* the watch holds it */
+    cfi_slot_release(future); /* the watch or the piece holds it */
 }
 
 /* The arrays of all items, from this item on. */
