@@ -100,6 +100,7 @@ int64_t cfi_share_out(cf_stream *stream) {
         return -1;
     }
     int64_t poll_ns = plat_now_ns() + stream->poll_ns;
-    stream->poll_ns = stream->poll_ns < CFI_POLL_MAX_NS ? stream->poll_ns * 2 : CFI_POLL_MAX_NS;
+    stream->poll_ns = stream->poll_ns < CFI_POLL_MAX_NS / 2 ? stream->poll_ns * 2 : CFI_POLL_MAX_NS;
+    cfi_assert(stream->poll_ns >= CFI_POLL_NS && stream->poll_ns <= CFI_POLL_MAX_NS);
     return poll_ns;
 }
