@@ -391,8 +391,8 @@ explorer_mutant(owners_share_a_word platform/biased_lock.c lock_two_owners
 explorer_mutant(
   circle_sought_before_entering cfutures/waiting/nested.c nested_circle [[
     cfi_chain_insert(&list, NULL, &blocked->node);
-    find_hopeless();]] [[
-    find_hopeless();
+    unsigned found = find_hopeless();]] [[
+    unsigned found = find_hopeless();
     cfi_chain_insert(&list, NULL, &blocked->node);]])
 
 explorer_mutant(refused_but_still_listed cfutures/waiting/nested.c nested_tail "    if (hopeless) {" [[

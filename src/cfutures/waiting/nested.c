@@ -113,11 +113,14 @@ static bool goes_on(const cfi_blocked *blocked) {
                                  : cfi_watch_set_any(blocked->set, slot_goes_on);
 }
 
-/* Marks the threads that will never go on: all, except those that are shown to go on. */
-static void find_hopeless(void) {
+/* Marks the threads that will never go on: all, except those that are shown to go on. Returns how
+ * many they are. */
+static unsigned find_hopeless(void) {
+    unsigned hopeless = 0;
     for (cfi_node *node = list.first; node != NULL; node = node->next) {
         cfi_blocked *b = CFI_ENTRY(node, cfi_blocked, node);
         b->hopeless = true;
+        hopeless++;
     }
     for (bool changed = true; changed;) {
         changed = false;
@@ -125,10 +128,12 @@ static void find_hopeless(void) {
             cfi_blocked *b = CFI_ENTRY(node, cfi_blocked, node);
             if (b->hopeless && goes_on(b)) {
                 b->hopeless = false;
+                hopeless--;
                 changed = true;
             }
         }
     }
+    return hopeless;
 }
 
 bool cfi_nested_block(cfi_blocked *blocked) {
@@ -140,8 +145,9 @@ bool cfi_nested_block(cfi_blocked *blocked) {
     }
     plat_lock_take(&list_lock);
     cfi_chain_insert(&list, NULL, &blocked->node);
-    find_hopeless();
+    unsigned found = find_hopeless();
     bool hopeless = blocked->hopeless;
+    cfi_assert(hopeless || found == 0); /* no wait that began before becomes hopeless */
     if (hopeless) {
         cfi_chain_remove(&list, &blocked->node);
     }
