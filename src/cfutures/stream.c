@@ -58,12 +58,14 @@ cf_status cf_stream_open(cf_executor *executor, const cf_task *task, cf_source_f
         cfi_stream_close(made);
         return status;
     }
+    cfi_assert(made->submitted || made->ended || made->source_empty);
     *stream = made;
     return CF_OK;
 }
 
 /* Sets stream->held to the piece of the next item: the same one until all of it is handed out. */
 static cf_status find_piece(cf_stream *stream, int64_t deadline_ns) {
+    cfi_assert(stream->held == NULL || stream->held->state == CFI_PIECE_READY);
     if (stream->held != NULL && stream->held->handed_out < stream->held->count) {
         cfi_stream_top_up(stream);
         return CF_OK;

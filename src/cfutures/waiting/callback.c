@@ -56,6 +56,7 @@ static void call(cf_executor *executor, cfi_callback *callback) {
 static bool take_turn(cf_executor *executor) {
     plat_biased_lock_take(&executor->drain_lock);
     bool taken = !executor->callbacks.busy;
+    cfi_assert(!taken || !cfi_callback_is_of(executor)); /* a call holds the turn */
     executor->callbacks.busy = true;
     plat_biased_lock_give(&executor->drain_lock);
     return taken;

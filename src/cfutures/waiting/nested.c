@@ -119,6 +119,7 @@ static unsigned find_hopeless(void) {
     unsigned hopeless = 0;
     for (cfi_node *node = list.first; node != NULL; node = node->next) {
         cfi_blocked *b = CFI_ENTRY(node, cfi_blocked, node);
+        cfi_assert(b->scope != NULL); /* it waits inside a task */
         b->hopeless = true;
         hopeless++;
     }
@@ -160,6 +161,7 @@ void cfi_nested_unblock(cfi_blocked *blocked) {
         return;
     }
     plat_lock_take(&list_lock);
+    cfi_assert(blocked->node.previous != NULL || list.first == &blocked->node);
     cfi_chain_remove(&list, &blocked->node);
     plat_lock_give(&list_lock);
 }
