@@ -80,6 +80,7 @@ static bool tag_duplicates(cf_as_completed *iteration) {
     while (size < iteration->count * 2) {
         size *= 2;
     }
+    cfi_assert((size & (size - 1)) == 0 && size / 2 >= iteration->count);
     const cfi_slot **seen = calloc(size, sizeof(cfi_slot *));
     if (seen == NULL) {
         return false;
@@ -124,6 +125,7 @@ static void enter_all(cf_as_completed *iteration, cf_future *const *futures, siz
     for (size_t i = 0; i < count; i++) {
         cfi_slot *slot = futures[i];
         entry e = (entry)slot;
+        cfi_assert((e & TAGS) == 0);
         if (cfi_slot_has_block(slot)) {
             cfi_slot_retain(slot);
             e |= HELD;
@@ -150,12 +152,15 @@ static bool watch_rest(cf_as_completed *iteration) {
     for (size_t i = 0; i < iteration->count && iteration->watches != NULL; i++) {
         if ((iteration->entries[i] & (DONE | DUPLICATE)) == 0) {
             cfi_watch *watch = &iteration->watches[iteration->watch_count++];
-            if (cfi_watch_begin(&iteration->set, watch, slot_of(iteration->entries[i]), i) !=
-                CFI_WATCH_BEGUN) {
+            cfi_watch_begun begun =
+                cfi_watch_begin(&iteration->set, watch, slot_of(iteration->entries[i]), i);
+            cfi_assert(begun != CFI_WATCH_DUPLICATE); /* those were found before */
+            if (begun != CFI_WATCH_BEGUN) {
                 return false;
             }
         }
     }
+    cfi_assert(iteration->watches == NULL || iteration->watch_count == rest);
     iteration->watches_left = rest;
     return iteration->watches != NULL;
 }
@@ -198,8 +203,10 @@ cf_status cf_as_completed_create(cf_future *const *futures, size_t count,
 
 static size_t next_done(cf_as_completed *iteration) {
     size_t i = iteration->done_next;
+    cfi_assert(iteration->done_left > 0 && i < iteration->count);
     while ((iteration->entries[i] & (DONE | DUPLICATE)) != DONE) {
         i++;
+        cfi_assert(i < iteration->count);
     }
     iteration->done_next = i + 1;
     iteration->done_left--;
@@ -227,10 +234,12 @@ cf_status cf_as_completed_next(cf_as_completed *as_completed, int64_t timeout_ns
         }
         as_completed->watches_left--;
         i = watch->index;
+        cfi_assert(i < as_completed->count && (as_completed->entries[i] & (DONE | DUPLICATE)) == 0);
     } else {
         return CF_EEXHAUSTED;
     }
     *future = slot_of(as_completed->entries[i]);
+    cfi_assert(cfi_word_settled(plat_peek(&(*future)->word)));
     if (index != NULL) {
         *index = i;
     }
@@ -244,6 +253,7 @@ static void leave_all(cf_as_completed *iteration) {
     for (size_t i = 0; i < iteration->watch_count; i++) {
         cfi_watch_end(&iteration->watches[i]);
     }
+    cfi_assert(iteration->set.members.first == NULL);
     cfi_slab *pinned = NULL;
     for (size_t i = 0; i < iteration->count; i++) {
         entry e = iteration->entries[i];

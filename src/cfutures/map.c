@@ -43,6 +43,7 @@ static cf_source_answer fill_from_array(void *context, unsigned char *args, size
                                         size_t *filled) {
     map_call *map = context;
     size_t left = map->count - map->sent;
+    cfi_assert(map->sent <= map->count && map->stream->taken == map->sent);
     size_t count = left < most ? left : most;
     if (map->stream->direct == NULL) {
         copy_args(map, args, count);
@@ -55,6 +56,7 @@ static cf_source_answer fill_from_array(void *context, unsigned char *args, size
 /* ---- results --------------------------------------------------------------------------------- */
 
 static void note(map_call *map, size_t item, const cf_exception *exception) {
+    cfi_assert(item < map->count);
     if (exception->status != CF_OK && item < map->first_failed) {
         map->first_failed = item;
         map->failure = exception->status;
@@ -68,6 +70,7 @@ static void copy_result(map_call *map, size_t item, const void *result, size_t s
     size_t room = map->task->result_size;
     if (room > 0) {
         unsigned char *to = map->results + item * room;
+        cfi_assert(item < map->count && size <= room);
         if (size > 0) {
             memcpy(to, result, size);
         }
@@ -96,9 +99,11 @@ static void copy_piece(map_call *map, const cfi_piece *piece) {
     const cfi_chunk_progress *progress = cfi_piece_progress(map->stream, piece);
     size_t first = (size_t)piece->first;
     size_t room = map->task->result_size;
+    cfi_assert(first + piece->count <= map->sent && piece->handed_out == 0);
     if (progress == NULL) { /* NOLINT(bugprone-branch-clone): the order of the questions */
         copy_one_by_one(map, piece);
     } else if (map->stream->direct != NULL) { /* the results are in the array already */
+        cfi_assert(progress->failed <= piece->count);
         if (progress->failed > 0 && first + progress->failed - 1 < map->first_failed) {
             map->first_failed = first + progress->failed - 1;
             map->failure = CF_ETASK;
@@ -113,6 +118,8 @@ static void copy_piece(map_call *map, const cfi_piece *piece) {
 /* Items that were never sent fail with `status`. Returns the map's status. */
 static cf_status finish(map_call *map, cf_status status) {
     cfi_assert(map->stream->handed_out == map->sent); /* none is lost */
+    cfi_assert(status == CF_EEXHAUSTED ? map->sent == map->count
+                                       : status == map->stream->closed_reason);
     const cf_exception exception = {.status = status, .worker = -1};
     for (size_t sent = map->sent; sent < map->count; sent++) {
         size_t item = item_at(map, sent);

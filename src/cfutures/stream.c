@@ -16,6 +16,7 @@ static cf_source_answer fill_from_source(void *context, unsigned char *args, siz
                                          size_t *count) {
     cf_stream *stream = context;
     size_t size = stream->task.arg_size;
+    cfi_assert(*count == 0 && !stream->ended);
     for (; *count < most; ++*count) {
         void *arg = size > 0 ? args + cfi_chunk_step(size) * *count : NULL;
         if (size > 0 && !stream->task.unzeroed) {
@@ -57,12 +58,14 @@ cf_status cf_stream_open(cf_executor *executor, const cf_task *task, cf_source_f
         cfi_stream_close(made);
         return status;
     }
+    cfi_assert(made->submitted || made->ended || made->source_empty);
     *stream = made;
     return CF_OK;
 }
 
 /* Sets stream->held to the piece of the next item: the same one until all of it is handed out. */
 static cf_status find_piece(cf_stream *stream, int64_t deadline_ns) {
+    cfi_assert(stream->held == NULL || stream->held->state == CFI_PIECE_READY);
     if (stream->held != NULL && stream->held->handed_out < stream->held->count) {
         cfi_stream_top_up(stream);
         return CF_OK;
@@ -86,6 +89,8 @@ cf_status cf_stream_next(cf_stream *stream, int64_t timeout_ns, cf_stream_item *
         return status;
     }
     cfi_piece *piece = stream->held;
+    cfi_assert(piece->state == CFI_PIECE_READY && piece->handed_out < piece->count);
+    cfi_assert(stream->handed_out < stream->taken);
     uint32_t i = piece->handed_out++;
     stream->handed_out++;
     item->index = piece->first + i;

@@ -1,6 +1,7 @@
 /* Waiting for several futures: an iteration in completion order that may end early. */
 #include "cfutures/core/ending.h"
 
+#include "platform/assert.h"
 #include "platform/clock.h"
 
 static bool ends_wait(cf_wait_for condition, cf_future *done) {
@@ -30,6 +31,7 @@ static cf_status count_until(cf_as_completed *iteration, cf_wait_for condition, 
         if (status == CF_EEXHAUSTED || (status == CF_ETIMEDOUT && met)) {
             return CF_OK;
         }
+        cfi_assert(status != CF_ETIMEDOUT || timeout_ns >= 0);
         if (status != CF_OK) {
             return status;
         }
@@ -54,6 +56,7 @@ cf_status cf_wait(cf_future *const *futures, size_t count, cf_wait_for condition
     if (status == CF_OK) {
         status = count_until(iteration, condition, timeout_ns, done);
         cf_as_completed_destroy(iteration);
+        cfi_assert(*done <= count);
     }
     return status;
 }

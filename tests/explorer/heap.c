@@ -21,6 +21,7 @@ typedef struct piece {
 
 static _Alignas(64) char heap[HEAP_BYTES];
 static size_t heap_used;
+static unsigned refused; /* the realloc that finds no memory, from now on; 0 = none */
 
 void *sim_malloc(size_t size) {
     size_t whole = (sizeof(piece) + size + 63) / 64 * 64;
@@ -38,7 +39,14 @@ void *sim_calloc(size_t count, size_t size) {
     return sim_malloc(count * size);
 }
 
+void sim_refuse_realloc(unsigned which) {
+    refused = which;
+}
+
 void *sim_realloc(void *memory, size_t size) {
+    if (refused > 0 && --refused == 0) {
+        return NULL;
+    }
     void *larger = sim_malloc(size);
     if (memory != NULL) {
         const piece *p = (const piece *)memory - 1;
@@ -147,5 +155,6 @@ void heap_begin_run(void) {
         begin_process();
     }
     heap_used = 0;
+    refused = 0;
     regions_used = 0;
 }

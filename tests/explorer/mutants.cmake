@@ -292,11 +292,14 @@ explorer_mutant(stop_loses_what_is_done cfutures/batch/window.c stream_stopped
                 "collect_settled(stream);" "(void)collect_settled;")
 
 explorer_mutant(
-  close_leaves_tasks_pending cfutures/batch/window.c stream_closed
-  "cfi_executor_cancel(stream->executor, piece->watch.slot);
-        }
-        cfi_piece_drop(stream, piece);" "}
-        cfi_piece_drop(stream, piece);")
+  close_leaves_tasks_pending cfutures/batch/window.c stream_closed [[
+        recall(stream, piece);
+        cfi_piece_drop(stream, piece);]] [[
+        cfi_piece_drop(stream, piece);]])
+
+# As it once was: the items seemed to have arguments, which were the first bytes of the region.
+explorer_mutant(unwatched_items_lose_their_arguments cfutures/batch/send.c stream_unwatched
+                "cfi_piece_keep_args_in(piece, future, 0);" "")
 
 explorer_mutant(full_is_an_error cfutures/batch/send.c stream_room
                 "} else if (status == CF_ENOMEM || status == CF_EFULL) {"
@@ -389,8 +392,8 @@ explorer_mutant(owners_share_a_word platform/biased_lock.c lock_two_owners
 explorer_mutant(
   circle_sought_before_entering cfutures/waiting/nested.c nested_circle [[
     cfi_chain_insert(&list, NULL, &blocked->node);
-    find_hopeless();]] [[
-    find_hopeless();
+    unsigned found = find_hopeless();]] [[
+    unsigned found = find_hopeless();
     cfi_chain_insert(&list, NULL, &blocked->node);]])
 
 explorer_mutant(refused_but_still_listed cfutures/waiting/nested.c nested_tail "    if (hopeless) {" [[

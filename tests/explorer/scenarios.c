@@ -77,6 +77,7 @@ const scenario *const scenarios[] = {
     &stream_stopped,
     &stream_stopped_death,
     &stream_closed,
+    &stream_unwatched,
     &stream_room,
     /* scenarios_nested.c */
     &nested_begun,

@@ -39,7 +39,7 @@ extern const scenario chunk_taken_back, chunk_read, chunk_died, chunk_died_retri
     chunk_shared_out, chunk_late, chunk_died_shared_out, chunk_stopped, chunk_shared_out_room;
 /* ---- scenarios_stream.c ---- */
 extern const scenario stream_ordered, stream_two_workers, stream_as_completed, stream_later,
-    stream_stopped, stream_stopped_death, stream_closed, stream_room;
+    stream_stopped, stream_stopped_death, stream_closed, stream_unwatched, stream_room;
 /* ---- scenarios_nested.c ---- */
 extern const scenario nested_begun, nested_cancelled, nested_circle, nested_circle_of_three,
     nested_circle_in_set, nested_set, nested_relay, nested_two_pools, nested_in_pool, nested_tail;

@@ -143,6 +143,32 @@ const scenario stream_stopped_death = {.name = "stream_stopped_death",
                                        .bound = 1,
                                        .deaths = true};
 
+/* ---- whose first chunk finds no memory to be watched ------------------------------------------- */
+
+static void take_unwatched(void *context) {
+    (void)context;
+    sim_refuse_realloc(2); /* the task table asks for memory first, then the watch */
+    const cf_stream_options options = {.window = 2, .chunk = 2};
+    items_open(&number_task, 3, 3, &options);
+    items_take_all();
+    items_end();
+}
+
+static void set_up_unwatched(void) {
+    pool_begin(1, plain, take_unwatched);
+}
+
+/* Its items have run and are lost all the same; that they have their arguments, items_take checks. */
+static void check_unwatched(void) {
+    for (unsigned n = 0; n < 3; n++) {
+        CHECK(items_status(n) == (n < 2 ? CF_ENOMEM : CF_OK) && pool_runs(n) == 1);
+    }
+    check_freed();
+}
+
+const scenario stream_unwatched = {
+    .name = "stream_unwatched", .set_up = set_up_unwatched, .check = check_unwatched, .bound = 2};
+
 /* ---- with room for one task, which another submitter wants too -------------------------------- */
 
 static const cf_pool_options one_pending = {.max_pending = 1};

@@ -7,6 +7,7 @@
 /* Items of the next chunk. Chunks get shorter near the end, so that all workers end together. */
 static size_t next_count(const cf_stream *stream) {
     uint64_t left = stream->options.size_hint - stream->taken;
+    cfi_assert(stream->chunk > 0 && stream->chunk <= stream->chunk_max);
     if (!cfi_pace_is_adaptive(stream) || stream->options.size_hint <= stream->taken) {
         return stream->chunk;
     }
@@ -23,9 +24,11 @@ size_t cfi_pace_room(const cf_stream *stream) {
                           ? stream->options.window
                           : (uint64_t)stream->executor->max_workers * 16 * stream->chunk;
     uint64_t out = stream->taken - stream->handed_out;
+    cfi_assert(stream->handed_out <= stream->taken);
     uint64_t room = window > out ? window - out : 0;
     size_t count = next_count(stream);
     bool filling = stream->handed_out == 0;
+    cfi_assert(count > 0 && count <= stream->chunk);
     return room >= count ? count : filling ? (size_t)room : 0;
 }
 
@@ -39,6 +42,7 @@ void cfi_pace_learn(cf_stream *stream, const cfi_chunk_progress *progress) {
     if (!cfi_pace_is_adaptive(stream) || done == 0) {
         return;
     }
+    cfi_assert(done <= plat_peek(&progress->end) && progress->busy_ns >= 0);
     double pace_ns = (double)progress->busy_ns / done;
     stream->pace_ns = stream->pace_ns > 0 ? (stream->pace_ns + 3 * pace_ns) / 4 : pace_ns;
     double fitting = CFI_CHUNK_NS / (stream->pace_ns > 0.1 ? stream->pace_ns : 0.1);
@@ -46,10 +50,13 @@ void cfi_pace_learn(cf_stream *stream, const cfi_chunk_progress *progress) {
     most = most < (double)stream->chunk_max ? most : (double)stream->chunk_max;
     fitting = fitting < most ? fitting : most;
     stream->chunk = fitting > 1 ? (size_t)fitting : 1;
+    cfi_assert(stream->chunk <= stream->chunk_max);
 }
 
 size_t cfi_pace_max_in_chunk(const cf_executor *executor, const cf_task *task,
                              const cf_stream_options *options, bool direct) {
+    cfi_assert(task->arg_size <= CF_PAYLOAD_MAX && task->result_size <= CF_PAYLOAD_MAX);
+    cfi_assert(executor->max_workers > 0);
     size_t item = cfi_chunk_step(task->arg_size) + cfi_chunk_step(task->result_size) +
                   sizeof(cfi_chunk_ending);
     size_t most = direct ? UINT32_MAX / 2 : (size_t)CFI_BLOCK_BYTES_MAX / 2 / item;
@@ -61,5 +68,10 @@ size_t cfi_pace_max_in_chunk(const cf_executor *executor, const cf_task *task,
     }
     most = window < most ? window : most;
     most = wish < most ? wish : most;
-    return most > 0 ? most : 1;
+    most = most > 0 ? most : 1;
+    cfi_assert(most <= UINT32_MAX);
+    cfi_assert(direct || cfi_payload_size(cfi_chunk_arg_size(task->arg_size, most),
+                                          cfi_chunk_result_size(task->result_size, most)) <=
+                             (size_t)CFI_BLOCK_BYTES_MAX);
+    return most;
 }

@@ -11,6 +11,7 @@
 
 cfi_piece *cfi_piece_add(cf_stream *stream, cfi_piece *previous, uint64_t first, size_t count) {
     cfi_piece *piece = cfi_piece_take(&stream->unused);
+    cfi_assert(count > 0 && count <= UINT32_MAX);
     if (piece == NULL && (piece = malloc(sizeof *piece)) == NULL) {
         return NULL;
     }
@@ -25,6 +26,7 @@ cfi_piece *cfi_piece_add(cf_stream *stream, cfi_piece *previous, uint64_t first,
 }
 
 static void give_block(cf_stream *stream, cfi_piece *piece) {
+    cfi_assert(cfi_piece_places(piece) <= 1);
     if (piece->block != 0) {
         cfi_executor_give_block(stream->executor, piece->block,
                                 cfi_piece_arg_room(stream, piece->layout),
@@ -38,6 +40,7 @@ static void give_block(cf_stream *stream, cfi_piece *piece) {
 }
 
 void cfi_piece_drop(cf_stream *stream, cfi_piece *piece) {
+    cfi_assert(piece->watch.slot == NULL || piece->watch.set == &stream->set);
     give_block(stream, piece);
     cfi_watch_end(&piece->watch);
     cfi_chain_remove(&stream->pieces, &piece->node);
@@ -48,6 +51,7 @@ void cfi_piece_drop(cf_stream *stream, cfi_piece *piece) {
 
 void cfi_piece_make_ready(cf_stream *stream, cfi_piece *piece) {
     cfi_assert(piece->state != CFI_PIECE_READY && piece->count > 0);
+    cfi_assert(cfi_piece_places(piece) == 1);
     piece->state = CFI_PIECE_READY;
     if (stream->options.as_completed) {
         cfi_list_append(&stream->ready, &piece->link);
@@ -62,6 +66,7 @@ void cfi_piece_keep_args_in(cfi_piece *piece, cfi_slot *slot, uint32_t first) {
 }
 
 void cfi_piece_fail(cf_stream *stream, cfi_piece *piece, const cf_exception *exception) {
+    cfi_assert(exception->status != CF_OK && piece->handed_out == 0);
     if (piece->watch.slot != NULL) {
         cfi_piece_keep_args_in(piece, piece->watch.slot, 0);
         cfi_watch_end(&piece->watch);
@@ -83,12 +88,14 @@ const cfi_chunk_progress *cfi_piece_progress(const cf_stream *stream, const cfi_
 const void *cfi_piece_read(const cf_stream *stream, const cfi_piece *piece, uint32_t i,
                            cf_exception *exception, size_t *size) {
     cfi_slot *slot = piece->watch.slot;
+    cfi_assert(piece->state == CFI_PIECE_READY && i < piece->count);
     *size = 0;
     if (slot == NULL) {
         *exception = piece->exception;
         return NULL;
     }
     const cfi_chunk_progress *progress = cfi_piece_progress_of(stream, piece);
+    cfi_assert(cfi_word_settled(plat_peek(&slot->word)) && i < plat_peek(&progress->done));
     cfi_chunk_ending ending =
         cfi_chunk_ending_of(progress, stream->task.result_size, piece->layout, i);
     *exception = (cf_exception){.worker = (int)cfi_word_owner(plat_load_relaxed(&slot->word))};
@@ -108,6 +115,8 @@ const void *cfi_piece_read(const cf_stream *stream, const cfi_piece *piece, uint
 
 const void *cfi_piece_arg(const cf_stream *stream, const cfi_piece *piece, uint32_t i) {
     cfi_slot *slot = piece->origin != NULL ? piece->origin : piece->watch.slot;
+    cfi_assert(piece->state == CFI_PIECE_READY && i < piece->count);
+    cfi_assert(cfi_piece_places(piece) == 1 && stream->direct == NULL);
     char *base = stream->executor->queue.base;
     cfi_chunk_header *header =
         slot != NULL ? cfi_slot_arg(slot, base) : cfi_piece_header_in(stream, piece->block);

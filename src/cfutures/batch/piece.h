@@ -9,6 +9,8 @@
 #include "cfutures/waiting/watch.h"
 #include "cfutures/worker/chunk.h"
 
+#include "platform/assert.h"
+
 /* Writes the arguments of up to `most` items to `args`, in steps of 8 bytes, and sets *count. Returns
  * CF_SOURCE_ITEM if there were `most`. Else the source has ended (CF_SOURCE_END), or has nothing right
  * now (CF_SOURCE_LATER). */
@@ -91,6 +93,20 @@ static inline cfi_piece *cfi_piece_take(cfi_list *list) {
     return link != NULL ? CFI_ENTRY(link, cfi_piece, link) : NULL;
 }
 
+/* For assertions. The pieces beside it have none of its items. */
+static inline bool cfi_piece_is_in_order(const cfi_piece *piece) {
+    const cfi_node *before = piece->node.previous, *after = piece->node.next;
+    const cfi_piece *earlier = before != NULL ? CFI_ENTRY(before, cfi_piece, node) : NULL;
+    const cfi_piece *later = after != NULL ? CFI_ENTRY(after, cfi_piece, node) : NULL;
+    return (earlier == NULL || earlier->first + earlier->count <= piece->first) &&
+           (later == NULL || piece->first + piece->count <= later->first);
+}
+
+/* For assertions. In how many places its arguments lie: one, and none before they are written. */
+static inline int cfi_piece_places(const cfi_piece *piece) {
+    return (piece->block != 0) + (piece->origin != NULL) + (piece->watch.slot != NULL);
+}
+
 /* ---- how a piece ends ------------------------------------------------------------------------ */
 
 void cfi_piece_make_ready(cf_stream *stream, cfi_piece *piece);
@@ -118,12 +134,14 @@ static inline size_t cfi_piece_result_room(const cf_stream *stream, size_t count
 }
 
 static inline cfi_chunk_header *cfi_piece_header_in(const cf_stream *stream, uint64_t block) {
+    cfi_assert(block >= CFI_FIXED_BYTES);
     return (cfi_chunk_header *)(void *)(stream->executor->queue.base + block);
 }
 
 /* The worker's notes on a piece with a slot. */
 static inline cfi_chunk_progress *cfi_piece_progress_of(const cf_stream *stream,
                                                         const cfi_piece *piece) {
+    cfi_assert(piece->watch.set == &stream->set && piece->state != CFI_PIECE_UNSENT);
     return cfi_slot_result(piece->watch.slot, stream->executor->queue.base);
 }
 

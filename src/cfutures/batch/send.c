@@ -16,15 +16,19 @@ uint64_t cfi_send_take_block(cf_stream *stream, size_t count) {
 }
 
 static void watch_future(cf_stream *stream, cfi_piece *piece, cf_future *future) {
-    if (cfi_watch_begin(&stream->set, &piece->watch, future, 0) == CFI_WATCH_BEGUN) {
+    cfi_assert(cfi_piece_places(piece) == 0); /* the task has the arguments */
+    cfi_watch_begun begun = cfi_watch_begin(&stream->set, &piece->watch, future, 0);
+    if (begun == CFI_WATCH_BEGUN) {
         piece->state = CFI_PIECE_SENT;
         stream->under_way++;
     } else { /* no memory, at the first chunk: it is not watched, so wait for it here */
+        cfi_assert(begun == CFI_WATCH_NO_MEMORY && stream->under_way == 0);
         uint64_t word;
         cfi_await_slot(future, CF_FOREVER, &word);
+        cfi_piece_keep_args_in(piece, future, 0);
         cfi_piece_fail_with(stream, piece, CF_ENOMEM);
     }
-    cfi_slot_release(future); /* the watch holds it */
+    cfi_slot_release(future); /* the watch or the piece holds it */
 }
 
 /* The arrays of all items, from this item on. */
@@ -42,6 +46,8 @@ static cfi_direct direct_from(const cf_stream *stream, uint64_t item) {
 }
 
 void cfi_send_write_header(cf_stream *stream, const cfi_piece *piece) {
+    cfi_assert(piece->count > 0 && piece->count <= piece->layout);
+    cfi_assert(piece->origin == NULL && piece->origin_first == 0); /* all are in the block */
     size_t result_at = cfi_result_offset(cfi_piece_arg_room(stream, piece->layout));
     *cfi_piece_header_in(stream, piece->block) = (cfi_chunk_header){
         .run = stream->task.run,
@@ -81,6 +87,7 @@ void cfi_send_note(cf_stream *stream, cfi_piece *piece, cf_future *future) {
 
 /* The piece's block holds its arguments. */
 static void submit_piece(cf_stream *stream, cfi_piece *piece) {
+    cfi_assert(stream->closed_reason == CF_OK && piece->state == CFI_PIECE_UNSENT);
     cfi_send_write_header(stream, piece);
     const cf_task task = cfi_send_task(stream, piece);
     const cfi_submission submission = {
@@ -102,6 +109,7 @@ void cfi_send_copy_args(cf_stream *stream, cfi_piece *piece, cfi_slot *slot, uin
     size_t step = cfi_chunk_step(stream->task.arg_size);
     if (stream->direct == NULL) {
         cfi_chunk_header *lies_in = cfi_slot_arg(slot, stream->executor->queue.base);
+        cfi_assert(from + piece->count <= lies_in->count && piece->count <= piece->layout);
         memcpy(cfi_chunk_args(cfi_piece_header_in(stream, piece->block)),
                cfi_chunk_args(lies_in) + step * from, step * piece->count);
     }
@@ -109,6 +117,7 @@ void cfi_send_copy_args(cf_stream *stream, cfi_piece *piece, cfi_slot *slot, uin
 
 /* False: no memory yet. */
 static bool fill_from_origin(cf_stream *stream, cfi_piece *piece) {
+    cfi_assert(cfi_word_settled(plat_peek(&piece->origin->word)));
     piece->block = cfi_send_take_block(stream, piece->count);
     if (piece->block == 0) {
         stream->retry_reason = CF_ENOMEM;
@@ -122,6 +131,7 @@ static bool fill_from_origin(cf_stream *stream, cfi_piece *piece) {
 }
 
 void cfi_send_piece(cf_stream *stream, cfi_piece *piece) {
+    cfi_assert(piece->state == CFI_PIECE_UNSENT && cfi_piece_places(piece) == 1);
     if (stream->closed_reason != CF_OK) {
         cfi_piece_fail_with(stream, piece, stream->closed_reason);
     } else if (piece->block == 0 && !fill_from_origin(stream, piece)) {
@@ -139,11 +149,13 @@ void cfi_send_unsent(cf_stream *stream) {
     while ((piece = cfi_piece_take(&waiting)) != NULL) {
         cfi_send_piece(stream, piece);
     }
+    cfi_assert(cfi_list_is_empty(&stream->unsent) || stream->retry_reason != CF_OK);
 }
 
 /* A block for the next *most items of the source. If there is no memory for so many, and the
  * library chooses the chunk's length, *most is halved until there is. 0: no memory now. */
 static uint64_t take_next_block(cf_stream *stream, size_t *most) {
+    cfi_assert(*most > 0 && *most <= stream->chunk_max);
     uint64_t block = cfi_send_take_block(stream, *most);
     while (block == 0 && cfi_pace_is_adaptive(stream) && *most > 1) {
         *most /= 2;
@@ -154,6 +166,7 @@ static uint64_t take_next_block(cf_stream *stream, size_t *most) {
 }
 
 bool cfi_send_next_chunk(cf_stream *stream, size_t most) {
+    cfi_assert(!stream->ended && stream->closed_reason == CF_OK);
     uint64_t block = take_next_block(stream, &most);
     cfi_piece *piece = block != 0 ? cfi_piece_add(stream, NULL, stream->taken, most) : NULL;
     if (piece == NULL) {
@@ -170,6 +183,7 @@ bool cfi_send_next_chunk(cf_stream *stream, size_t most) {
     size_t count = 0;
     cf_source_answer answer = stream->fill(
         stream->context, cfi_chunk_args(cfi_piece_header_in(stream, block)), most, &count);
+    cfi_assert(count <= most && (count == most || answer != CF_SOURCE_ITEM));
     stream->source_empty = answer == CF_SOURCE_LATER;
     stream->ended = answer != CF_SOURCE_ITEM && !stream->source_empty;
     if (count == 0) {
@@ -178,6 +192,8 @@ bool cfi_send_next_chunk(cf_stream *stream, size_t most) {
     }
     piece->count = (uint32_t)count;
     stream->taken += count;
+    cfi_assert(stream->options.window == 0 ||
+               stream->taken - stream->handed_out <= stream->options.window);
     submit_piece(stream, piece);
     return answer == CF_SOURCE_ITEM;
 }

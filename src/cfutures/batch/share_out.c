@@ -26,6 +26,7 @@ static double left_ns(const cf_stream *stream, const cfi_piece *piece, int64_t n
     const cfi_chunk_progress *progress = cfi_piece_progress_of(stream, piece);
     uint32_t begun = plat_load_acquire(&progress->begun);
     uint32_t end = plat_load_relaxed(&progress->end);
+    cfi_assert(end == piece->count && piece->sent_ns <= now_ns);
     if (begun >= end) {
         return 0;
     }
@@ -56,6 +57,7 @@ static cfi_piece *longest_left(const cf_stream *stream, double *most_ns) {
  * be lost. False: not now. */
 static bool send_half(cf_stream *stream, cfi_piece *piece) {
     cf_executor *executor = stream->executor;
+    cfi_assert(piece->state == CFI_PIECE_SENT);
     cfi_piece *rest = cfi_piece_add(stream, piece, 0, piece->count);
     if (rest == NULL) {
         return false;
@@ -79,6 +81,7 @@ static bool send_half(cf_stream *stream, cfi_piece *piece) {
     rest->first = piece->first + kept;
     rest->count = piece->count - kept;
     piece->count = kept;
+    cfi_assert(cfi_piece_is_in_order(piece) && cfi_piece_is_in_order(rest));
     cfi_send_copy_args(stream, rest, piece->watch.slot, kept);
     cfi_send_write_header(stream, rest);
     cfi_submission_publish(executor, &submission, slot);
@@ -97,6 +100,7 @@ int64_t cfi_share_out(cf_stream *stream) {
         return -1;
     }
     int64_t poll_ns = plat_now_ns() + stream->poll_ns;
-    stream->poll_ns = stream->poll_ns < CFI_POLL_MAX_NS ? stream->poll_ns * 2 : CFI_POLL_MAX_NS;
+    stream->poll_ns = stream->poll_ns < CFI_POLL_MAX_NS / 2 ? stream->poll_ns * 2 : CFI_POLL_MAX_NS;
+    cfi_assert(stream->poll_ns >= CFI_POLL_NS && stream->poll_ns <= CFI_POLL_MAX_NS);
     return poll_ns;
 }

@@ -25,6 +25,8 @@ void cfi_stream_hand_out(cf_stream *stream, cfi_piece *piece) {
 
 cf_status cfi_stream_wait_for_others(cf_stream *stream, int64_t deadline_ns) {
     cfi_piece *piece;
+    cfi_assert(stream->under_way == 0 && !cfi_list_is_empty(&stream->unsent));
+    cfi_assert(stream->retry_reason != CF_OK);
     if (stream->retry_reason == CF_EFULL && !cfi_worker_is_of(&stream->executor->queue)) {
         stream->until_ns = deadline_ns;
         cfi_send_unsent(stream);
@@ -42,6 +44,7 @@ cf_status cfi_stream_wait_for_others(cf_stream *stream, int64_t deadline_ns) {
 
 void cfi_stream_top_up(cf_stream *stream) {
     size_t most;
+    cfi_assert(stream->until_ns == 0); /* it does not wait for room */
     cfi_send_unsent(stream);
     while (!stream->ended && stream->closed_reason == CF_OK && cfi_list_is_empty(&stream->unsent) &&
            cfi_pace_may_send(stream) && (most = cfi_pace_room(stream)) > 0 &&
@@ -65,18 +68,21 @@ typedef struct breakup {
 /* Whether the item fails that was running when the run was cut short. `attempts` were made of it. */
 static bool next_item_fails(const cf_stream *stream, const cf_exception *exception,
                             bool was_running, uint32_t attempts) {
+    cfi_assert(attempts > 0 && attempts <= stream->options.retries + 1);
     switch (exception->status) {
     case CF_OK: /* the worker stopped before that item */
         return false;
     case CF_EDEADLINE:
         return was_running;
     default: /* the worker died */
+        cfi_assert(exception->status == CF_EWORKER);
         return attempts > stream->options.retries;
     }
 }
 
 static breakup plan_breakup(const cf_stream *stream, const cfi_piece *piece, uint32_t done,
                             bool was_running, const cf_exception *exception) {
+    cfi_assert(done < piece->count);
     uint32_t attempts = done == 0 ? piece->attempt : 1;
     bool fails = next_item_fails(stream, exception, was_running, attempts);
     bool again = !fails && exception->status == CF_EWORKER;
@@ -113,6 +119,8 @@ static bool reserve_pieces(cf_stream *stream, cfi_piece *piece, breakup *plan) {
 static void break_up(cf_stream *stream, cfi_piece *piece, const breakup *plan,
                      const cf_exception *exception) {
     cfi_assert(plan->done + plan->fails + plan->rest_count == piece->count);
+    cfi_assert((plan->failed != NULL) == plan->fails);
+    cfi_assert((plan->rest != NULL) == (plan->rest_count > 0));
     if (plan->failed != NULL) {
         cfi_piece_keep_args_in(plan->failed, piece->watch.slot, plan->done);
     }
@@ -126,6 +134,8 @@ static void break_up(cf_stream *stream, cfi_piece *piece, const breakup *plan,
     } else {
         cfi_piece_drop(stream, piece);
     }
+    cfi_assert(plan->failed == NULL || cfi_piece_is_in_order(plan->failed));
+    cfi_assert(plan->rest == NULL || cfi_piece_is_in_order(plan->rest));
     if (plan->failed != NULL) {
         cfi_piece_fail(stream, plan->failed, exception);
     }
@@ -170,6 +180,8 @@ static void collect(cf_stream *stream, cfi_piece *piece) {
     }
     uint32_t begun = plat_load_acquire(&progress->begun);
     uint32_t done = plat_load_acquire(&progress->done);
+    cfi_assert(done <= piece->count);
+    cfi_assert(begun >= done || exception.status == CF_EDEADLINE); /* a late thread goes on */
     if (done >= piece->count) {
         cfi_piece_make_ready(stream, piece);
     } else {
@@ -187,11 +199,23 @@ static cfi_piece *ready_piece(cf_stream *stream) {
 
 /* ---- waiting --------------------------------------------------------------------------------- */
 
+/* Why there is nothing to wait for: no piece is left. */
+static cf_status why_it_ends(const cf_stream *stream) {
+    cfi_assert(cfi_piece_first(stream) == NULL); /* none is lost */
+    if (stream->closed_reason != CF_OK) {
+        return stream->closed_reason;
+    }
+    cfi_assert(stream->ended || stream->source_empty);
+    return stream->source_empty ? CF_ELATER : CF_EEXHAUSTED;
+}
+
 cf_status cfi_stream_next_piece(cf_stream *stream, int64_t deadline_ns, cfi_piece **piece) {
     for (;;) {
         cfi_stream_top_up(stream);
         *piece = ready_piece(stream);
         if (*piece != NULL) {
+            cfi_assert((*piece)->state == CFI_PIECE_READY && (*piece)->handed_out == 0);
+            cfi_assert(stream->options.as_completed || (*piece)->first >= stream->handed_out);
             return CF_OK;
         }
         cf_status status;
@@ -201,10 +225,8 @@ cf_status cfi_stream_next_piece(cf_stream *stream, int64_t deadline_ns, cfi_piec
             status = cfi_await_set(&stream->set, deadline_ns, poll_ns, &watch);
         } else if (!cfi_list_is_empty(&stream->unsent)) {
             status = cfi_stream_wait_for_others(stream, deadline_ns);
-        } else if (stream->closed_reason != CF_OK) {
-            status = stream->closed_reason;
         } else {
-            status = stream->source_empty ? CF_ELATER : CF_EEXHAUSTED;
+            status = why_it_ends(stream);
         }
         if (status != CF_OK) {
             return status;
@@ -215,22 +237,7 @@ cf_status cfi_stream_next_piece(cf_stream *stream, int64_t deadline_ns, cfi_piec
     }
 }
 
-void cfi_stream_abandon(cf_stream *stream, cf_status status) {
-    stream->closed_reason = status;
-    stream->unsent = (cfi_list){0};
-    for (cfi_piece *piece = cfi_piece_first(stream); piece != NULL; piece = cfi_piece_next(piece)) {
-        if (piece->state == CFI_PIECE_READY) {
-            continue;
-        }
-        if (piece->state == CFI_PIECE_SENT) {
-            cfi_executor_cancel(stream->executor, piece->watch.slot);
-            stream->under_way--;
-        }
-        cfi_piece_fail_with(stream, piece, status);
-    }
-}
-
-/* ---- opening and closing --------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 /* The user may free its own after the call. */
 static bool copy_strings(cf_task *task) {
@@ -282,21 +289,38 @@ cf_status cfi_stream_create(cf_executor *executor, const cf_task *task, cfi_fill
     return CF_OK;
 }
 
-void cfi_stream_close(cf_stream *stream) {
-    cfi_piece *piece;
-    while ((piece = cfi_piece_first(stream)) != NULL) {
-        if (piece->state == CFI_PIECE_SENT) {
-            cfi_executor_cancel(stream->executor, piece->watch.slot);
+/* ---- ending ---------------------------------------------------------------------------------- */
+
+/* The stream no longer waits for the piece. If no worker has begun its task, that is cancelled. */
+static void recall(cf_stream *stream, cfi_piece *piece) {
+    if (piece->state == CFI_PIECE_SENT) {
+        cfi_assert(stream->under_way > 0);
+        cfi_executor_cancel(stream->executor, piece->watch.slot);
+        stream->under_way--;
+    }
+}
+
+/* Recalls all pieces that are not ready; `end` ends each. */
+static void recall_unready(cf_stream *stream, void (*end)(cf_stream *stream, cfi_piece *piece)) {
+    stream->unsent = (cfi_list){0};
+    for (cfi_piece *piece = cfi_piece_first(stream), *next; piece != NULL; piece = next) {
+        next = cfi_piece_next(piece); /* end may drop the piece */
+        if (piece->state != CFI_PIECE_READY) {
+            recall(stream, piece);
+            end(stream, piece);
         }
-        cfi_piece_drop(stream, piece);
     }
-    while ((piece = cfi_piece_take(&stream->unused)) != NULL) {
-        free(piece);
-    }
-    cfi_watch_set_fini(&stream->set);
-    free((char *)stream->task.name);
-    free((char *)stream->task.result_type);
-    free(stream);
+    cfi_assert(stream->under_way == 0);
+}
+
+static void fail_as_closed(cf_stream *stream, cfi_piece *piece) {
+    cfi_piece_fail_with(stream, piece, stream->closed_reason);
+}
+
+void cfi_stream_abandon(cf_stream *stream, cf_status status) {
+    cfi_assert(status != CF_OK);
+    stream->closed_reason = status;
+    recall_unready(stream, fail_as_closed);
 }
 
 /* All that is settled, by the slots' own words: a settler may not have announced its slot yet, and
@@ -315,15 +339,21 @@ void cfi_stream_stop(cf_stream *stream) {
     stream->ended = true;
     stream->source_empty = false;
     collect_settled(stream);
-    stream->unsent = (cfi_list){0};
-    for (cfi_piece *piece = cfi_piece_first(stream), *next; piece != NULL; piece = next) {
-        next = cfi_piece_next(piece);
-        if (piece->state == CFI_PIECE_SENT) {
-            cfi_executor_cancel(stream->executor, piece->watch.slot);
-            stream->under_way--;
-        }
-        if (piece->state != CFI_PIECE_READY) {
-            cfi_piece_drop(stream, piece);
-        }
+    recall_unready(stream, cfi_piece_drop);
+}
+
+void cfi_stream_close(cf_stream *stream) {
+    cfi_piece *piece;
+    while ((piece = cfi_piece_first(stream)) != NULL) {
+        recall(stream, piece);
+        cfi_piece_drop(stream, piece);
     }
+    cfi_assert(stream->under_way == 0 && stream->set.members.first == NULL);
+    while ((piece = cfi_piece_take(&stream->unused)) != NULL) {
+        free(piece);
+    }
+    cfi_watch_set_fini(&stream->set);
+    free((char *)stream->task.name);
+    free((char *)stream->task.result_type);
+    free(stream);
 }

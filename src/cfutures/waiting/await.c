@@ -14,6 +14,8 @@
 static cf_status sleep_on(cfi_slot *slot, uint64_t word, int64_t deadline_ns) {
     cfi_blocked blocked = {.slot = slot};
     bool shared = cfi_executor_of(slot)->queue.shared;
+    cfi_assert(!cfi_word_settled(word) && (word & CFI_WAITED) != 0); /* so it is woken */
+    cfi_assert(!plat_biased_lock_is_held(&cfi_executor_of(slot)->drain_lock));
     if (deadline_ns >= 0) { /* such a wait ends by itself */
         return plat_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared) ? CF_OK
                                                                                   : CF_ETIMEDOUT;
@@ -52,6 +54,7 @@ cf_status cfi_await_longer(cfi_slot *slot, int64_t timeout_ns, uint64_t *word) {
         }
         status = sleep_on(slot, *word, deadline_ns);
     }
+    cfi_assert(cfi_word_settled(*word));
     return CF_OK;
 }
 
@@ -92,6 +95,7 @@ static cf_status sleep_for_bell(cfi_watch_set *set, uint32_t seen, int64_t deadl
     if (forever) {
         cfi_nested_unblock(&blocked);
     }
+    cfi_assert(rang || until_ns >= 0);
     return rang ? CF_OK : CF_ETIMEDOUT;
 }
 
@@ -102,6 +106,7 @@ static bool is_over(int64_t deadline_ns) {
 cf_status cfi_await_set(cfi_watch_set *set, int64_t deadline_ns, int64_t poll_ns,
                         cfi_watch **watch) {
     cf_status status = CF_OK;
+    cfi_assert(set->members.first != NULL && set->executor_count > 0);
     *watch = cfi_watch_set_pop(set);
     if (*watch == NULL && !is_over(deadline_ns) && completes_soon(set)) {
         *watch = drain_and_pop(set);

@@ -30,6 +30,7 @@ bool cfi_callback_is_of(const cf_executor *executor) {
 
 /* The watch's slot is settled: moves the callback from there to the executor's list. */
 static void deliver(cfi_watch *watch) {
+    cfi_assert(watch->set == NULL && cfi_word_settled(plat_peek(&watch->slot->word)));
     cfi_watch_take_off(watch);
     cfi_list_append(&cfi_executor_of(watch->slot)->callbacks.waiting,
                     &((cfi_callback *)watch)->link);
@@ -40,11 +41,14 @@ static void deliver(cfi_watch *watch) {
 static void call(cf_executor *executor, cfi_callback *callback) {
     const call_scope scope = {.executor = executor, .outer = innermost_call};
     cfi_slot *slot = callback->watch.slot;
+    cfi_assert(!plat_biased_lock_is_held(&executor->drain_lock));
+    cfi_assert(!plat_biased_lock_is_held(&executor->lock));
     innermost_call = &scope;
     callback->call(slot, callback->context);
     if (cfi_executor_is_foreign(executor)) { /* a child that the callback has forked */
         plat_process_end(EXIT_SUCCESS);
     }
+    cfi_assert(innermost_call == &scope);
     innermost_call = scope.outer;
     free(callback);
     cfi_assert(plat_peek(&executor->callbacks.outstanding) > 0);
@@ -56,6 +60,7 @@ static void call(cf_executor *executor, cfi_callback *callback) {
 static bool take_turn(cf_executor *executor) {
     plat_biased_lock_take(&executor->drain_lock);
     bool taken = !executor->callbacks.busy;
+    cfi_assert(!taken || !cfi_callback_is_of(executor)); /* a call holds the turn */
     executor->callbacks.busy = true;
     plat_biased_lock_give(&executor->drain_lock);
     return taken;
@@ -123,6 +128,7 @@ static bool has_thread(const cf_executor *executor) {
 }
 
 void cfi_callbacks_finish(cf_executor *executor) {
+    cfi_assert(!cfi_callback_is_of(executor) && !cfi_worker_is_of(&executor->queue));
     plat_event_count *event = &executor->queue.control->callbacks;
     cfi_attendant_stop(&executor->callback_thread, ring, executor);
     for (;;) { /* another thread may just be calling those of a serial executor */
@@ -148,6 +154,8 @@ static void add(cf_executor *executor, cfi_callback *callback) {
     if (!cfi_watch_ask(slot)) {
         deliver(&callback->watch);
     }
+    cfi_assert(plat_peek(&slot->announcement) == CFI_ASKED ||
+               cfi_word_settled(plat_peek(&slot->word)));
     plat_biased_lock_give(&executor->drain_lock);
 }
 

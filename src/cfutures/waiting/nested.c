@@ -26,6 +26,7 @@ static cf_status run_in(const cfi_worker_scope *scope, cfi_slot *slot, bool *ran
     *ran = cfi_slot_begin(slot, scope->worker->number, &word);
     if (*ran) {
         cfi_worker_execute_in_scope(scope->worker, slot, word);
+        cfi_assert(cfi_word_settled(plat_peek(&slot->word)));
     }
     return CF_OK;
 }
@@ -43,7 +44,9 @@ cf_status cfi_nested_run_one_of(cfi_watch_set *set, bool *ran) {
         return CF_OK;
     }
     while (set->unhelped != NULL && !*ran && status == CF_OK) {
-        status = cfi_nested_run(CFI_ENTRY(set->unhelped, cfi_watch, member)->slot, ran);
+        cfi_watch *watch = CFI_ENTRY(set->unhelped, cfi_watch, member);
+        cfi_assert(watch->set == set);
+        status = cfi_nested_run(watch->slot, ran);
         if (status == CF_OK) {
             set->unhelped = set->unhelped->next;
         }
@@ -110,11 +113,15 @@ static bool goes_on(const cfi_blocked *blocked) {
                                  : cfi_watch_set_any(blocked->set, slot_goes_on);
 }
 
-/* Marks the threads that will never go on: all, except those that are shown to go on. */
-static void find_hopeless(void) {
+/* Marks the threads that will never go on: all, except those that are shown to go on. Returns how
+ * many they are. */
+static unsigned find_hopeless(void) {
+    unsigned hopeless = 0;
     for (cfi_node *node = list.first; node != NULL; node = node->next) {
         cfi_blocked *b = CFI_ENTRY(node, cfi_blocked, node);
+        cfi_assert(b->scope != NULL); /* it waits inside a task */
         b->hopeless = true;
+        hopeless++;
     }
     for (bool changed = true; changed;) {
         changed = false;
@@ -122,13 +129,16 @@ static void find_hopeless(void) {
             cfi_blocked *b = CFI_ENTRY(node, cfi_blocked, node);
             if (b->hopeless && goes_on(b)) {
                 b->hopeless = false;
+                hopeless--;
                 changed = true;
             }
         }
     }
+    return hopeless;
 }
 
 bool cfi_nested_block(cfi_blocked *blocked) {
+    cfi_assert((blocked->slot != NULL) != (blocked->set != NULL));
     blocked->scope = cfi_worker_innermost();
     blocked->hopeless = false;
     if (blocked->scope == NULL) {
@@ -136,8 +146,9 @@ bool cfi_nested_block(cfi_blocked *blocked) {
     }
     plat_lock_take(&list_lock);
     cfi_chain_insert(&list, NULL, &blocked->node);
-    find_hopeless();
+    unsigned found = find_hopeless();
     bool hopeless = blocked->hopeless;
+    cfi_assert(hopeless || found == 0); /* no wait that began before becomes hopeless */
     if (hopeless) {
         cfi_chain_remove(&list, &blocked->node);
     }
@@ -150,6 +161,7 @@ void cfi_nested_unblock(cfi_blocked *blocked) {
         return;
     }
     plat_lock_take(&list_lock);
+    cfi_assert(blocked->node.previous != NULL || list.first == &blocked->node);
     cfi_chain_remove(&list, &blocked->node);
     plat_lock_give(&list_lock);
 }

@@ -13,6 +13,8 @@
  * when that slot is drained. */
 static void deliver_to_set(cfi_watch *watch) {
     cfi_watch_set *set = watch->set;
+    cfi_assert(plat_biased_lock_is_held(&cfi_executor_of(watch->slot)->drain_lock));
+    cfi_assert(cfi_word_settled(plat_peek(&watch->slot->word)));
     plat_biased_lock_take(&set->lock);
     if (!watch->delivered) {
         watch->delivered = true;
@@ -51,6 +53,7 @@ static void collect(cfi_slot *slot) {
 }
 
 static void drain_locked(cf_executor *executor) {
+    cfi_assert(plat_biased_lock_is_held(&executor->drain_lock));
     uint32_t first = cfi_completion_take(&executor->queue);
     while (first != 0) {
         cfi_slot *slot = cfi_queue_slot(&executor->queue, first - 1);
@@ -64,6 +67,7 @@ void cfi_watch_drain(cf_executor *executor) {
     if (!cfi_completion_any(&executor->queue)) {
         return;
     }
+    cfi_assert(!plat_biased_lock_is_held(&executor->lock));
     plat_biased_lock_take(&executor->drain_lock);
     drain_locked(executor);
     bool calls = !cfi_list_is_empty(&executor->callbacks.waiting);
@@ -75,6 +79,7 @@ void cfi_watch_drain(cf_executor *executor) {
 }
 
 void cfi_watch_drain_orphan(cf_executor *executor, cfi_slot *slot, unsigned worker) {
+    cfi_assert(!plat_biased_lock_is_held(&executor->lock));
     plat_biased_lock_take(&executor->drain_lock);
     drain_locked(executor);
     uint64_t word = plat_load_acquire(&slot->word);
@@ -101,6 +106,7 @@ void cfi_watch_set_fini(cfi_watch_set *set) {
 }
 
 static bool know_executor(cfi_watch_set *set, cf_executor *executor) {
+    cfi_assert(!plat_biased_lock_is_held(&executor->drain_lock)); /* it may drain */
     for (size_t i = set->executor_count; i > 0; i--) {
         if (set->executors[i - 1] == executor) {
             return true;
@@ -118,6 +124,7 @@ static bool know_executor(cfi_watch_set *set, cf_executor *executor) {
 }
 
 static bool is_watched_by(const cfi_slot *slot, const cfi_watch_set *set) {
+    cfi_assert(plat_biased_lock_is_held(&cfi_executor_of(slot)->drain_lock));
     for (const cfi_watch *watch = slot->watch; watch != NULL; watch = watch->next) {
         if (watch->set == set) {
             return true;
@@ -129,6 +136,7 @@ static bool is_watched_by(const cfi_slot *slot, const cfi_watch_set *set) {
 bool cfi_watch_ask(cfi_slot *slot) {
     uint64_t word;
     cfi_assert(plat_biased_lock_is_held(&cfi_executor_of(slot)->drain_lock));
+    cfi_assert((plat_peek(&slot->refs) & ~CFI_OBSERVED) > 0); /* the caller has one */
     if (plat_load_relaxed(&slot->announcement) != CFI_NOT_ASKED) {
         return plat_load_relaxed(&slot->announcement) == CFI_ASKED;
     }
@@ -152,12 +160,14 @@ static void leave_set(cfi_watch_set *set, cfi_watch *watch) {
     if (set->unhelped == &watch->member) {
         set->unhelped = watch->member.next;
     }
+    cfi_assert(watch->member.previous != NULL || set->members.first == &watch->member);
     cfi_chain_remove(&set->members, &watch->member);
 }
 
 cfi_watch_begun cfi_watch_begin(cfi_watch_set *set, cfi_watch *watch, cfi_slot *slot,
                                 size_t index) {
     cf_executor *executor = cfi_executor_of(slot);
+    cfi_assert(executor->queue.bell == set->bell);
     watch->slot = NULL;
     if (!know_executor(set, executor)) {
         return CFI_WATCH_NO_MEMORY;
@@ -177,7 +187,9 @@ cfi_watch_begun cfi_watch_begin(cfi_watch_set *set, cfi_watch *watch, cfi_slot *
         }
         join_set(set, watch);
         begun = CFI_WATCH_BEGUN;
+        cfi_assert(watch->delivered || plat_peek(&slot->announcement) == CFI_ASKED);
     }
+    cfi_assert((watch->slot != NULL) == (begun == CFI_WATCH_BEGUN));
     plat_biased_lock_give(&executor->drain_lock);
     return begun;
 }
@@ -198,6 +210,7 @@ void cfi_watch_end(cfi_watch *watch) {
         return;
     }
     cf_executor *executor = cfi_executor_of(slot);
+    cfi_assert(watch->set != NULL); /* no callback */
     plat_biased_lock_take(&executor->drain_lock);
     cfi_watch_take_off(watch);
     plat_biased_lock_give(&executor->drain_lock);
@@ -212,7 +225,9 @@ cfi_watch *cfi_watch_set_pop(cfi_watch_set *set) {
     plat_biased_lock_take(&set->lock);
     cfi_link *link = cfi_list_take(&set->ready);
     plat_biased_lock_give(&set->lock);
-    return link != NULL ? CFI_ENTRY(link, cfi_watch, ready) : NULL;
+    cfi_watch *watch = link != NULL ? CFI_ENTRY(link, cfi_watch, ready) : NULL;
+    cfi_assert(watch == NULL || (watch->set == set && watch->slot != NULL && watch->delivered));
+    return watch;
 }
 
 void cfi_watch_set_drain(cfi_watch_set *set) {

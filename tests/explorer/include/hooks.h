@@ -77,6 +77,7 @@ void sim_begins_process(void (*run)(void));
 void *sim_malloc(size_t size);
 void *sim_calloc(size_t count, size_t size);
 void *sim_realloc(void *memory, size_t size);
+void sim_refuse_realloc(unsigned which); /* from now on, 1 = the next: it finds no memory */
 void sim_free(void *memory);
 char *sim_strdup(const char *text);
 
