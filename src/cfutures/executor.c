@@ -185,8 +185,8 @@ static void cancel_pending_tasks(cf_executor *executor) {
 
 /* Submitters that wait for room are woken and refused. */
 static void close_submission(cf_executor *executor, bool cancel_pending) {
-    cfi_assert(plat_biased_lock_is_not_held(&executor->lock));
-    cfi_assert(plat_biased_lock_is_not_held(&executor->drain_lock));
+    cfi_assert(!plat_biased_lock_is_held(&executor->lock));
+    cfi_assert(!plat_biased_lock_is_held(&executor->drain_lock));
     plat_biased_lock_take(&executor->lock);
     if (executor->refuses == CF_OK) {
         executor->refuses = CF_ESHUTDOWN;

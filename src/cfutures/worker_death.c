@@ -151,7 +151,7 @@ static void clean_record(cfi_record *record) {
 void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_status) {
     cfi_record *record = &executor->queue.records[worker];
     cfi_assert(worker < plat_peek(&executor->queue.control->workers));
-    cfi_assert(plat_biased_lock_is_not_held(&executor->lock));
+    cfi_assert(!plat_biased_lock_is_held(&executor->lock));
     plat_store_relaxed(&record->run_until_ns, 0);
     judge_current(executor, worker, wait_status);
     give_back_claimed(executor, worker);
@@ -198,7 +198,7 @@ void cfi_executor_break(cf_executor *executor) {
 
 /* No worker can begin: pending tasks end, running ones are finished. */
 static void refuse_for_good(cf_executor *executor, int init_error, int worker, int wait_status) {
-    cfi_assert(plat_biased_lock_is_not_held(&executor->lock));
+    cfi_assert(!plat_biased_lock_is_held(&executor->lock));
     plat_biased_lock_take(&executor->lock);
     if (executor->refuses != CF_EBROKEN) {
         executor->refuses = CF_EBROKEN;

@@ -82,16 +82,6 @@ static inline bool plat_biased_lock_is_held(const plat_biased_lock *lock) {
 #endif
 }
 
-/* For assertions: the calling thread may take the lock. Elsewhere every thread may. */
-static inline bool plat_biased_lock_is_not_held(const plat_biased_lock *lock) {
-#ifdef CFI_ASSERTIONS
-    return !plat_biased_lock_is_held(lock);
-#else
-    (void)lock;
-    return true;
-#endif
-}
-
 static inline void plat_biased_lock_note_holder(plat_biased_lock *lock, uint64_t thread) {
 #ifdef CFI_ASSERTIONS
     cfi_assert((thread == 0) == (__atomic_load_n(&lock->holder, __ATOMIC_RELAXED) != 0));

@@ -35,10 +35,10 @@ static const void *argument_of(uint32_t i) {
 
 static void run_chunk(void *context) {
     (void)context;
-    const cfi_worker worker = {.number = 0};
+    const cfi_worker runner = {.number = 0};
     cf_task_context ctx = {.worker = 0};
     cfi_worker_scope scope;
-    cfi_worker_enter(&scope, &worker);
+    cfi_worker_enter(&scope, &runner);
     CHECK(cfi_chunk_run(argument, result, &ctx) == 0);
     cfi_worker_leave(&scope);
 }

@@ -143,7 +143,7 @@ cf_status cfi_deadlines_start(cf_executor *executor) {
         return CF_OK;
     }
     cfi_limits *limits = &executor->limits;
-    cfi_assert(plat_biased_lock_is_not_held(&executor->lock)); /* above limits.lock in the order */
+    cfi_assert(!plat_biased_lock_is_held(&executor->lock)); /* above limits.lock in the order */
     plat_lock_take(&limits->lock);
     if (limits->of == NULL) {
         limits->of = calloc(executor->max_workers, sizeof *limits->of);

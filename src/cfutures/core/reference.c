@@ -25,7 +25,7 @@ static void forget(cf_executor *executor, cfi_slot *slot) {
 
 static inline void under_lock(cf_executor *executor, cfi_slot *slot,
                               void (*give_back)(cf_executor *executor, cfi_slot *slot)) {
-    cfi_assert(plat_biased_lock_is_not_held(&executor->lock));
+    cfi_assert(!plat_biased_lock_is_held(&executor->lock));
     cfi_assert(cfi_executor_of(slot) == executor);
     plat_biased_lock_take(&executor->lock);
     give_back(executor, slot);

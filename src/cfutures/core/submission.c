@@ -55,8 +55,8 @@ static inline void start_workers(cf_executor *executor, unsigned before, size_t 
 }
 
 static void show_to_workers(cf_executor *executor, cfi_slot *slot) {
-    cfi_assert(plat_biased_lock_is_not_held(&executor->lock));
-    cfi_assert(plat_biased_lock_is_not_held(&executor->drain_lock)); /* the task may run in here */
+    cfi_assert(!plat_biased_lock_is_held(&executor->lock));
+    cfi_assert(!plat_biased_lock_is_held(&executor->drain_lock)); /* the task may run in here */
     if (executor->ops->submitted != NULL) {
         executor->ops->submitted(executor, slot);
     } else {
@@ -189,7 +189,7 @@ cf_status cfi_submission_reserve(cf_executor *executor, const cfi_submission *su
         plat_biased_lock_give(&executor->lock);
     }
     cfi_assert(status == CF_OK ? plat_biased_lock_is_held(&executor->lock)
-                               : plat_biased_lock_is_not_held(&executor->lock));
+                               : !plat_biased_lock_is_held(&executor->lock));
     return status;
 }
 
