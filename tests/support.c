@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <linux/futex.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -71,9 +70,15 @@ void shared_free(void *memory, size_t size) {
 
 /* ---- meeting points -------------------------------------------------------------------------- */
 
+/* Of futex(2). The kernel's header is not on the path of every C library. */
+enum {
+    OP_WAIT = 0,
+    OP_WAKE = 1
+};
+
 void counter_add(counter *c, uint32_t by) {
     atomic_fetch_add(&c->value, by);
-    syscall(SYS_futex, &c->value, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    syscall(SYS_futex, &c->value, OP_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 uint32_t counter_get(const counter *c) {
@@ -88,7 +93,7 @@ bool counter_wait(counter *c, uint32_t at_least) {
             return false;
         }
         struct timespec t = {.tv_sec = left / SECOND, .tv_nsec = left % SECOND};
-        syscall(SYS_futex, &c->value, FUTEX_WAIT, seen, &t, NULL, 0);
+        syscall(SYS_futex, &c->value, OP_WAIT, seen, &t, NULL, 0);
     }
     return true;
 }

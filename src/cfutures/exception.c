@@ -81,7 +81,7 @@ static void describe_error(int number, char *text, size_t size) {
 }
 
 static void describe_broken(const cf_exception *exception, char *text, size_t size) {
-    char why[80];
+    char why[120];
     bool died = exception->signal != 0 || exception->exit_code != 0;
     if (exception->worker < 0 && died) { /* no initializer was to blame */
         describe_worker(exception, why, sizeof why);

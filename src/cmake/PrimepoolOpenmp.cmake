@@ -22,6 +22,9 @@ target_link_libraries(
   cfutures_openmp
   PUBLIC cfutures
   PRIVATE OpenMP::OpenMP_C $<BUILD_INTERFACE:primepool_warnings>)
+target_link_options(
+  cfutures_openmp PRIVATE
+  $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,SHARED_LIBRARY>:LINKER:-z,nodelete>) # as libcfutures
 set_target_properties(
   cfutures_openmp
   PROPERTIES C_VISIBILITY_PRESET hidden

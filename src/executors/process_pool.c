@@ -198,7 +198,7 @@ static void reap_nursery(const process_pool *self) {
     siginfo_t info;
     int r;
     do {
-        r = self->nursery_pidfd >= 0 ? waitid(P_PIDFD, (id_t)self->nursery_pidfd, &info, WEXITED)
+        r = self->nursery_pidfd >= 0 ? waitid(PLAT_P_PIDFD, (id_t)self->nursery_pidfd, &info, WEXITED)
                                      : waitid(P_PID, (id_t)self->nursery, &info, WEXITED);
     } while (r != 0 && errno == EINTR);
 }

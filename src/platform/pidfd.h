@@ -9,11 +9,14 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
+
+#define PLAT_P_PIDFD ((idtype_t)3) /* of waitid; glibc before 2.36 does not name it */
 
 enum {
     PLAT_NO_PIDFD_POLL_MS = 100

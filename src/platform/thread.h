@@ -38,12 +38,30 @@ static inline void plat_signals_block_in_thread(sigset_t *before) {
     pthread_sigmask(SIG_SETMASK, &blocked, before);
 }
 
+/* Tasks of users run on these threads. glibc gives a thread as much stack as `ulimit -s` says, musl
+ * 128 KiB, unless the program was linked with -z stack-size. */
+static inline void plat_thread_set_stack(pthread_attr_t *attributes) {
+#ifndef __GLIBC__
+    const size_t least = (size_t)1 << 20;
+    size_t size;
+    if (pthread_attr_getstacksize(attributes, &size) == 0 && size < least) {
+        pthread_attr_setstacksize(attributes, least);
+    }
+#else
+    (void)attributes;
+#endif
+}
+
 /* False: the system refuses a thread. */
 static inline bool plat_thread_start(pthread_t *thread, void *(*run)(void *), void *context) {
     sigset_t before;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    plat_thread_set_stack(&attributes);
     plat_signals_block_in_thread(&before); /* the thread inherits it */
-    int error = pthread_create(thread, NULL, run, context);
+    int error = pthread_create(thread, &attributes, run, context);
     plat_signals_restore(&before);
+    pthread_attr_destroy(&attributes);
     return error == 0;
 }
 
