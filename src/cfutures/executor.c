@@ -11,6 +11,7 @@
 
 #include "platform/assert.h"
 #include "platform/barrier.h"
+#include "platform/cancellation.h"
 #include "platform/thread.h"
 
 #include <signal.h>
@@ -138,7 +139,9 @@ cf_status cfi_executor_create(size_t size, const cfi_executor_ops *ops,
         return CF_ENOMEM;
     }
     made->ops = ops;
+    int held = plat_cancellation_hold();
     status = set_up(made, options, shared);
+    plat_cancellation_release(held);
     if (status != CF_OK) {
         free(made);
         return status;

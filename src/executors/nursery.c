@@ -5,6 +5,7 @@
 #include "cfutures/worker/worker.h"
 
 #include "platform/assert.h"
+#include "platform/cancellation.h"
 #include "platform/clock.h"
 #include "platform/futex.h"
 #include "platform/pidfd.h"
@@ -40,9 +41,11 @@ typedef struct nursery_state {
 void cfi_nursery_notify(int event_file) {
     uint64_t one = 1;
     ssize_t r;
+    int held = plat_cancellation_hold(); /* submit comes here with a lock */
     do {
         r = write(event_file, &one, sizeof one);
     } while (r < 0 && errno == EINTR); /* EAGAIN: the counter is full, so its reader will look */
+    plat_cancellation_release(held);
 }
 
 void cfi_nursery_clear(int event_file) {

@@ -96,7 +96,7 @@ static void see_off(const guest *left) {
         LONG_ENOUGH_NS = 100000000 /* an id that still exists then is another thread's */
     };
     const int64_t until_ns = plat_now_ns() + LONG_ENOUGH_NS;
-    pthread_join(left->thread, NULL);
+    plat_thread_join(left->thread);
     while (syscall(SYS_tgkill, getpid(), plat_load_relaxed(&left->id), 0) == 0 &&
            plat_now_ns() < until_ns) {
         sched_yield();
@@ -197,7 +197,7 @@ static cf_status openmp_start_worker(cf_executor *executor, unsigned number) {
 
 static void openmp_join(cf_executor *executor) {
     if (plat_load_relaxed(&executor->started) > 0) { /* fixed after stop */
-        pthread_join(((openmp_team *)executor)->host, NULL);
+        plat_thread_join(((openmp_team *)executor)->host);
     }
 }
 

@@ -26,6 +26,7 @@
 #include "executors/nursery.h"
 
 #include "platform/assert.h"
+#include "platform/cancellation.h"
 #include "platform/clock.h"
 #include "platform/descriptor.h"
 #include "platform/futex.h"
@@ -40,9 +41,10 @@
 #include <sys/eventfd.h>
 #include <sys/wait.h>
 
-#define WITHOUT_WORKERS_NS INT64_C(2000000000) /* tasks without workers: then the pool breaks */
-#define ORPHANS_NS         INT64_C(1000000000) /* wait for workers to die with their nursery */
-#define NURSERY_LOOK_NS    INT64_C(10000000)   /* from look to look whether the nursery lives */
+#define WITHOUT_WORKERS_NS    INT64_C(2000000000) /* tasks without workers: then the pool breaks */
+#define ORPHANS_NS            INT64_C(1000000000) /* wait for workers to die with their nursery */
+#define WITHOUT_FILES_POLL_MS 10                  /* from look to look without usable descriptors */
+#define NURSERY_LOOK_NS       INT64_C(10000000)   /* from look to look whether the nursery lives */
 
 typedef struct process_pool {
     cf_executor base;
@@ -59,6 +61,24 @@ typedef struct process_pool {
     int64_t stillborn_since_ns;
     int stillborn_status; /* wait status of the last of them */
 } process_pool;
+
+/* ---- making each other look ------------------------------------------------------------------ */
+
+/* If the program has closed the eventfd, by the signal that the nursery waits for beside it. */
+static void notify_nursery(const process_pool *self) {
+    if (plat_descriptor_is_anonymous(self->command_file)) {
+        cfi_nursery_notify(self->command_file);
+    } else {
+        kill(self->nursery, SIGCHLD);
+    }
+}
+
+/* Without its eventfd the supervisor looks by itself (wait_for_events). */
+static void notify_supervisor(const process_pool *self) {
+    if (plat_descriptor_is_anonymous(self->event_file)) {
+        cfi_nursery_notify(self->event_file);
+    }
+}
 
 /* ---- the supervisor -------------------------------------------------------------------------- */
 
@@ -156,7 +176,7 @@ static void settle_deaths(process_pool *self) {
         }
     }
     if (any) {
-        cfi_nursery_notify(self->command_file);
+        notify_nursery(self);
     }
 }
 
@@ -178,29 +198,32 @@ static bool all_gone(process_pool *self) {
 
 static void quit(process_pool *self) {
     plat_store_release(&self->base.queue.control->quit, 1);
-    cfi_nursery_notify(self->command_file);
+    notify_nursery(self);
+}
+
+/* As waitid. By the pidfd where there is one: if another wait() of the caller has reaped the nursery,
+ * its number may belong to another child by now. Else, or if the program has closed the pidfd, by
+ * its number. */
+static int wait_for_nursery(const process_pool *self, siginfo_t *info, int options) {
+    int r = -1;
+    errno = EBADF;
+    if (self->nursery_pidfd >= 0) {
+        r = waitid(PLAT_P_PIDFD, (id_t)self->nursery_pidfd, info, options);
+    }
+    return r != 0 && (errno == EBADF || errno == EINVAL)
+               ? waitid(P_PID, (id_t)self->nursery, info, options)
+               : r;
 }
 
 /* Looks for the nursery's end without reaping it. It has also ended if another wait() reaped it. */
 static bool nursery_ended(const process_pool *self) {
     siginfo_t info = {0};
-    if (self->nursery_pidfd >= 0) {
-        struct pollfd file = {.fd = self->nursery_pidfd, .events = POLLIN};
-        return poll(&file, 1, 0) > 0;
-    }
-    return waitid(P_PID, (id_t)self->nursery, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
-           info.si_pid != 0;
+    return wait_for_nursery(self, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0;
 }
 
-/* Uses the pidfd where there is one: if another wait() of the caller has reaped the nursery, its
- * number may belong to another child by now. */
 static void reap_nursery(const process_pool *self) {
     siginfo_t info;
-    int r;
-    do {
-        r = self->nursery_pidfd >= 0 ? waitid(PLAT_P_PIDFD, (id_t)self->nursery_pidfd, &info, WEXITED)
-                                     : waitid(P_PID, (id_t)self->nursery, &info, WEXITED);
-    } while (r != 0 && errno == EINTR);
+    while (wait_for_nursery(self, &info, WEXITED) != 0 && errno == EINTR) {}
 }
 
 /* Tasks wait, no worker is left, and fork has failed for some time. The nursery keeps trying, and
@@ -218,11 +241,20 @@ static bool is_out_of_workers(process_pool *self) {
     return now_ns - self->without_since_ns >= WITHOUT_WORKERS_NS;
 }
 
+/* poll fails if the program has lowered its limit of descriptors below two (a sandbox), and does not
+ * wait if it has closed one of these. Then the supervisor looks again and again. */
 static void wait_for_events(const process_pool *self) {
     struct pollfd files[] = {{.fd = self->nursery_pidfd, .events = POLLIN},
                              {.fd = self->event_file, .events = POLLIN}};
-    poll(files, 2, plat_pidfd_poll_ms(self->nursery_pidfd));
-    cfi_nursery_clear(self->event_file);
+    int ready = poll(files, 2, plat_pidfd_poll_ms(self->nursery_pidfd));
+    bool ours = plat_descriptor_is_anonymous(self->event_file);
+    bool closed = !ours || (files[0].revents & POLLNVAL) != 0;
+    if (ready < 0 || closed) {
+        poll(NULL, 0, WITHOUT_FILES_POLL_MS);
+    }
+    if (ours) {
+        cfi_nursery_clear(self->event_file);
+    }
 }
 
 /* The nursery is dead, and the kernel has sent its workers a SIGKILL, but not what they have started.
@@ -310,17 +342,20 @@ static cf_status process_pool_start_worker(cf_executor *executor, unsigned worke
     process_pool *self = (process_pool *)executor;
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
     cfi_assert(worker == plat_peek(&executor->started) && worker < executor->max_workers);
+    int held = plat_cancellation_hold(); /* submit holds a lock */
     plat_store_release(&executor->queue.control->workers_wanted, worker + 1);
-    cfi_nursery_notify(self->command_file);
-    return worker == 0 ? await_first_worker(self) : CF_OK;
+    notify_nursery(self);
+    cf_status status = worker == 0 ? await_first_worker(self) : CF_OK;
+    plat_cancellation_release(held);
+    return status;
 }
 
 static void process_pool_grown(cf_executor *executor) {
-    cfi_nursery_notify(((process_pool *)executor)->event_file);
+    notify_supervisor((process_pool *)executor);
 }
 
 static void process_pool_stop(cf_executor *executor) {
-    cfi_nursery_notify(((process_pool *)executor)->event_file); /* there may be no death to see */
+    notify_supervisor((process_pool *)executor); /* there may be no death to see */
 }
 
 static void process_pool_kill(cf_executor *executor, unsigned worker, int number) {
@@ -330,21 +365,26 @@ static void process_pool_kill(cf_executor *executor, unsigned worker, int number
     if (plat_load_acquire(request) != SIGKILL) { /* another signal must not replace SIGKILL */
         plat_store_release(request, (uint32_t)number);
     }
-    cfi_nursery_notify(((process_pool *)executor)->command_file);
+    notify_nursery((process_pool *)executor);
 }
 
 static void close_files(const process_pool *self) {
-    close(self->nursery_pidfd);
-    close(self->command_file);
-    close(self->event_file);
+    const int files[] = {self->nursery_pidfd, self->command_file, self->event_file};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (plat_descriptor_is_anonymous(files[i])) {
+            close(files[i]);
+        }
+    }
 }
 
 static void process_pool_join(cf_executor *executor) {
-    pthread_join(((process_pool *)executor)->supervisor, NULL);
+    plat_thread_join(((process_pool *)executor)->supervisor);
 }
 
 static void process_pool_free(cf_executor *executor) {
+    int held = plat_cancellation_hold();
     close_files((process_pool *)executor);
+    plat_cancellation_release(held);
     cfi_executor_free(executor);
 }
 
@@ -408,7 +448,7 @@ static bool start_nursery(process_pool *self) {
     return true;
 }
 
-cf_status cf_process_pool_create(const cf_pool_options *options, cf_executor **executor) {
+static cf_status create(const cf_pool_options *options, cf_executor **executor) {
     cf_status status =
         cfi_executor_create(sizeof(process_pool), &process_pool_ops, options, true, executor);
     if (status != CF_OK) {
@@ -425,4 +465,11 @@ cf_status cf_process_pool_create(const cf_pool_options *options, cf_executor **e
         return CF_EAGAIN;
     }
     return CF_OK;
+}
+
+cf_status cf_process_pool_create(const cf_pool_options *options, cf_executor **executor) {
+    int held = plat_cancellation_hold();
+    cf_status status = create(options, executor);
+    plat_cancellation_release(held);
+    return status;
 }

@@ -2,18 +2,30 @@
  *
  *      submit ──▶ slots ──▶ worker 0..n-1 (cfi_worker_run) ──▶ the same slots ──▶ result
  *
- * This file makes the threads and joins them. All else is in the core and in thread_worker.c. */
+ * This file makes the threads and joins them. All else is in the core and in thread_worker.c.
+ *
+ * A task may end its thread by pthread_exit. The task is settled on the way (worker/worker.h). Then
+ * the thread starts a successor, which goes on with the worker's number, and joins the thread that
+ * it succeeds. The last one says that the worker is over, and is joined by the executor. */
 #include "executors/thread_worker.h"
 
 #include "platform/assert.h"
+#include "platform/clock.h"
+#include "platform/futex.h"
+#include "platform/on_leaving.h"
 #include "platform/thread.h"
 
+#include <sched.h>
 #include <stdlib.h>
+
+#define WITHOUT_THREAD_NS INT64_C(2000000000) /* without a successor: then the pool breaks */
 
 typedef struct thread_worker {
     struct thread_pool *pool;
     unsigned number;
-    pthread_t thread;
+    bool succeeds;         /* thread is the one that its task has ended */
+    pthread_t thread;      /* set by itself */
+    _Atomic uint32_t over; /* futex; 1: thread is the last one, and starts no other */
 } thread_worker;
 
 typedef struct thread_pool {
@@ -21,25 +33,85 @@ typedef struct thread_pool {
     thread_worker *workers; /* max_workers entries; threads start under the executor's lock */
 } thread_pool;
 
+/* ---- a worker's thread ----------------------------------------------------------------------- */
+
+static void *worker_main(void *context);
+
+/* False: for some time the system has refused a thread. */
+static bool start_successor(thread_worker *worker) {
+    pthread_t thread;
+    const int64_t until_ns = plat_now_ns() + WITHOUT_THREAD_NS;
+    worker->succeeds = true;
+    while (!plat_thread_start(&thread, worker_main, worker)) {
+        if (plat_now_ns() > until_ns) {
+            return false;
+        }
+        sched_yield();
+    }
+    return true;
+}
+
+static void end(thread_worker *worker) {
+    plat_store_release(&worker->over, 1);
+    plat_futex_wake_all(&worker->over, false);
+}
+
+/* On the thread that the task has ended. */
+static void succeed(thread_worker *worker) {
+    cf_executor *executor = &worker->pool->base;
+    cfi_executor_worker_died(executor, worker->number, 0);
+    plat_bump_owned(&executor->queue.records[worker->number].restarts, 1);
+    if (!start_successor(worker)) {
+        cfi_executor_all_stillborn(executor, 0);
+        end(worker);
+    }
+}
+
+typedef struct thread_life {
+    thread_worker *worker;
+    bool returned;
+} thread_life;
+
+static void after_life(thread_life *life) {
+    if (life->returned) {
+        end(life->worker);
+    } else {
+        succeed(life->worker);
+    }
+}
+
 static void *worker_main(void *context) {
-    const thread_worker *worker = context;
+    thread_life life PLAT_ON_LEAVING(after_life) = {.worker = context};
+    thread_worker *worker = context;
+    if (worker->succeeds) {
+        plat_thread_join(worker->thread);
+    }
+    worker->thread = pthread_self();
     cfi_thread_worker_run(&worker->pool->base, worker->number);
+    life.returned = true;
     return NULL;
 }
+
+/* ---- the executor ---------------------------------------------------------------------------- */
 
 static cf_status thread_pool_start_worker(cf_executor *executor, unsigned number) {
     thread_pool *self = (thread_pool *)executor;
     thread_worker *worker = &self->workers[number];
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
     cfi_assert(number == plat_peek(&executor->started) && number < executor->max_workers);
+    pthread_t thread;
     *worker = (thread_worker){.pool = self, .number = number};
-    return plat_thread_start(&worker->thread, worker_main, worker) ? CF_OK : CF_EAGAIN;
+    return plat_thread_start(&thread, worker_main, worker) ? CF_OK : CF_EAGAIN;
 }
 
 static void thread_pool_join(cf_executor *executor) {
     thread_pool *self = (thread_pool *)executor;
     for (unsigned i = 0; i < plat_load_relaxed(&executor->started); i++) { /* fixed after stop */
-        pthread_join(self->workers[i].thread, NULL);
+        thread_worker *worker = &self->workers[i];
+        while (plat_load_acquire(&worker->over) == 0) {
+            plat_futex_wait(&worker->over, 0, -1, false);
+        }
+        plat_thread_join(worker->thread);
     }
 }
 

@@ -64,6 +64,38 @@
  *              OpenMP runtime in the program when the pool is made, and OMP_NUM_THREADS not set.
  *              Numbers that are given (max_workers, OMP_NUM_THREADS, num_threads) are obeyed.
  *
+ * Surroundings: what the program around the library has to know
+ *
+ *   Cancelled  No call is a cancellation point, and none is ended by a deferred pthread_cancel, also
+ *              when it waits. A thread must not be cancelled asynchronously inside a call, nor
+ *              inside a source, a cost function or a callback.
+ *   Fork       If a task, an initializer, a finalizer or a callback forks, and the child returns
+ *              from it too, the child ends there: its exit status is 0 if it returned 0. The parent
+ *              goes on. A child of a task may call exec or _exit at any time.
+ *   Exit       A task that calls exit or _exit in a process pool ends its worker: CF_EWORKER. On the
+ *              other executors it ends the program. A task of a thread_pool that calls pthread_exit
+ *              ends with CF_ETASK and task_error ECANCELED, and its worker gets another thread; on
+ *              serial, openmp and with musl a task must not do so.
+ *   Threads    Workers that are threads, and the library's other threads, block all signals but
+ *              SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP and SIGSYS, which a fault raises, and SIGPROF:
+ *              so crash reporters and profilers see tasks. A program that a task starts inherits the
+ *              mask. Start it with POSIX_SPAWN_SETSIGMASK, or create the pool with
+ *              keep_signal_mask.
+ *   SIGTERM    If all processes of a service get a SIGTERM (systemd does so), running tasks of a
+ *              process pool end with CF_EWORKER, unless the pool has ignore_sigterm.
+ *   wait       The nursery of a process pool is a child of the program. `while (wait(NULL) > 0)` does
+ *              not return while a pool lives: wait for your own children by their numbers.
+ *   Files      A process pool has three descriptors, two eventfds and a pidfd. If the program closes
+ *              them (as a daemon does), the pool goes on, but looks for deaths every 10 ms; the
+ *              library does not touch a file that has the number of one of them then, unless that is
+ *              an eventfd or the like, too. The nursery keeps open what was open when the pool was created, so a pipe has no end of
+ *              file before the pool is destroyed, if its writing end was among that.
+ *   User       An initializer may call setuid: the worker still ends with its nursery.
+ *   Memory     An executor reserves addresses (arena_limit). Under RLIMIT_AS reserve less. A core
+ *              dump of the program or of a worker has only what is in use.
+ *   dlclose    A shared libcfutures stays loaded when it is closed, because its threads may run.
+ *   musl       The library works with musl 1.2. Its worker threads have 1 MiB of stack there.
+ *
  * What each executor can do
  *
  *                         serial             thread_pool            process_pool

@@ -14,6 +14,8 @@
 #define _GNU_SOURCE /* sched_getaffinity, CPU_ALLOC */
 #include "platform/cpu_limits.h"
 
+#include "platform/cancellation.h"
+
 #include <limits.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -404,10 +406,12 @@ static void read_hierarchy(const char *root, const char *controller,
 /* ---- all of them ----------------------------------------------------------------------------- */
 
 void plat_cpu_limits_read(const char *root, struct plat_cpu_limits *out) {
+    int held = plat_cancellation_hold(); /* files would stay open */
     *out = (struct plat_cpu_limits){.online = count_online(), .affinity = count_affinity()};
     read_hierarchy(root, "cpu", out);
     read_hierarchy(root, "cpuset", out);
     read_hierarchy(root, V2, out);
+    plat_cancellation_release(held);
 }
 
 unsigned plat_cpu_limits_least(const struct plat_cpu_limits *limits, unsigned most,

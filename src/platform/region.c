@@ -2,6 +2,7 @@
 #include "platform/region.h"
 
 #include "platform/assert.h"
+#include "platform/cancellation.h"
 #include "platform/descriptor.h"
 #include "platform/own_memory.h"
 
@@ -10,6 +11,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Asked first: growing a file beyond RLIMIT_FSIZE raises SIGXFSZ, which ends the program. */
@@ -64,6 +66,20 @@ static bool reserve_exactly(plat_region *region, size_t size) {
     return true;
 }
 
+static void note_identity(plat_region *region) {
+    struct stat about;
+    if (region->file >= 0 && fstat(region->file, &about) == 0) {
+        region->device = about.st_dev;
+        region->inode = about.st_ino;
+    }
+}
+
+static bool still_has_file(const plat_region *region) {
+    struct stat about;
+    return fstat(region->file, &about) == 0 && about.st_dev == region->device &&
+           about.st_ino == region->inode;
+}
+
 bool plat_region_reserve(plat_region *region, size_t size, size_t least, bool shared) {
     cfi_assert(size % PLAT_REGION_ALIGNMENT == 0 && least > 0);
     region->file = -1;
@@ -75,6 +91,7 @@ bool plat_region_reserve(plat_region *region, size_t size, size_t least, bool sh
     }
     for (; size >= least; size = size / 2 / PLAT_REGION_ALIGNMENT * PLAT_REGION_ALIGNMENT) {
         if (reserve_exactly(region, size)) {
+            note_identity(region);
             return true;
         }
     }
@@ -93,15 +110,17 @@ static bool allocate_in_file(int file, size_t offset, size_t length) {
         return false;
     }
     const size_t end = offset + length;
+    int held = plat_cancellation_hold();
     while (offset < end) {
         size_t piece = end - offset < ALLOCATED_AT_ONCE ? end - offset : ALLOCATED_AT_ONCE;
         if (fallocate(file, 0, (off_t)offset, (off_t)piece) == 0) {
             offset += piece;
         } else if (errno != EINTR) {
-            return false;
+            break;
         }
     }
-    return true;
+    plat_cancellation_release(held);
+    return offset == end;
 }
 
 /* A hint, for the whole huge pages in the range: the first touch of a small page costs as much as
@@ -114,18 +133,34 @@ static void ask_for_huge_pages(char *base, size_t start, size_t end) {
     }
 }
 
+/* Memory for open pages of a file whose descriptor is gone. False: the system has none, or cannot
+ * say so (before Linux 5.14). */
+static bool allocate_open(char *base, size_t offset, size_t length) {
+#ifdef MADV_POPULATE_WRITE
+    return madvise(base + offset, length, MADV_POPULATE_WRITE) == 0;
+#else
+    (void)base, (void)offset, (void)length;
+    return false;
+#endif
+}
+
 bool plat_region_commit(plat_region *region, size_t offset, size_t length) {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t start = offset / page * page;
     size_t end = (offset + length + page - 1) / page * page;
     cfi_assert(start < end && end <= region->size);
-    if (region->file >= 0 && !allocate_in_file(region->file, start, end - start)) {
+    bool shared = region->file >= 0, has_file = shared && still_has_file(region);
+    if (has_file && !allocate_in_file(region->file, start, end - start)) {
         return false;
     }
     if (!plat_region_open(region->base, start, end - start)) {
         return false;
     }
-    if (region->file < 0) {
+    if (shared && !has_file && !allocate_open(region->base, start, end - start)) {
+        mprotect(region->base + start, end - start, PROT_NONE);
+        return false;
+    }
+    if (!shared) {
         ask_for_huge_pages(region->base, start, end);
     }
     return true;
@@ -157,9 +192,16 @@ bool plat_region_share_page(plat_region *region) {
 
 void plat_region_release(plat_region *region) {
     plat_own_memory_remove(region->base);
-    munmap(region->base, region->size);
     if (region->file >= 0) { /* forked processes may still map it: free its memory */
-        fallocate(region->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)region->size);
-        close(region->file);
+        int held = plat_cancellation_hold();
+        if (still_has_file(region)) {
+            fallocate(region->file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+                      (off_t)region->size);
+            close(region->file);
+        } else {
+            madvise(region->base, region->size, MADV_REMOVE);
+        }
+        plat_cancellation_release(held);
     }
+    munmap(region->base, region->size);
 }

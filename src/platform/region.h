@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define PLAT_REGION_ALIGNMENT 65536u     /* of a region's size */
 #define PLAT_HUGE_PAGE        (2u << 20) /* the base address is aligned to it */
@@ -23,7 +24,8 @@
 typedef struct plat_region {
     char *base;
     size_t size;
-    int file; /* -1 if private */
+    int file;               /* -1 if private */
+    uint64_t device, inode; /* of the file: a program may close it, and open another in its place */
 } plat_region;
 
 /* size: a multiple of PLAT_REGION_ALIGNMENT. If addresses or the file-size limit (RLIMIT_FSIZE) do

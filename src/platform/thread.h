@@ -4,6 +4,8 @@
 #ifndef PLATFORM_THREAD_H
 #define PLATFORM_THREAD_H
 
+#include "platform/cancellation.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -50,6 +52,13 @@ static inline void plat_thread_set_stack(pthread_attr_t *attributes) {
 #else
     (void)attributes;
 #endif
+}
+
+/* Not a cancellation point: the caller may hold a lock. */
+static inline void plat_thread_join(pthread_t thread) {
+    int held = plat_cancellation_hold();
+    pthread_join(thread, NULL);
+    plat_cancellation_release(held);
 }
 
 /* False: the system refuses a thread. */

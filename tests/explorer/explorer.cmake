@@ -53,7 +53,7 @@ add_custom_target(explorer_headers DEPENDS ${explorer_headers})
 
 # Always optimised: it counts in millions of runs.
 function(explorer_options target)
-  target_compile_definitions(${target} PRIVATE _GNU_SOURCE=)
+  target_compile_definitions(${target} PRIVATE _GNU_SOURCE= CFI_ASSERTIONS=) # also in a release build
   target_compile_options(${target} PRIVATE -O2)
   target_include_directories(
     ${target} PRIVATE ${ARGN} "${explorer_build}/small" "${explorer}/include" "${explorer}"

@@ -557,7 +557,7 @@ explorer_mutant(
   successor_before_the_judgement executors/process_pool.c "--bound;1;process_lost"
   "    cfi_executor_worker_died(&self->base, worker, wait_status);"
   "    plat_store_release(&record->process_state, CFI_VACANT);
-    cfi_nursery_notify(self->command_file);
+    notify_nursery(self);
     cfi_executor_worker_died(&self->base, worker, wait_status);")
 
 explorer_mutant(late_kill_hits_the_successor executors/process_pool.c process_killed

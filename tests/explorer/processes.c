@@ -22,6 +22,7 @@ enum {
     EVENT_FILE,
     NURSERY_FILE, /* a descriptor of that process */
     HOST_FILE,
+    NURSERY_PID = 2,
     FILE_IS_SET = 1, /* in `commands` and `events`: the file is readable; */
     ENDED = 2        /* a worker, or the nursery, has ended */
 };
@@ -54,10 +55,11 @@ void cfi_nursery_clear(int file) {
     plat_and_release(&events, ~(uint32_t)FILE_IS_SET);
 }
 
-int sim_poll(const struct pollfd *files, nfds_t count, int timeout_ms) {
+int sim_poll(struct pollfd *files, nfds_t count, int timeout_ms) {
     uint32_t wanted = 0;
     for (nfds_t i = 0; i < count; i++) {
         CHECK(files[i].fd == NURSERY_FILE || files[i].fd == EVENT_FILE);
+        files[i].revents = 0;
         wanted |= files[i].fd == NURSERY_FILE ? ENDED : FILE_IS_SET;
     }
     uint32_t seen;
@@ -67,6 +69,11 @@ int sim_poll(const struct pollfd *files, nfds_t count, int timeout_ms) {
     return (seen & wanted) != 0;
 }
 
+int sim_waitid(siginfo_t *info) {
+    info->si_pid = (plat_load_acquire(&events) & ENDED) != 0 ? NURSERY_PID : 0;
+    return 0;
+}
+
 /* Seldom: each look is a round of choices. */
 #define LOOK_NS INT64_C(1000000000)
 
@@ -74,8 +81,7 @@ int sim_poll(const struct pollfd *files, nfds_t count, int timeout_ms) {
 
 enum {
     PROCESSES_MAX = 4, /* workers */
-    NURSERY_PID = 2,
-    FIRST_PID = 10, /* of the thread with number 0 */
+    FIRST_PID = 10,    /* of the thread with number 0 */
     BIRTH_NS = 1000000
 };
 

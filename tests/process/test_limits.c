@@ -3,6 +3,7 @@
 #include "process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -229,4 +230,77 @@ Test(limits, of_the_arena_with_tasks_pending) {
     check_works(pool);
     cf_executor_destroy(pool);
     shared_free(c, 3 * sizeof *c);
+}
+
+/* ---- descriptors that are taken away later --------------------------------------------------- */
+
+/* As a sandbox does it. A worker dies and is replaced all the same. */
+static int host_without_descriptors(void *context) {
+    const struct rlimit limit = {*(rlim_t *)context, *(rlim_t *)context};
+    cf_executor *pool = NULL;
+    cf_future *f = NULL;
+    uint64_t square = 0;
+    HOST_CHECK(cf_process_pool_create(&(cf_pool_options){.max_workers = 1}, &pool) == CF_OK);
+    HOST_CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    for (uint64_t i = 0; i < 3; i++) {
+        const death d = {.how = SIGKILL, .attempts = 1};
+        HOST_CHECK(cf_executor_submit(pool, &death_task, &d, &f) == CF_OK);
+        HOST_CHECK(cf_future_result(f, LONG_WAIT, NULL) == CF_EWORKER);
+        cf_future_release(f);
+        HOST_CHECK(cf_executor_submit(pool, &square_task, &i, &f) == CF_OK);
+        HOST_CHECK(cf_future_result(f, LONG_WAIT, &square) == CF_OK && square == i * i);
+        cf_future_release(f);
+    }
+    cf_executor_destroy(pool);
+    return 0;
+}
+
+Test(limits, a_pool_lives_on_when_descriptors_are_forbidden) {
+    static rlim_t limits[] = {1, 0};
+    for (size_t i = 0; i < COUNT_OF(limits); i++) {
+        EXPECT_HOST_OK(host_run(host_without_descriptors, &limits[i]));
+    }
+}
+
+/* Files of the program's own have the numbers of the pool's descriptors: nothing is written there. */
+static int files_are_untouched(const int *files, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        HOST_CHECK(lseek(files[i], 0, SEEK_END) == 0);
+    }
+    return 0;
+}
+
+/* As a daemon does it. Workers die and are replaced all the same. */
+static int host_that_closes_descriptors(void *context) {
+    (void)context;
+    cf_executor *pool = NULL;
+    cf_future *f = NULL;
+    uint64_t square = 0;
+    HOST_CHECK(cf_process_pool_create(&(cf_pool_options){.max_workers = 1}, &pool) == CF_OK);
+    HOST_CHECK(cf_executor_submit(pool, &square_task, &(uint64_t){5}, &f) == CF_OK);
+    HOST_CHECK(cf_future_result(f, LONG_WAIT, &square) == CF_OK && square == 25);
+    cf_future_release(f);
+    for (int file = 3; file < 100; file++) {
+        close(file);
+    }
+    int own[20];
+    for (size_t i = 0; i < COUNT_OF(own); i++) {
+        own[i] = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+        HOST_CHECK(own[i] >= 3);
+    }
+    for (uint64_t i = 0; i < 3; i++) {
+        const death d = {.how = SIGKILL, .attempts = 1};
+        HOST_CHECK(cf_executor_submit(pool, &death_task, &d, &f) == CF_OK);
+        HOST_CHECK(cf_future_result(f, LONG_WAIT, NULL) == CF_EWORKER);
+        cf_future_release(f);
+        HOST_CHECK(cf_executor_submit(pool, &square_task, &i, &f) == CF_OK);
+        HOST_CHECK(cf_future_result(f, LONG_WAIT, &square) == CF_OK && square == i * i);
+        cf_future_release(f);
+    }
+    cf_executor_destroy(pool);
+    return files_are_untouched(own, COUNT_OF(own));
+}
+
+Test(limits, a_pool_lives_on_when_its_descriptors_are_closed) {
+    EXPECT_HOST_OK(host_run(host_that_closes_descriptors, NULL));
 }

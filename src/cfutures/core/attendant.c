@@ -40,6 +40,6 @@ void cfi_attendant_stop(cfi_attendant *attendant, void (*ring)(void *), void *co
     plat_lock_give(&attendant->lock);
     if (running) {
         ring(context);
-        pthread_join(attendant->thread, NULL);
+        plat_thread_join(attendant->thread);
     }
 }

@@ -3,6 +3,7 @@
 #define EXPLORER_KERNEL_H
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/types.h>
 #include <sys/wait.h>
@@ -16,13 +17,15 @@ void sim_process_ends(pid_t pid);
 
 int sim_eventfd(void);
 int sim_close(int file);
-int sim_poll(const struct pollfd *files, nfds_t count, int timeout_ms);
+/* Of the nursery: fills in info->si_pid if it has ended. */
+int sim_waitid(siginfo_t *info);
+int sim_poll(struct pollfd *files, nfds_t count, int timeout_ms);
 
-#define fork()                        sim_fork()
-#define getpid()                      ((pid_t)1)
-#define waitid(type, id, info, which) ((void)(info), 0)
-#define eventfd(initial, flags)       sim_eventfd()
-#define poll(files, count, timeout)   sim_poll((files), (count), (timeout))
-#define close(file)                   sim_close(file)
+#define fork()                             sim_fork()
+#define getpid()                           ((pid_t)1)
+#define waitid(type, id, info, which)      sim_waitid(info)
+#define eventfd(initial, flags)            sim_eventfd()
+#define poll(files, count, timeout)        sim_poll((files), (count), (timeout))
+#define close(file)                        sim_close(file)
 
 #endif

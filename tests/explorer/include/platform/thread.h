@@ -30,6 +30,8 @@ static inline bool plat_thread_start(pthread_t *thread, void *(*run)(void *), vo
     return true;
 }
 
-#define pthread_join(thread, result) ((void)(result), sim_join((unsigned)(thread)))
+static inline void plat_thread_join(pthread_t thread) {
+    sim_join((unsigned)thread);
+}
 
 #endif

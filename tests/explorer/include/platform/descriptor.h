@@ -1,0 +1,15 @@
+/* In place of descriptors: the numbers that ../../processes.c gives. */
+#ifndef PLATFORM_DESCRIPTOR_H
+#define PLATFORM_DESCRIPTOR_H
+
+#include <stdbool.h>
+
+static inline int plat_descriptor_above_standard(int made) {
+    return made;
+}
+
+static inline bool plat_descriptor_is_anonymous(int file) {
+    return file >= 0;
+}
+
+#endif
