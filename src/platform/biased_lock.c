@@ -1,5 +1,6 @@
 #include "platform/biased_lock.h"
 
+#include "platform/cancellation.h"
 #include "platform/spin.h"
 
 #include <time.h>
@@ -40,7 +41,9 @@ static void end_ownership(plat_biased_lock *lock, uint64_t place) {
         if (looks < LOOKS) {
             plat_spin_pause();
         } else {
+            int held = plat_cancellation_hold();
             nanosleep(&nap, NULL);
+            plat_cancellation_release(held);
         }
     }
     lock->needed = lock->needed < NEEDED_MAX ? lock->needed * 2 : NEEDED_MAX;

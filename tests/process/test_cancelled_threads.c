@@ -155,6 +155,7 @@ Test(cancelled_threads, a_task_may_end_its_thread) {
             cf_future_release(f[i]);
         }
         check_works(executor);
+        EXPECT(CF_OK, cf_executor_shutdown(executor, true, false));
         const cf_stats stats = stats_of(executor);
         EXPECT_EQ(stats.restarts, COUNT_OF(f));
         EXPECT_EQ(stats.running, 0);
