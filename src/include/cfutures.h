@@ -74,7 +74,8 @@
  *              goes on. A child of a task may call exec or _exit at any time.
  *   Exit       A task that calls exit or _exit in a process pool ends its worker: CF_EWORKER. On the
  *              other executors it ends the program. A task of a thread_pool that calls pthread_exit
- *              ends with CF_ETASK and task_error ECANCELED, and its worker gets another thread; on
+ *              ends with CF_ETASK and task_error ECANCELED (in a map or stream, with all items of its
+ *              chunk), and its worker gets another thread; on
  *              serial, openmp and with musl a task must not do so.
  *   Threads    Workers that are threads, and the library's other threads, block all signals but
  *              SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP and SIGSYS, which a fault raises, and SIGPROF:
