@@ -66,31 +66,31 @@
  *
  * Surroundings: what the program around the library has to know
  *
- *   Cancelled  No call is a cancellation point, and none is ended by a deferred pthread_cancel, also
- *              when it waits. A thread must not be cancelled asynchronously inside a call, nor
- *              inside a source, a cost function or a callback.
+ *   Cancel     No call is a cancellation point, and none is ended by a deferred pthread_cancel, not
+ *              even while it waits. A thread must not be cancelled asynchronously in a call, nor at
+ *              all inside a source, a cost function or a callback.
  *   Fork       If a task, an initializer, a finalizer or a callback forks, and the child returns
- *              from it too, the child ends there: its exit status is 0 if it returned 0. The parent
+ *              from it too, the child ends there. Its exit status is 0 if it returned 0. The parent
  *              goes on. A child of a task may call exec or _exit at any time.
- *   Exit       A task that calls exit or _exit in a process pool ends its worker: CF_EWORKER. On the
- *              other executors it ends the program. A task of a thread_pool that calls pthread_exit
- *              ends with CF_ETASK and task_error ECANCELED (in a map or stream, with all items of its
- *              chunk), and its worker gets another thread; on
- *              serial, openmp and with musl a task must not do so.
- *   Threads    Workers that are threads, and the library's other threads, block all signals but
- *              SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP and SIGSYS, which a fault raises, and SIGPROF:
- *              so crash reporters and profilers see tasks. A program that a task starts inherits the
- *              mask. Start it with POSIX_SPAWN_SETSIGMASK, or create the pool with
- *              keep_signal_mask.
+ *   Exit       A task of a process pool that calls exit or _exit ends its worker: CF_EWORKER. On
+ *              the other executors it ends the program. A task of a thread_pool that calls
+ *              pthread_exit ends with CF_ETASK and task_error ECANCELED (in a map or stream, with
+ *              all items of its chunk), and its worker gets another thread. On serial and openmp,
+ *              and with musl, a task must not call pthread_exit.
+ *   Threads    The library's threads block all signals but SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP
+ *              and SIGSYS, which a fault raises, and SIGPROF. So crash reporters and profilers see
+ *              tasks. A program that a task starts inherits the mask: start it with
+ *              POSIX_SPAWN_SETSIGMASK, or create the pool with keep_signal_mask.
  *   SIGTERM    If all processes of a service get a SIGTERM (systemd does so), running tasks of a
  *              process pool end with CF_EWORKER, unless the pool has ignore_sigterm.
- *   wait       The nursery of a process pool is a child of the program. `while (wait(NULL) > 0)` does
- *              not return while a pool lives: wait for your own children by their numbers.
- *   Files      A process pool has three descriptors, two eventfds and a pidfd. If the program closes
- *              them (as a daemon does), the pool goes on, but looks for deaths every 10 ms; the
- *              library does not touch a file that has the number of one of them then, unless that is
- *              an eventfd or the like, too. The nursery keeps open what was open when the pool was created, so a pipe has no end of
- *              file before the pool is destroyed, if its writing end was among that.
+ *   wait       The nursery of a process pool is a child of the program. While a pool lives,
+ *              `while (wait(NULL) > 0)` does not end: wait for your own children by their numbers.
+ *   Files      A process pool has four descriptors: a memfd, two eventfds and a pidfd. If the
+ *              program closes them (as a daemon does), the pool goes on, and looks for deaths every
+ *              10 ms. The library leaves files alone that have these numbers then, except an
+ *              eventfd and the like. The nursery keeps open what was open when the pool was
+ *              created. So a pipe whose writing end was open then has no end of file before the
+ *              pool is destroyed.
  *   User       An initializer may call setuid: the worker still ends with its nursery.
  *   Memory     An executor reserves addresses (arena_limit). Under RLIMIT_AS reserve less. A core
  *              dump of the program or of a worker has only what is in use.
@@ -241,9 +241,9 @@ typedef struct cf_pool_options {
     bool record_times; /* keep each task's times for cf_future_info (about 0.1 us a task) */
 
     /* Bytes for tasks, arguments and results together: at least 1 MiB (less is CF_EINVAL), at most
-     * 256 GiB. If they do not suffice, submit returns CF_ENOMEM. 0 = 64 GiB, and less if the process has
-     * many executors: 23 GiB with 512 of them, 1 GiB at least. These are addresses; memory is taken
-     * as needed. */
+     * 256 GiB. If they do not suffice, submit returns CF_ENOMEM. 0 = 64 GiB, and less if the
+     * process has many executors: 23 GiB with 512 of them, 1 GiB at least. These are addresses;
+     * memory is taken as needed. */
     size_t arena_limit;
 
     /* Most tasks that may be pending; 0 = no limit. At the limit submit waits, or returns CF_EFULL
@@ -289,8 +289,8 @@ typedef struct cf_pool_options {
 cf_status cf_serial_create(const cf_pool_options *options, cf_executor **executor);
 
 /* Runs tasks on threads. Each submit starts one more thread until there are max_workers. The
- * threads block signals, so handlers run on the program's own threads. Open are only SIGSEGV, SIGBUS,
- * SIGFPE, SIGILL, SIGTRAP and SIGSYS, which a fault in a task raises, and SIGPROF for profilers. */
+ * threads block signals, so handlers run on the program's own threads; "Surroundings" has the
+ * exceptions. */
 cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **executor);
 
 /* Runs tasks in worker processes. Each submit starts one more until there are max_workers.
@@ -308,13 +308,14 @@ cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **ex
  * Deaths     A worker that dies (a signal, _exit) affects at most the task that it was running. The
  *            task is run again if it has retries left; else its future reports CF_EWORKER. The
  *            worker is replaced. The pool is broken if the nursery dies, or if tasks wait and for
- *            two seconds not one worker can be started, or each dies before its first task. Then every unfinished future reports
- *            CF_EBROKEN, and submit returns it. A worker that is stopped (SIGSTOP) keeps its task
- *            until it continues.
+ *            two seconds not one worker can be started, or each dies before its first task. Then
+ *            every unfinished future reports CF_EBROKEN, and submit returns it. A worker that is
+ *            stopped (SIGSTOP) keeps its task until it continues.
  * End        Nursery and workers end by themselves within a second after the calling process ends
  *            in any way, with two exceptions. A nursery that is stopped (SIGSTOP) ends, with the
  *            workers, when it continues. If the nursery was killed before, a worker whose task has
- *            called setuid stays (in an initializer it may). exec does not end the process: nursery and workers continue with it.
+ *            called setuid stays (an initializer may call it). exec does not end the process:
+ *            nursery and workers continue with it.
  * Signals    Workers start with every handler at its default and no signal blocked. Workers ignore
  *            SIGINT, SIGQUIT and SIGHUP: the caller decides what Ctrl-C means. They also ignore
  *            SIGTTIN and SIGTTOU. Only SIGKILL ends the nursery, and only SIGSTOP stops it. Ctrl-Z
@@ -536,10 +537,10 @@ bool cf_future_cancel(cf_future *future);
 /* Called once when the task is done in any way, also when it is cancelled. The callbacks of one
  * future are called in the order in which they were added, those of one executor one after the
  * other. No lock of the library is held. Pools call them on a thread of their own, with the signal
- * mask of a thread_pool's workers. serial calls them on the thread that ran the task or adds the callback. A pool that has
- * ended calls them on the thread that adds the callback. The future stays valid during the call,
- * even if it was released. A callback may do everything, also wait, but it must not wait for
- * another callback of the same executor. */
+ * mask of a thread_pool's workers. serial calls them on the thread that ran the task or adds the
+ * callback. A pool that has ended calls them on the thread that adds the callback. The future stays
+ * valid during the call, even if it was released. A callback may do everything, also wait, but it
+ * must not wait for another callback of the same executor. */
 typedef void cf_done_fn(cf_future *future, void *context);
 
 /* Adds a callback, which is also called if the task is done already. CF_EINVAL, CF_ENOMEM,
