@@ -21,11 +21,11 @@ int sim_close(int file);
 int sim_waitid(siginfo_t *info);
 int sim_poll(struct pollfd *files, nfds_t count, int timeout_ms);
 
-#define fork()                             sim_fork()
-#define getpid()                           ((pid_t)1)
-#define waitid(type, id, info, which)      sim_waitid(info)
-#define eventfd(initial, flags)            sim_eventfd()
-#define poll(files, count, timeout)        sim_poll((files), (count), (timeout))
-#define close(file)                        sim_close(file)
+#define fork()                        sim_fork()
+#define getpid()                      ((pid_t)1)
+#define waitid(type, id, info, which) sim_waitid(info)
+#define eventfd(initial, flags)       sim_eventfd()
+#define poll(files, count, timeout)   sim_poll((files), (count), (timeout))
+#define close(file)                   sim_close(file)
 
 #endif
