@@ -538,8 +538,9 @@ Test(download_many, files_that_become_too_large) {
             const download_result *result = &r->results[i];
             if (result->code.text[1] % 3 == 0) {
                 char wanted[200];
-                snprintf(wanted, sizeof wanted, "%s/%s.gif: File too large", r->d.path,
-                         result->code.text);
+                int length = snprintf(wanted, sizeof wanted, "%s/%s.gif: File too large", r->d.path,
+                                      result->code.text);
+                cr_assert(length > 0 && length < (int)sizeof wanted);
                 expect_message(result, wanted);
             }
         }

@@ -38,7 +38,8 @@ static const char *in_home(const char *name) {
     static char paths[4][512];
     static unsigned next;
     char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", home, name);
+    int length = snprintf(path, sizeof paths[0], "%s/%s", home, name);
+    cr_assert(length > 0 && length < (int)sizeof paths[0]);
     return path;
 }
 
