@@ -1,7 +1,8 @@
 /* What a dead worker leaves behind, and what becomes of its tasks.
  *
  *   - The supervisor calls cfi_executor_worker_died, in the caller's process: once for each death,
- *     before the worker's number is used again; and for every worker when the pool breaks.
+ *     before the worker's number is used again; and for every worker when the pool breaks. A worker
+ *     thread that its task has ended calls it for itself (executors/thread_pool.c).
  *   - A dead worker changes nothing any more. Its `current` names the one slot that it can have
  *     left between two steps. The table of cases is in src/README.md, "The way of a death".
  *   - Its `claimed` names the tasks that it had claimed and not begun.

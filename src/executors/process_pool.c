@@ -15,7 +15,7 @@
  *   - start_worker runs under the executor's lock, once for each worker (again if it failed). It
  *     raises workers_wanted and notifies the nursery. stop and join run without the lock.
  *   - The supervisor takes the executor's locks one after the other. It holds none while it sleeps.
- *   - The supervisor misses no death: the nursery sets `life` before it notifies, and the
+ *   - The supervisor misses no death: the nursery sets `process_state` before it notifies, and the
  *     supervisor looks at every record after each event.
  *   - The supervisor sets `quit` when the pool is stopped and every worker is gone, or when no
  *     worker can be forked. It ends when the nursery has ended, by `quit` or because it died.
@@ -130,7 +130,9 @@ static void note_whether_stillborn(process_pool *self, const cfi_record *record,
 
 static bool has_ready_worker(const process_pool *self) {
     for (unsigned i = 0; i < workers_wanted(self); i++) {
-        if (plat_load_acquire(&self->base.queue.records[i].ready) == CFI_READY) {
+        const cfi_record *record = &self->base.queue.records[i];
+        if (plat_load_acquire(&record->process_state) == CFI_ALIVE &&
+            plat_load_acquire(&record->ready) == CFI_READY) {
             return true;
         }
     }
@@ -425,7 +427,7 @@ static pid_t fork_nursery(process_pool *self) {
 }
 
 static int make_eventfd(void) {
-    return plat_descriptor_above_standard(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    return plat_descriptor_out_of_the_way(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 }
 
 static bool start_nursery(process_pool *self) {

@@ -68,15 +68,16 @@
  *
  *   Cancel     No call is a cancellation point, and none is ended by a deferred pthread_cancel, not
  *              even while it waits. A thread must not be cancelled asynchronously in a call, nor at
- *              all inside a source, a cost function or a callback.
+ *              all inside a source, a cost function, a callback, or what serial runs on it.
  *   Fork       If a task, an initializer, a finalizer or a callback forks, and the child returns
  *              from it too, the child ends there. Its exit status is 0 if it returned 0. The parent
  *              goes on. A child of a task may call exec or _exit at any time.
  *   Exit       A task of a process pool that calls exit or _exit ends its worker: CF_EWORKER. On
  *              the other executors it ends the program. A task of a thread_pool that calls
  *              pthread_exit ends with CF_ETASK and task_error ECANCELED (in a map or stream, with
- *              all items of its chunk), and its worker gets another thread. On serial and openmp,
- *              and with musl, a task must not call pthread_exit.
+ *              all items of its chunk), and its worker gets another thread. Such a task must not be
+ *              one that another task of its pool waits for. On serial and openmp, with musl, and in
+ *              initializers and finalizers, pthread_exit must not be called.
  *   Threads    The library's threads block all signals but SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP
  *              and SIGSYS, which a fault raises, and SIGPROF. So crash reporters and profilers see
  *              tasks. A program that a task starts inherits the mask: start it with
@@ -87,10 +88,11 @@
  *              `while (wait(NULL) > 0)` does not end: wait for your own children by their numbers.
  *   Files      A process pool has four descriptors: a memfd, two eventfds and a pidfd. If the
  *              program closes them (as a daemon does), the pool goes on, and looks for deaths every
- *              10 ms. The library leaves files alone that have these numbers then, except an
- *              eventfd and the like. The nursery keeps open what was open when the pool was
- *              created. So a pipe whose writing end was open then has no end of file before the
- *              pool is destroyed.
+ *              10 ms; the program must not change its user then. The library leaves files alone
+ *              that have these numbers later, except an eventfd and the like; so it takes numbers
+ *              from 512 on, if the limit allows it. The nursery keeps open what was open when the
+ *              pool was created. So a pipe whose writing end was open then has no end of file
+ *              before the pool is destroyed.
  *   User       An initializer may call setuid: the worker still ends with its nursery.
  *   Memory     An executor reserves addresses (arena_limit). Under RLIMIT_AS reserve less. A core
  *              dump of the program or of a worker has only what is in use.
@@ -308,7 +310,7 @@ cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **ex
  * Deaths     A worker that dies (a signal, _exit) affects at most the task that it was running. The
  *            task is run again if it has retries left; else its future reports CF_EWORKER. The
  *            worker is replaced. The pool is broken if the nursery dies, or if tasks wait and for
- *            two seconds not one worker can be started, or each dies before its first task. Then
+ *            two seconds not one worker can be started, or each dies before it is ready. Then
  *            every unfinished future reports CF_EBROKEN, and submit returns it. A worker that is
  *            stopped (SIGSTOP) keeps its task until it continues.
  * End        Nursery and workers end by themselves within a second after the calling process ends
@@ -384,7 +386,7 @@ typedef struct cf_exception {
     int task_error; /* what the task (CF_ETASK) or the initializer (CF_EBROKEN) returned */
 
     /* CF_EWORKER: the signal that ended the worker, 0 if it exited. CF_EBROKEN: the same of a
-     * worker that died in the initializer or before its first task. */
+     * worker that died in the initializer or before it. */
     int signal;
 
     int exit_code; /* CF_EWORKER, CF_EBROKEN: the status it exited with */

@@ -22,6 +22,20 @@ static inline int plat_descriptor_above_standard(int made) {
     return moved;
 }
 
+/* For descriptors that live as long as an executor: as above, and with a number that a program which
+ * closes all descriptors does not soon give to one of its own, if the limit of descriptors allows. */
+static inline int plat_descriptor_out_of_the_way(int made) {
+    enum {
+        FAR = 512
+    };
+    int moved = made < 0 ? -1 : fcntl(made, F_DUPFD_CLOEXEC, FAR);
+    if (moved < 0) {
+        return plat_descriptor_above_standard(made);
+    }
+    close(made);
+    return moved;
+}
+
 /* An eventfd, a pidfd or the like; not a file, pipe, socket or terminal, nor closed. A program may have
  * closed a descriptor of the library, and opened a file of its own that has its number now. */
 static inline bool plat_descriptor_is_anonymous(int file) {

@@ -23,7 +23,7 @@ enum {
 };
 
 static inline int plat_pidfd_open(pid_t pid) {
-    return plat_descriptor_above_standard((int)syscall(SYS_pidfd_open, pid, 0)); /* close-on-exec */
+    return plat_descriptor_out_of_the_way((int)syscall(SYS_pidfd_open, pid, 0)); /* close-on-exec */
 }
 
 static inline int plat_pidfd_poll_ms(int pidfd) {

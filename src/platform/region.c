@@ -84,7 +84,7 @@ bool plat_region_reserve(plat_region *region, size_t size, size_t least, bool sh
     cfi_assert(size % PLAT_REGION_ALIGNMENT == 0 && least > 0);
     region->file = -1;
     if (shared) {
-        region->file = plat_descriptor_above_standard(memfd_create("cfutures", MFD_CLOEXEC));
+        region->file = plat_descriptor_out_of_the_way(memfd_create("cfutures", MFD_CLOEXEC));
     }
     if (shared && region->file < 0) {
         return false;
@@ -199,6 +199,7 @@ void plat_region_release(plat_region *region) {
                       (off_t)region->size);
             close(region->file);
         } else {
+            mprotect(region->base, region->size, PROT_READ | PROT_WRITE); /* else it is refused */
             madvise(region->base, region->size, MADV_REMOVE);
         }
         plat_cancellation_release(held);

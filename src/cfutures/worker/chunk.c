@@ -6,6 +6,7 @@
 #include "platform/barrier.h"
 #include "platform/clock.h"
 #include "platform/copy.h"
+#include "platform/on_leaving.h"
 
 #include <string.h>
 
@@ -131,6 +132,13 @@ static void run_items(place *at, size_t arg_step, size_t result_step) {
     }
 }
 
+/* The task has left its item by pthread_exit or an exception: nothing may point to the limit. */
+static void end_limit_if_left(cf_task_context **limited) {
+    if (*limited != NULL) {
+        cfi_limit_end(*limited);
+    }
+}
+
 /* The same with a time limit for each item. Ends also if the run was declared over its time. An item
  * has begun before its limit is shown. So the caller never sends an item again that a late thread
  * still runs. */
@@ -138,6 +146,7 @@ static void run_limited_items(place *at, size_t arg_step, size_t result_step) {
     cfi_assert(!at->header->is_direct); /* a late thread must not write to the caller's arrays */
     while (cfi_limit_renew(&at->ctx) && take_item(at->progress, at->i)) {
         cfi_limit_show(&at->ctx, at->header->timeout_ns);
+        cf_task_context *limited PLAT_ON_LEAVING(end_limit_if_left) = &at->ctx;
         cfi_assert(at->i < at->header->count);
         at->ctx.result_size = at->ctx.room;
         if (at->result != NULL && at->header->unzeroed == 0) {
@@ -146,6 +155,7 @@ static void run_limited_items(place *at, size_t arg_step, size_t result_step) {
         int error = at->header->run(at->arg, at->result, &at->ctx);
         cfi_worker_end_forked_child(error);
         bool in_time = cfi_limit_end(&at->ctx);
+        limited = NULL;
         if (!cfi_task_is_ours(&at->ctx)) {
             return;
         }

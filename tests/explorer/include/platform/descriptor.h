@@ -8,6 +8,10 @@ static inline int plat_descriptor_above_standard(int made) {
     return made;
 }
 
+static inline int plat_descriptor_out_of_the_way(int made) {
+    return made;
+}
+
 static inline bool plat_descriptor_is_anonymous(int file) {
     return file >= 0;
 }
