@@ -93,6 +93,9 @@
  *              from 512 on, if the limit allows it. The nursery keeps open what was open when the
  *              pool was created. So a pipe whose writing end was open then has no end of file
  *              before the pool is destroyed.
+ *   Stopped    Time in which the program is stopped (Ctrl-Z) counts against the time limits of tasks.
+ *   pid 1      If the program is pid 1 or a subreaper, and the nursery is killed, the dead workers
+ *              are the program's to reap.
  *   User       An initializer may call setuid: the worker still ends with its nursery.
  *   Memory     An executor reserves addresses (arena_limit). Under RLIMIT_AS reserve less. A core
  *              dump of the program or of a worker has only what is in use.
@@ -323,8 +326,8 @@ cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **ex
  *            SIGTTIN and SIGTTOU. Only SIGKILL ends the nursery, and only SIGSTOP stops it. Ctrl-Z
  *            stops the workers as long as it stops the caller.
  * Groups     Each worker leads a process group of its own. The processes that a task has started in
- *            the group are killed when the worker ends in any way. If they leave the group, they
- *            stay.
+ *            the group are killed when the worker ends in any way. They stay if they leave the
+ *            group, or if program and nursery are killed at the same time.
  * SIGCHLD    The caller gets a SIGCHLD when the nursery ends. SIGCHLD may be ignored, and a wait()
  *            of the caller's own may reap the nursery: neither does harm.
  * Stdio      The standard input of a worker is /dev/null. What a task prints on stdout is flushed
