@@ -29,8 +29,8 @@ void cfi_executor_break(cf_executor *executor);
  * held. */
 void cfi_executor_init_failed(cf_executor *executor, unsigned worker, int wait_status);
 
-/* Likewise: worker after worker has died before it was ready, the last one with this wait_status, and
- * there is no initializer to blame; or the system refuses the thread that a worker needs. */
+/* Likewise: each new worker died before it was ready, the last one with this wait_status, and the pool
+ * has no initializer. Or the system refuses a worker's new thread. */
 void cfi_executor_all_stillborn(cf_executor *executor, int wait_status);
 
 #endif

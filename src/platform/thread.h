@@ -1,6 +1,6 @@
 /* Threads of the library. They block signals, so that the program's handlers run on the program's
- * threads. Open are those that tell of the thread itself: faults, for a crash reporter, and the
- * ticks of its processor time, for a profiler. */
+ * threads. Two kinds stay open: signals that a fault raises, so that a crash reporter sees faults in
+ * tasks, and SIGPROF, so that a profiler sees tasks. */
 #ifndef PLATFORM_THREAD_H
 #define PLATFORM_THREAD_H
 
