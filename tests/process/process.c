@@ -4,6 +4,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+create_fn *const creates[3] = {cf_serial_create, cf_thread_pool_create, cf_process_pool_create};
+
 cf_executor *create_pool(unsigned workers) {
     cf_executor *pool = NULL;
     EXPECT(CF_OK, cf_process_pool_create(&(cf_pool_options){.max_workers = workers}, &pool));

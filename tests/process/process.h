@@ -4,6 +4,10 @@
 
 #include "../check.h"
 
+typedef cf_status create_fn(const cf_pool_options *options, cf_executor **executor);
+/* The constructors of libcfutures: for what must hold on every executor of it. */
+extern create_fn *const creates[3];
+
 cf_executor *create_pool(unsigned workers);
 cf_future *submit(cf_executor *pool, const cf_task *task, const void *arg);
 cf_future *submit_retried(cf_executor *pool, const cf_task *task, const void *arg,

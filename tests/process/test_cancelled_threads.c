@@ -9,11 +9,6 @@
 
 TestSuite(cancelled_threads, .timeout = TEST_SECONDS);
 
-typedef cf_status create_fn(const cf_pool_options *options, cf_executor **executor);
-
-static create_fn *const creates[] = {cf_serial_create, cf_thread_pool_create,
-                                     cf_process_pool_create};
-
 enum {
     PAYLOAD = 200000 /* so large that the arena grows with each */
 };

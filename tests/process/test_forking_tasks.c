@@ -8,11 +8,6 @@
 
 TestSuite(forking_tasks, .timeout = TEST_SECONDS);
 
-typedef cf_status create_fn(const cf_pool_options *options, cf_executor **executor);
-
-static create_fn *const creates[] = {cf_serial_create, cf_thread_pool_create,
-                                     cf_process_pool_create};
-
 static counter *runs; /* shared, one for each item */
 static counter *ends; /* children that ended with the status of their run */
 

@@ -13,8 +13,6 @@
 
 TestSuite(signals, .timeout = TEST_SECONDS);
 
-typedef cf_status create_fn(const cf_pool_options *options, cf_executor **executor);
-
 /* ---- threads --------------------------------------------------------------------------------- */
 
 /* Bits of the signals from 1 to 31 that the task's thread blocks. */

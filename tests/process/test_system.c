@@ -19,8 +19,6 @@
 
 TestSuite(system, .timeout = TEST_SECONDS);
 
-typedef cf_status create_fn(const cf_pool_options *options, cf_executor **executor);
-
 /* ---- core dumps ------------------------------------------------------------------------------ */
 
 /* Bytes of this process's regions of a pool, and how many of them a core dump has. */
