@@ -98,3 +98,54 @@ pid_t nursery_of(cf_executor *pool) {
     cr_assert(w.parent > 1 && w.parent != getpid());
     return w.parent;
 }
+
+static int live_through_workers_deaths(void) {
+    cf_executor *pool = NULL;
+    HOST_CHECK(cf_process_pool_create(&(cf_pool_options){.max_workers = 2}, &pool) == CF_OK);
+    for (uint64_t i = 0; i < 10; i++) {
+        cf_future *dies = NULL, *retried = NULL;
+        cf_exception why;
+        uint64_t value = 0;
+        death d = {.how = i % 2 ? SIGKILL : -7, .attempts = 1, .value = i};
+        HOST_CHECK(cf_executor_submit(pool, &death_task, &d, &dies) == CF_OK);
+        HOST_CHECK(cf_executor_submit_with(pool, &death_task, &d,
+                                           &(cf_submit_options){.retries = 1}, &retried) == CF_OK);
+        HOST_CHECK(cf_future_exception(dies, LONG_WAIT, &why) == CF_OK);
+        HOST_CHECK(why.status == CF_EWORKER);
+        HOST_CHECK(why.signal == (i % 2 ? SIGKILL : 0) && why.exit_code == (i % 2 ? 0 : 7));
+        HOST_CHECK(cf_future_result(retried, LONG_WAIT, &value) == CF_OK && value == i);
+        cf_future_release(dies);
+        cf_future_release(retried);
+    }
+    cf_executor_destroy(pool);
+    return 0;
+}
+
+int lose_a_nursery(unsigned workers) {
+    counter *begun = shared_alloc(sizeof *begun);
+    cf_executor *pool = NULL;
+    cf_future *f = NULL;
+    whereabouts w = {0};
+    HOST_CHECK(cf_process_pool_create(&(cf_pool_options){.max_workers = workers}, &pool) == CF_OK);
+    HOST_CHECK(cf_executor_submit(pool, &whereabouts_task, NULL, &f) == CF_OK);
+    HOST_CHECK(cf_future_result(f, LONG_WAIT, &w) == CF_OK && w.parent > 1);
+    cf_future_release(f);
+    for (unsigned i = 0; i < workers; i++) {
+        HOST_CHECK(cf_executor_submit(pool, &stuck_task, &(stuck){.begun = begun}, &f) == CF_OK);
+        if (i + 1 < workers) {
+            cf_future_release(f);
+        }
+    }
+    HOST_CHECK(counter_wait(begun, workers));
+    HOST_CHECK(kill(w.parent, SIGKILL) == 0);
+    HOST_CHECK(cf_future_result(f, LONG_WAIT, NULL) == CF_EBROKEN);
+    cf_future_release(f);
+    cf_executor_destroy(pool);
+    shared_free(begun, sizeof *begun);
+    return 0;
+}
+
+int live_through_deaths(void) {
+    HOST_CHECK(live_through_workers_deaths() == 0);
+    return lose_a_nursery(2);
+}

@@ -35,4 +35,11 @@ extern const cf_task stuck_task;
 size_t worker_pids(cf_executor *pool, pid_t *pids, size_t room);
 pid_t nursery_of(cf_executor *pool);
 
+/* For the body of a host. They return 0, or 1 and say what was not true. */
+
+/* A pool with so many busy workers breaks when its nursery is killed. */
+int lose_a_nursery(unsigned workers);
+/* A pool lives through deaths of its workers, and another one loses its nursery. */
+int live_through_deaths(void);
+
 #endif

@@ -2,6 +2,7 @@
  * _exit: the child ends there, and touches nothing. */
 #include "process.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -181,5 +182,43 @@ Test(forking_tasks, the_childs_status_says_whether_the_task_failed) {
         cf_executor_destroy(executor);
         EXPECT_EQ(counter_get(ends), 1);
         close_counters();
+    }
+}
+
+/* ---- children that do not return ------------------------------------------------------------- */
+
+static int run_child(const void *arg, void *result, cf_task_context *ctx) {
+    (void)ctx;
+    const bool execs = *(const bool *)arg;
+    const pid_t child = fork();
+    if (child == 0) {
+        if (execs) {
+            execl("/bin/sh", "sh", "-c", "exit 6", (char *)NULL);
+        }
+        _exit(5);
+    }
+    int wait_status = 0;
+    if (waitpid(child, &wait_status, 0) != child || !WIFEXITED(wait_status)) {
+        return ECHILD;
+    }
+    *(int *)result = WEXITSTATUS(wait_status);
+    return 0;
+}
+
+Test(forking_tasks, the_child_may_exec_or_exit) {
+    static const cf_task task = {
+        .run = run_child, .arg_size = sizeof(bool), .result_size = sizeof(int)};
+    for (size_t e = 0; e < COUNT_OF(creates); e++) {
+        cf_executor *executor = NULL;
+        EXPECT(CF_OK, creates[e](NULL, &executor));
+        for (int i = 0; i < 10; i++) {
+            int code = 0;
+            cf_future *f = submit(executor, &task, &(bool){i % 2 == 0});
+            EXPECT(CF_OK, cf_future_result(f, LONG_WAIT, &code));
+            EXPECT_EQ(code, i % 2 == 0 ? 6 : 5);
+            cf_future_release(f);
+        }
+        expect_is_as_before(executor);
+        cf_executor_destroy(executor);
     }
 }

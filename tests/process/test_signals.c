@@ -1,8 +1,10 @@
 /* Signals: what workers, threads and the nursery let through, and the options that change it. */
 #include "process.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +129,100 @@ Test(signals, a_profiler_sees_a_threads_task) {
     cf_executor_destroy(pool);
 }
 
+/* ---- programs that tasks start ---------------------------------------------------------------- */
+
+extern char **environ;
+
+/* Starts a shell that sends itself a SIGTERM. Gives the signal that it died of; 0 = it exited. */
+static int run_spawn(const void *arg, void *result, cf_task_context *ctx) {
+    (void)ctx;
+    char *const words[] = {"sh", "-c", "kill -TERM $$; exit 5", NULL};
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    pid_t pid;
+    int status = 0;
+    sigemptyset(&none);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, *(const bool *)arg ? POSIX_SPAWN_SETSIGMASK : 0);
+    const int error = posix_spawn(&pid, "/bin/sh", NULL, &attributes, words, environ);
+    posix_spawnattr_destroy(&attributes);
+    if (error != 0 || waitpid(pid, &status, 0) != pid) {
+        return error != 0 ? error : ECHILD;
+    }
+    *(int *)result = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    return WIFSIGNALED(status) || WEXITSTATUS(status) == 5 ? 0 : EINVAL;
+}
+
+static int end_of_spawned(create_fn *create, const cf_pool_options *options, bool sets_mask) {
+    static const cf_task task = {
+        .run = run_spawn, .arg_size = sizeof(bool), .result_size = sizeof(int)};
+    cf_executor *pool = NULL;
+    int number = -1;
+    EXPECT(CF_OK, create(options, &pool));
+    cf_future *f = submit(pool, &task, &sets_mask);
+    EXPECT(CF_OK, cf_future_result(f, LONG_WAIT, &number));
+    cf_future_release(f);
+    cf_executor_destroy(pool);
+    return number;
+}
+
+Test(signals, a_program_that_a_task_starts_inherits_the_mask) {
+    const cf_pool_options keep = {.max_workers = 1, .keep_signal_mask = true};
+    EXPECT_EQ(end_of_spawned(cf_thread_pool_create, NULL, false), 0);
+    EXPECT_EQ(end_of_spawned(cf_thread_pool_create, NULL, true), SIGTERM);
+    EXPECT_EQ(end_of_spawned(cf_thread_pool_create, &keep, false), SIGTERM);
+    EXPECT_EQ(end_of_spawned(cf_process_pool_create, NULL, false), SIGTERM);
+}
+
+/* ---- timers of processes ----------------------------------------------------------------------- */
+
+static volatile sig_atomic_t samples;
+
+static void count_sample(int number) {
+    (void)number;
+    samples++;
+}
+
+static int start_profiler(void *context, unsigned worker, void **local) {
+    const struct itimerval tick = {{0, 1000}, {0, 1000}};
+    (void)context, (void)worker, (void)local;
+    return signal(SIGPROF, count_sample) == SIG_ERR || setitimer(ITIMER_PROF, &tick, NULL) != 0;
+}
+
+/* Gives whether a timer runs. If so, it waits for a sample. */
+static int run_profiled(const void *arg, void *result, cf_task_context *ctx) {
+    (void)arg;
+    struct itimerval timer;
+    const bool runs = getitimer(ITIMER_PROF, &timer) == 0 && timer.it_interval.tv_usec != 0;
+    while (runs && samples == 0 && !cf_task_cancelled(ctx)) {}
+    *(bool *)result = runs;
+    return 0;
+}
+
+static bool is_profiled(cf_initializer_fn *initializer) {
+    static const cf_task task = {.run = run_profiled, .result_size = sizeof(bool)};
+    const cf_pool_options options = {.max_workers = 1, .initializer = initializer};
+    const cf_submit_options limited = {.timeout_ns = 20 * SECOND};
+    cf_executor *pool = NULL;
+    cf_future *f = NULL;
+    bool profiled = false;
+    EXPECT(CF_OK, cf_process_pool_create(&options, &pool));
+    EXPECT(CF_OK, cf_executor_submit_with(pool, &task, NULL, &limited, &f));
+    EXPECT(CF_OK, cf_future_result(f, LONG_WAIT, &profiled));
+    cf_future_release(f);
+    cf_executor_destroy(pool);
+    return profiled;
+}
+
+Test(signals, a_profiler_of_processes_starts_in_the_initializer) {
+    const struct itimerval none = {0};
+    EXPECT_EQ(start_profiler(NULL, 0, NULL), 0);
+    cr_assert(!is_profiled(NULL));
+    cr_assert(is_profiled(start_profiler));
+    cr_assert_eq(setitimer(ITIMER_PROF, &none, NULL), 0);
+}
+
 /* ---- the nursery ----------------------------------------------------------------------------- */
 
 /* Also those that stop a background process at its terminal. What lies between 31 and SIGRTMIN is
@@ -206,35 +302,46 @@ Test(signals, workers_may_ignore_sigterm) {
     shared_free(begun, sizeof *begun);
 }
 
-/* ---- exit handlers --------------------------------------------------------------------------- */
-
-static counter *exits;
-
-static void count_exit(void) {
-    counter_add(exits, 1);
+static void on_sigterm(int number) {
+    (void)number;
 }
 
-static int run_register(const void *arg, void *result, cf_task_context *ctx) {
-    (void)arg, (void)result, (void)ctx;
-    return atexit(count_exit);
-}
-
-static uint64_t exits_of_a_worker(bool run_exit_handlers) {
-    static const cf_task task = {.run = run_register};
-    const cf_pool_options options = {.max_workers = 1, .run_exit_handlers = run_exit_handlers};
+/* As a service manager does that stops a service: every process gets one. The program goes on. */
+static int host_that_is_told_to_end(void *context) {
+    const bool ignores = *(const bool *)context;
+    const cf_pool_options options = {.max_workers = 1, .ignore_sigterm = ignores};
+    counter *c = shared_alloc(3 * sizeof *c);
+    const blocker b = {.begun = &c[0], .gate = &c[1], .ran = &c[2], .value = 6};
     cf_executor *pool = NULL;
-    exits = shared_alloc(sizeof *exits);
-    EXPECT(CF_OK, cf_process_pool_create(&options, &pool));
-    cf_future *f = submit(pool, &task, NULL);
-    EXPECT(CF_OK, cf_future_result(f, LONG_WAIT, NULL));
+    cf_future *f = NULL;
+    cf_exception why;
+    whereabouts w = {0};
+    HOST_CHECK(signal(SIGTERM, on_sigterm) != SIG_ERR);
+    HOST_CHECK(cf_process_pool_create(&options, &pool) == CF_OK);
+    HOST_CHECK(cf_executor_submit(pool, &whereabouts_task, NULL, &f) == CF_OK);
+    HOST_CHECK(cf_future_result(f, LONG_WAIT, &w) == CF_OK && w.parent > 1 && w.pid > 1);
+    cf_future_release(f);
+    HOST_CHECK(cf_executor_submit(pool, &blocker_task, &b, &f) == CF_OK);
+    HOST_CHECK(counter_wait(&c[0], 1));
+    HOST_CHECK(kill(w.parent, SIGTERM) == 0 && kill(w.pid, SIGTERM) == 0 && raise(SIGTERM) == 0);
+    if (ignores) {
+        counter_add(&c[1], 1);
+    }
+    HOST_CHECK(cf_future_exception(f, LONG_WAIT, &why) == CF_OK);
+    HOST_CHECK(why.status == (ignores ? CF_OK : CF_EWORKER));
+    HOST_CHECK(why.signal == (ignores ? 0 : SIGTERM));
+    cf_future_release(f);
+    HOST_CHECK(cf_executor_submit(pool, &whereabouts_task, NULL, &f) == CF_OK);
+    HOST_CHECK(cf_future_result(f, LONG_WAIT, &w) == CF_OK);
     cf_future_release(f);
     cf_executor_destroy(pool);
-    const uint64_t count = counter_get(exits);
-    shared_free(exits, sizeof *exits);
-    return count;
+    shared_free(c, 3 * sizeof *c);
+    return 0;
 }
 
-Test(signals, exit_handlers_run_in_workers_only_if_asked) {
-    EXPECT_EQ(exits_of_a_worker(false), 0);
-    EXPECT_EQ(exits_of_a_worker(true), 1);
+Test(signals, a_sigterm_to_all_processes_costs_running_tasks_unless_ignored) {
+    static bool ignores[] = {false, true};
+    for (size_t i = 0; i < COUNT_OF(ignores); i++) {
+        EXPECT_HOST_OK(host_run(host_that_is_told_to_end, &ignores[i]));
+    }
 }

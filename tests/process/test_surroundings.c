@@ -1,16 +1,13 @@
-/* Workers work the same whatever signals, standard streams and children the caller has, and what they do to
+/* Workers work the same whatever signals and standard streams the caller has, and what they do to
  * their own does not touch the caller's. */
 #include "process.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 TestSuite(surroundings, .timeout = TEST_SECONDS);
@@ -130,114 +127,6 @@ Test(surroundings, a_stopped_worker_delays_its_task_only) {
     cf_future_release(f);
     cf_executor_destroy(pool);
     shared_free(c, 3 * sizeof *c);
-}
-
-/* ---- reaping --------------------------------------------------------------------------------- */
-
-/* Lives through deaths of workers and of the nursery. */
-static int live_through_deaths(void) {
-    counter *begun = shared_alloc(sizeof *begun);
-    cf_executor *pool = NULL;
-    HOST_CHECK(cf_process_pool_create(&(cf_pool_options){.max_workers = 2}, &pool) == CF_OK);
-    for (uint64_t i = 0; i < 10; i++) {
-        cf_future *dies = NULL, *retried = NULL;
-        cf_exception why;
-        uint64_t value = 0;
-        death d = {.how = i % 2 ? SIGKILL : -7, .attempts = 1, .value = i};
-        HOST_CHECK(cf_executor_submit(pool, &death_task, &d, &dies) == CF_OK);
-        HOST_CHECK(cf_executor_submit_with(pool, &death_task, &d,
-                                           &(cf_submit_options){.retries = 1}, &retried) == CF_OK);
-        HOST_CHECK(cf_future_exception(dies, LONG_WAIT, &why) == CF_OK);
-        HOST_CHECK(why.status == CF_EWORKER);
-        HOST_CHECK(why.signal == (i % 2 ? SIGKILL : 0) && why.exit_code == (i % 2 ? 0 : 7));
-        HOST_CHECK(cf_future_result(retried, LONG_WAIT, &value) == CF_OK && value == i);
-        cf_future_release(dies);
-        cf_future_release(retried);
-    }
-    cf_executor_destroy(pool);
-
-    HOST_CHECK(cf_process_pool_create(&(cf_pool_options){.max_workers = 2}, &pool) == CF_OK);
-    cf_future *f = NULL;
-    whereabouts w = {0};
-    HOST_CHECK(cf_executor_submit(pool, &whereabouts_task, NULL, &f) == CF_OK);
-    HOST_CHECK(cf_future_result(f, LONG_WAIT, &w) == CF_OK && w.parent > 1);
-    cf_future_release(f);
-    HOST_CHECK(cf_executor_submit(pool, &stuck_task, &(stuck){.begun = begun}, &f) == CF_OK);
-    HOST_CHECK(counter_wait(begun, 1));
-    HOST_CHECK(kill(w.parent, SIGKILL) == 0);
-    HOST_CHECK(cf_future_result(f, LONG_WAIT, NULL) == CF_EBROKEN);
-    cf_future_release(f);
-    cf_executor_destroy(pool);
-    shared_free(begun, sizeof *begun);
-    return 0;
-}
-
-static int host_that_ignores_sigchld(void *context) {
-    (void)context;
-    struct sigaction action = {.sa_handler = SIG_IGN};
-    HOST_CHECK(sigaction(SIGCHLD, &action, NULL) == 0);
-    HOST_CHECK(live_through_deaths() == 0);
-    HOST_CHECK(sigaction(SIGCHLD, NULL, &action) == 0 && action.sa_handler == SIG_IGN);
-    HOST_CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
-    return 0;
-}
-
-Test(surroundings, sigchld_may_be_ignored) {
-    EXPECT_HOST_OK(host_run(host_that_ignores_sigchld, NULL));
-}
-
-static int host_with_nocldwait(void *context) {
-    (void)context;
-    struct sigaction action = {.sa_handler = handle, .sa_flags = SA_NOCLDWAIT};
-    HOST_CHECK(sigaction(SIGCHLD, &action, NULL) == 0);
-    return live_through_deaths();
-}
-
-Test(surroundings, sigchld_may_be_nocldwait) {
-    EXPECT_HOST_OK(host_run(host_with_nocldwait, NULL));
-}
-
-static _Atomic bool reaping;
-
-static void *reap_all(void *arg) {
-    while (atomic_load(&reaping)) {
-        if (waitpid(-1, NULL, 0) < 0) {
-            sched_yield();
-        }
-    }
-    return arg;
-}
-
-static int host_that_reaps(void *context) {
-    (void)context;
-    pthread_t reaper;
-    atomic_store(&reaping, true);
-    HOST_CHECK(pthread_create(&reaper, NULL, reap_all, NULL) == 0);
-    HOST_CHECK(live_through_deaths() == 0);
-    atomic_store(&reaping, false);
-    HOST_CHECK(pthread_join(reaper, NULL) == 0);
-    return 0;
-}
-
-Test(surroundings, the_caller_may_reap_everything) {
-    EXPECT_HOST_OK(host_run(host_that_reaps, NULL));
-}
-
-static int host_with_children_of_its_own(void *context) {
-    (void)context;
-    pid_t own = fork();
-    if (own == 0) {
-        _exit(9);
-    }
-    HOST_CHECK(live_through_deaths() == 0);
-    int status = 0; /* the library reaps its own children only */
-    HOST_CHECK(waitpid(own, &status, 0) == own && WEXITSTATUS(status) == 9);
-    HOST_CHECK(waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD);
-    return 0;
-}
-
-Test(surroundings, the_callers_own_children_are_left_alone) {
-    EXPECT_HOST_OK(host_run(host_with_children_of_its_own, NULL));
 }
 
 /* ---- standard streams, globals --------------------------------------------------------------- */
