@@ -8,6 +8,7 @@
 #include "platform/cancellation.h"
 #include "platform/clock.h"
 #include "platform/futex.h"
+#include "platform/on_leaving.h"
 #include "platform/pidfd.h"
 #include "platform/thread_id.h"
 
@@ -108,6 +109,21 @@ static void await_birth(cfi_record *record) {
     }
 }
 
+typedef struct worker_life {
+    const cfi_worker_config *config;
+    int code; /* exit status */
+} worker_life;
+
+/* Comes also when a task has called pthread_exit: the process then ends though the task may have
+ * started other threads. */
+static _Noreturn void end_worker(const worker_life *life) {
+    flush_output();
+    if (life->config->runs_exit_handlers) {
+        exit(life->code);
+    }
+    _exit(life->code); /* the exit handlers and the buffers of stdio are the caller's */
+}
+
 static _Noreturn void worker_main(const nursery_state *state, unsigned worker) {
     const cfi_nursery *links = state->links;
     nursery_pid = state->self;
@@ -122,17 +138,14 @@ static _Noreturn void worker_main(const nursery_state *state, unsigned worker) {
     close(links->command_file);
     close(links->event_file);
     let_signals_through(links->config);
+    worker_life life PLAT_ON_LEAVING(end_worker) = {.config = links->config};
     cfi_worker_end end = cfi_worker_run(&(cfi_worker){
         .queue = links->queue, .number = worker, .config = links->config, .hooks = &hooks});
-    flush_output();
     if (end == CFI_WORKER_RETIRED) {
         plat_store_release(&record->ready, CFI_RETIRED);
     }
-    int code = end == CFI_WORKER_INIT_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
-    if (links->config->runs_exit_handlers) {
-        exit(code);
-    }
-    _exit(code); /* the exit handlers and the buffers of stdio are the caller's */
+    life.code = end == CFI_WORKER_INIT_FAILED ? EXIT_FAILURE : EXIT_SUCCESS;
+    end_worker(&life);
 }
 
 /* ---- forking, reaping, killing --------------------------------------------------------------- */
