@@ -4,6 +4,14 @@
 
 #include "../check.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#define ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ADDRESS_SANITIZER 1
+#endif
+#endif
+
 typedef cf_status create_fn(const cf_pool_options *options, cf_executor **executor);
 /* The constructors of libcfutures: for what must hold on every executor of it. */
 extern create_fn *const creates[3];

@@ -14,14 +14,6 @@
 
 TestSuite(limits, .timeout = TEST_SECONDS);
 
-#if defined(__SANITIZE_ADDRESS__)
-#define ADDRESS_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ADDRESS_SANITIZER 1
-#endif
-#endif
-
 static bool is_refusal(cf_status status) {
     return status == CF_EAGAIN || status == CF_ENOMEM;
 }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -106,6 +107,78 @@ Test(system, there_may_be_thousands_of_executors) {
     free(all);
 }
 
+#ifndef ADDRESS_SANITIZER /* which needs terabytes of addresses itself */
+enum {
+    SMALL_ARENA = 64 << 20
+};
+
+static bool limit_addresses(void) {
+    const struct rlimit limit = {(rlim_t)2 << 30, (rlim_t)2 << 30};
+    return setrlimit(RLIMIT_AS, &limit) == 0;
+}
+
+/* What an executor leaves to the program of the addresses that the limit allows. */
+static bool program_gets_half(create_fn *create, size_t arena_limit) {
+    cf_executor *executor = NULL;
+    if (create(&(cf_pool_options){.arena_limit = arena_limit}, &executor) != CF_OK) {
+        return false;
+    }
+    void *half = mmap(NULL, (size_t)1 << 30, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (half != MAP_FAILED) {
+        munmap(half, (size_t)1 << 30);
+    }
+    cf_executor_destroy(executor);
+    return half != MAP_FAILED;
+}
+
+static int host_with_few_addresses(void *context) {
+    create_fn *create = *(create_fn *const *)context;
+    HOST_CHECK(limit_addresses());
+    HOST_CHECK(!program_gets_half(create, 0));
+    HOST_CHECK(program_gets_half(create, SMALL_ARENA));
+    return 0;
+}
+
+Test(system, an_executor_takes_what_a_limit_of_addresses_allows) {
+    for (size_t e = 0; e < COUNT_OF(creates); e++) {
+        create_fn *create = creates[e];
+        EXPECT_HOST_OK(host_run(host_with_few_addresses, &create));
+    }
+}
+
+static int limit_worker(void *context, unsigned worker, void **local) {
+    (void)context, (void)worker, (void)local;
+    return limit_addresses() ? 0 : errno;
+}
+
+static int run_allocate(const void *arg, void *result, cf_task_context *ctx) {
+    (void)arg, (void)ctx;
+    void *memory = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    *(bool *)result = memory != MAP_FAILED;
+    return 0;
+}
+
+static bool limited_worker_gets_memory(size_t arena_limit) {
+    static const cf_task task = {.run = run_allocate, .result_size = sizeof(bool)};
+    const cf_pool_options options = {
+        .max_workers = 1, .arena_limit = arena_limit, .initializer = limit_worker};
+    cf_executor *pool = NULL;
+    bool works = false;
+    EXPECT(CF_OK, cf_process_pool_create(&options, &pool));
+    cf_future *f = submit(pool, &task, NULL);
+    EXPECT(CF_OK, cf_future_result(f, LONG_WAIT, &works));
+    cf_future_release(f);
+    cf_executor_destroy(pool);
+    return works;
+}
+
+/* What is reserved counts in each worker too. */
+Test(system, a_worker_under_a_limit_of_addresses_needs_a_small_arena) {
+    cr_assert(!limited_worker_gets_memory(0));
+    cr_assert(limited_worker_gets_memory(SMALL_ARENA));
+}
+#endif
+
 /* ---- calls that signals interrupt ------------------------------------------------------------ */
 
 static void on_tick(int number) {
@@ -147,6 +220,12 @@ Test(system, a_fast_timer_does_not_keep_submit_from_its_memory) {
 
 /* ---- advice that is refused, or without effect ----------------------------------------------- */
 
+static bool install_filter(struct sock_filter *program, size_t length) {
+    const struct sock_fprog filter = {.len = (unsigned short)length, .filter = program};
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+}
+
 /* From now on madvise(MADV_WIPEONFORK) does nothing and returns -1 with this errno; 0 = returns 0. */
 static bool filter_wipe_on_fork(int error) {
     struct sock_filter program[] = {
@@ -157,9 +236,7 @@ static bool filter_wipe_on_fork(int error) {
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
-    const struct sock_fprog filter = {.len = COUNT_OF(program), .filter = program};
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+    return install_filter(program, COUNT_OF(program));
 }
 
 static int host_without_wipe_on_fork(void *context) {
@@ -187,6 +264,40 @@ Test(system, a_forked_child_is_known_without_advice_to_the_kernel) {
     static int errors[] = {EINVAL, 0};
     for (size_t i = 0; i < COUNT_OF(errors); i++) {
         EXPECT_HOST_OK(host_run(host_without_wipe_on_fork, &errors[i]));
+    }
+}
+
+/* From now on membarrier fails. */
+static bool filter_membarrier(void) {
+    struct sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    return install_filter(program, COUNT_OF(program));
+}
+
+static int host_without_membarrier(void *context) {
+    create_fn *create = *(create_fn *const *)context;
+    cf_executor *executor = NULL;
+    HOST_CHECK(filter_membarrier());
+    HOST_CHECK(create(NULL, &executor) == CF_OK);
+    for (uint64_t i = 0; i < 10000; i++) { /* each time somebody falls asleep and is woken */
+        uint64_t square = 0;
+        cf_future *f = NULL;
+        HOST_CHECK(cf_executor_submit(executor, &square_task, &i, &f) == CF_OK);
+        HOST_CHECK(cf_future_result(f, LONG_WAIT, &square) == CF_OK && square == i * i);
+        cf_future_release(f);
+    }
+    cf_executor_destroy(executor);
+    return 0;
+}
+
+Test(system, a_program_may_forbid_membarrier_before_its_first_executor) {
+    for (size_t e = 0; e < COUNT_OF(creates); e++) {
+        create_fn *create = creates[e];
+        EXPECT_HOST_OK(host_run(host_without_membarrier, &create));
     }
 }
 
