@@ -1,14 +1,17 @@
 /* A C++ exception that leaves a task of the serial executor, and is caught outside the call that ran it: the
- * task's future is done, and the executor goes on. A plain program. Returns 0, or 1 and says what was wrong. */
+ * task's future is done, and the executor goes on. One that leaves a task of a process pool ends the worker, one
+ * that leaves a task on a thread ends the program. A plain program. Returns 0, or 1 and says what was wrong. */
 #include <cfutures.h>
 
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
 #include <string>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -319,6 +322,39 @@ void with_a_callback() {
     cf_executor_destroy(executor);
 }
 
+/* ---- workers that are not the caller's thread ------------------------------------------------ */
+
+void in_a_process_pool() {
+    cf_executor *pool = nullptr;
+    cf_future *future = nullptr;
+    cf_exception why{};
+    CHECK(cf_process_pool_create(nullptr, &pool) == CF_OK);
+    CHECK(cf_executor_submit(pool, &throw_task, nullptr, &future) == CF_OK);
+    CHECK(cf_future_exception(future, long_wait, &why) == CF_OK);
+    CHECK(why.status == CF_EWORKER);
+    CHECK(why.signal == SIGABRT);
+    cf_future_release(future);
+    const int n = 5;
+    int result = 0;
+    CHECK(cf_executor_map(pool, &square_task, &n, 1, &result, nullptr) == CF_OK);
+    CHECK(result == 25);
+    cf_executor_destroy(pool);
+}
+
+void on_a_thread() {
+    const pid_t program = fork();
+    if (program == 0) {
+        cf_executor *pool = nullptr;
+        cf_thread_pool_create(nullptr, &pool);
+        cf_executor_submit(pool, &throw_task, nullptr, nullptr);
+        cf_executor_destroy(pool);
+        _exit(0);
+    }
+    int status = 0;
+    CHECK(waitpid(program, &status, 0) == program);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
 /* ---- the program ----------------------------------------------------------------------------- */
 
 struct scene {
@@ -337,6 +373,8 @@ const scene scenes[] = {
     {"in a life", [] { in_lives(0); }},
     {"in lives of one task", [] { in_lives(1); }},
     {"with a callback", with_a_callback},
+    {"in a process pool", in_a_process_pool},
+    {"on a thread", on_a_thread},
 };
 
 /* In a process of its own, which may crash or hang. */
@@ -344,6 +382,8 @@ bool passes(const scene &s) {
     int status = -1;
     const pid_t pid = fork();
     if (pid == 0) {
+        const rlimit no_core{0, 0};
+        setrlimit(RLIMIT_CORE, &no_core); /* of deaths that are meant */
         alarm(hang_seconds);
         s.run();
         std::exit(faults > 0);
