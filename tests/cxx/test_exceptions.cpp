@@ -322,6 +322,36 @@ void with_a_callback() {
     cf_executor_destroy(executor);
 }
 
+int run_throw_at_two(const void *arg, void *result, cf_task_context *ctx) {
+    return *static_cast<const int *>(arg) == 2 ? run_throw(arg, result, ctx)
+                                               : run_square(arg, result, ctx);
+}
+
+/* Those that were submitted have a future; how many these are is not told. */
+void from_one_of_many() {
+    cf_executor *executor = create();
+    const cf_task task = task_of(run_throw_at_two, sizeof(int), sizeof(int));
+    const int args[] = {1, 2, 3};
+    cf_future *futures[3];
+    std::size_t submitted = 99;
+    int result = 0;
+    bool caught = false;
+    try {
+        cf_executor_submit_many(executor, &task, args, 3, nullptr, futures, &submitted);
+    } catch (const std::runtime_error &) {
+        caught = true;
+    }
+    CHECK(caught);
+    CHECK(submitted == 99);
+    CHECK(cf_future_result(futures[0], 0, &result) == CF_OK);
+    CHECK(result == 1);
+    cf_future_release(futures[0]);
+    check_thrown(futures[1]);
+    CHECK(futures[2] == nullptr);
+    check_goes_on(executor, 1);
+    cf_executor_destroy(executor);
+}
+
 /* ---- workers that are not the caller's thread ------------------------------------------------ */
 
 void in_a_process_pool() {
@@ -373,6 +403,7 @@ const scene scenes[] = {
     {"in a life", [] { in_lives(0); }},
     {"in lives of one task", [] { in_lives(1); }},
     {"with a callback", with_a_callback},
+    {"from one of many", from_one_of_many},
     {"in a process pool", in_a_process_pool},
     {"on a thread", on_a_thread},
 };

@@ -59,8 +59,9 @@ static int host_whose_task_leaves(void *context) {
     return 1; /* not reached */
 }
 
+static create_fn *const others[] = {cf_serial_create, cf_thread_pool_create};
+
 Test(exits, on_other_executors_end_the_program) {
-    static create_fn *const others[] = {cf_serial_create, cf_thread_pool_create};
     for (size_t e = 0; e < COUNT_OF(others); e++) {
         for (size_t i = 0; i < COUNT_OF(ways); i++) {
             scene s = {.create = others[e], .way = ways[i]};
@@ -89,6 +90,23 @@ static cf_future *submit_command(cf_executor *pool, const char *command, int64_t
     strncpy(arg, command, sizeof arg - 1);
     EXPECT(CF_OK, cf_executor_submit_with(pool, &exec_task, arg, &options, &f));
     return f;
+}
+
+static int host_whose_task_execs(void *context) {
+    static const char command[80] = "exit 7";
+    cf_executor *executor = NULL;
+    HOST_CHECK((*(create_fn *const *)context)(NULL, &executor) == CF_OK);
+    HOST_CHECK(cf_executor_submit(executor, &exec_task, command, NULL) == CF_OK);
+    cf_executor_destroy(executor);
+    return 1; /* not reached */
+}
+
+Test(exits, by_exec_on_other_executors_replace_the_program) {
+    for (size_t e = 0; e < COUNT_OF(others); e++) {
+        create_fn *create = others[e];
+        const int status = host_run(host_whose_task_execs, &create);
+        cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 7, "status 0x%x", (unsigned)status);
+    }
 }
 
 /* Also of a program that succeeds: the task itself has no result. */
