@@ -47,13 +47,6 @@
  *                cf_executor_kind, _max_workers,
  *                cf_stream_describe                   answer as in the parent
  *              A child can make executors of its own, and so can a task of a process pool.
- *   C++        An exception must not leave an initializer, a finalizer, a callback, a source or a
- *              cost function. It must not leave a task either, except a task of serial. On threads
- *              it ends the program, in a process pool it ends the worker. On serial it may leave
- *              cf_executor_submit, cf_executor_submit_with and cf_executor_submit_many. The task's
- *              future, which is in *future, then ends with CF_ETASK and task_error ECANCELED. The
- *              executor stays usable; *submitted is not set. In maps and streams on serial, an
- *              exception that leaves a task leaks the memory of the map or stream.
  *   Nested     Executors inside tasks share the processors. A worker's share is the number of
  *              processors that its executor's creator had, divided by max_workers, at least 1. The
  *              creator had cf_cpu_count or, inside a task, the share of the worker that runs it. An
@@ -72,16 +65,31 @@
  *   Fork       If a task, an initializer, a finalizer or a callback forks, and the child returns
  *              from it too, the child ends there. Its exit status is 0 if it returned 0. The parent
  *              goes on. A child of a task may call exec or _exit at any time.
- *   Exit       A task of a process pool that calls exit or _exit ends its worker: CF_EWORKER. On
- *              the other executors it ends the program. A task of a thread_pool that calls
- *              pthread_exit ends with CF_ETASK and task_error ECANCELED (in a map or stream, with
- *              all items of its chunk), and its worker gets another thread. Such a task must not be
- *              one that another task of its pool waits for. On serial and openmp, with musl, and in
- *              initializers and finalizers, pthread_exit must not be called.
+ *   Exit       A task of a process pool that calls exit or _exit ends its worker: CF_EWORKER. If it
+ *              calls exec, it ends so when the new program ends. On the other executors exit and
+ *              _exit end the program, and exec replaces it. A task of a thread_pool or process_pool
+ *              that calls pthread_exit ends with CF_ETASK and task_error ECANCELED (in a map or
+ *              stream, with all items of its chunk), and its worker is replaced. Such a task must
+ *              not be one that another task of its pool waits for. On serial and openmp, with musl,
+ *              and in initializers and finalizers, pthread_exit must not be called.
+ *   Handlers   A process worker runs no exit handlers, unless the pool has run_exit_handlers. What
+ *              such a handler would write is lost: the counts of gcov, the buffer of a std::cout
+ *              that is not synchronised with stdio.
+ *   C++        An exception must not leave an initializer, a finalizer, a callback, a source or a
+ *              cost function. It must not leave a task either, except a task of serial. On threads
+ *              it ends the program, in a process pool it ends the worker. On serial it may leave
+ *              cf_executor_submit, cf_executor_submit_with and cf_executor_submit_many. The task's
+ *              future, which is in *future, then ends with CF_ETASK and task_error ECANCELED. The
+ *              executor stays usable; *submitted is not set. In maps and streams on serial, an
+ *              exception that leaves a task leaks the memory of the map or stream.
  *   Threads    The library's threads block all signals but SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP
  *              and SIGSYS, which a fault raises, and SIGPROF. So crash reporters and profilers see
  *              tasks. A program that a task starts inherits the mask: start it with
  *              POSIX_SPAWN_SETSIGMASK, or create the pool with keep_signal_mask.
+ *   Profilers  Worker processes do not inherit timers (setitimer): start their profiler in the
+ *              initializer.
+ *   Children   What a task of a process pool has started ends with its worker (see Groups at
+ *              cf_process_pool_create).
  *   SIGTERM    If all processes of a service get a SIGTERM (systemd does so), running tasks of a
  *              process pool end with CF_EWORKER, unless the pool has ignore_sigterm.
  *   wait       The nursery of a process pool is a child of the program. While a pool lives,
@@ -92,14 +100,28 @@
  *              that have these numbers later, except an eventfd and the like; so it takes numbers
  *              from 512 on, if the limit allows it. The nursery keeps open what was open when the
  *              pool was created. So a pipe whose writing end was open then has no end of file
- *              before the pool is destroyed.
+ *              before the pool is destroyed. The limit of descriptors may be lowered later, even to
+ *              0.
  *   Stopped    Time in which the program is stopped (Ctrl-Z) counts against the time limits of tasks.
+ *   Nursery    If the nursery is stopped (SIGSTOP), workers go on. Their deaths, time limits and
+ *              the end of the pool wait until it continues.
  *   pid 1      If the program is pid 1 or a subreaper, and the nursery is killed, the dead workers
  *              are the program's to reap.
- *   User       An initializer may call setuid: the worker still ends with its nursery.
- *   Memory     An executor reserves addresses (arena_limit). Under RLIMIT_AS reserve less. A core
- *              dump of the program or of a worker has only what is in use.
+ *   User       An initializer may call setuid: the worker still ends with its nursery. The program
+ *              may change its user (setuid) and its root directory (chroot) while a pool lives.
+ *   Memory     An executor reserves addresses (arena_limit), fewer if RLIMIT_AS does not allow as
+ *              many. Under such a limit a small arena_limit leaves addresses to the program and to
+ *              workers. A core dump of the program or of a worker has only what is in use.
+ *   Pointers   A worker process has a copy of the program's memory, as it was when the pool was
+ *              created. So a pointer in an argument is good only if it points to shared memory that
+ *              was made before.
+ *   cgroups    cf_cpu_count heeds the cpuset and the CPU quota of control groups. Their limit of
+ *              memory kills the program, or a worker (CF_EWORKER): no call can report it before.
+ *   Filters    A filter of system calls (seccomp) that forbids membarrier must come before the
+ *              first executor, which then does without. If it comes later, wake-ups may be lost.
  *   dlclose    A shared libcfutures stays loaded when it is closed, because its threads may run.
+ *              The loader is locked while a library's constructors and destructors run: they must
+ *              not wait for a task on a thread that calls dlopen.
  *   musl       The library works with musl 1.2. Its worker threads have 1 MiB of stack there.
  *
  * What each executor can do

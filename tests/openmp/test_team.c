@@ -338,6 +338,43 @@ Test(team, few_threads) {
     EXPECT_HOST_OK(host_run(host_with_few_threads, NULL));
 }
 
+/* Each finds out how many threads there are, and starts them: the other must not do so in between. */
+static pthread_barrier_t both_begin;
+
+static void *start_a_team(void *arg) {
+    unsigned workers = 0;
+    pthread_barrier_wait(&both_begin);
+    return works_or_refuses(&workers) ? arg : NULL;
+}
+
+static int host_with_two_teams(void *context) {
+    (void)context;
+    int token = 0;
+    const rlim_t before = thread_count();
+    HOST_CHECK(geteuid() != 0 || setresuid(64322, 64322, 64322) == 0); /* root has no limit */
+    HOST_CHECK(pthread_barrier_init(&both_begin, NULL, 2) == 0);
+    for (int round = 0; round < 40; round++) {
+        struct rlimit limit;
+        pthread_t threads[2];
+        HOST_CHECK(getrlimit(RLIMIT_NPROC, &limit) == 0);
+        limit.rlim_cur = before + 6 + (rlim_t)round % 12;
+        HOST_CHECK(setrlimit(RLIMIT_NPROC, &limit) == 0);
+        for (size_t i = 0; i < 2; i++) {
+            HOST_CHECK(pthread_create(&threads[i], NULL, start_a_team, &token) == 0);
+        }
+        for (size_t i = 0; i < 2; i++) {
+            void *good = NULL;
+            HOST_CHECK(pthread_join(threads[i], &good) == 0 && good == &token);
+        }
+        HOST_CHECK(threads_fall_to(before));
+    }
+    return 0;
+}
+
+Test(team, two_of_them_share_few_threads) {
+    EXPECT_HOST_OK(host_run(host_with_two_teams, NULL));
+}
+
 /* ---- OpenMP's variables: one test for each set of them, see CMakeLists.txt --------------------- */
 
 static void expect_workers(unsigned wanted, unsigned most, unsigned there) {

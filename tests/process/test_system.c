@@ -303,6 +303,40 @@ Test(system, a_program_may_forbid_membarrier_before_its_first_executor) {
 
 /* ---- another user ---------------------------------------------------------------------------- */
 
+/* The program becomes another user, and has another root directory, while its pool lives. */
+static int host_that_changes(void *context) {
+    const char *folder = context;
+    const cf_submit_options limited = {.timeout_ns = MILLISECOND};
+    counter *begun = shared_alloc(sizeof *begun);
+    cf_executor *pool = NULL;
+    cf_future *f = NULL;
+    uint64_t square = 0;
+    HOST_CHECK(cf_process_pool_create(&(cf_pool_options){.max_workers = 1}, &pool) == CF_OK);
+    HOST_CHECK(chroot(folder) == 0 && chdir("/") == 0);
+    HOST_CHECK(setgid(65534) == 0 && setuid(65534) == 0);
+    for (int round = 0; round < 3; round++) { /* each time a worker is killed and replaced */
+        const stuck task = {.begun = begun};
+        HOST_CHECK(cf_executor_submit_with(pool, &stuck_task, &task, &limited, &f) == CF_OK);
+        HOST_CHECK(cf_future_result(f, LONG_WAIT, NULL) == CF_EDEADLINE);
+        cf_future_release(f);
+        HOST_CHECK(cf_executor_submit(pool, &square_task, &(uint64_t){4}, &f) == CF_OK);
+        HOST_CHECK(cf_future_result(f, LONG_WAIT, &square) == CF_OK && square == 16);
+        cf_future_release(f);
+    }
+    cf_executor_destroy(pool);
+    return 0;
+}
+
+/* Needs a user that may become another. */
+Test(system, a_program_may_change_its_user_and_its_root) {
+    char folder[] = "/tmp/cfutures-root-XXXXXX";
+    if (geteuid() == 0) {
+        cr_assert(mkdtemp(folder) != NULL);
+        EXPECT_HOST_OK(host_run(host_that_changes, folder));
+        cr_assert_eq(rmdir(folder), 0);
+    }
+}
+
 static int become_nobody(void *context, unsigned worker, void **local) {
     (void)context, (void)worker, (void)local;
     return setgid(65534) == 0 && setuid(65534) == 0 ? 0 : errno;
