@@ -21,6 +21,9 @@
  *     all that a dead worker can have left behind, and rewinds the cursor to the first of it.
  *   - Each rewind changes the cursor's epoch. Without it, a worker that passed over a slot while it
  *     was RUNNING could move the cursor past it just after it became PENDING again: a lost task.
+ *   - Tickets and epochs come round. A ticket has 48 bits: ten months of 10 million tasks a second.
+ *     An epoch has 16: a late CAS passes only if its worker stood still for a multiple of 65536
+ *     rewinds (deaths), and the cursor is at the same ticket again.
  *   - Where many tasks are pending, a worker claims several (tuning.h): the cursor changes hands
  *     once for all of them. Where few are, it claims one.
  *   - A worker that finds nothing from the cursor on begins what others have claimed and not begun.
