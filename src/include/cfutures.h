@@ -317,10 +317,11 @@ cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **ex
  *            every unfinished future reports CF_EBROKEN, and submit returns it. A worker that is
  *            stopped (SIGSTOP) keeps its task until it continues.
  * End        Nursery and workers end by themselves within a second after the calling process ends
- *            in any way, with two exceptions. A nursery that is stopped (SIGSTOP) ends, with the
- *            workers, when it continues. If the nursery was killed before, a worker whose task has
- *            called setuid stays (an initializer may call it). exec does not end the process:
- *            nursery and workers continue with it.
+ *            in any way, stopped ones too (SIGSTOP), with one exception. If the nursery was killed
+ *            before, a worker whose task has called setuid stays (an initializer may call it). exec
+ *            does not end the process: nursery and workers continue with it.
+ * Stopped    A nursery that is stopped (SIGSTOP) continues when the pool needs it to start or kill
+ *            a worker, and when the pool is shut down. Until then no worker that dies is replaced.
  * Signals    Workers start with every handler at its default and no signal blocked. Workers ignore
  *            SIGINT, SIGQUIT and SIGHUP: the caller decides what Ctrl-C means. They also ignore
  *            SIGTTIN and SIGTTOU. Only SIGKILL ends the nursery, and only SIGSTOP stops it. Ctrl-Z
