@@ -97,6 +97,8 @@
  *   pid 1      If the program is pid 1 or a subreaper, and the nursery is killed, the dead workers
  *              are the program's to reap.
  *   User       An initializer may call setuid: the worker still ends with its nursery.
+ *   Filters    An initializer may install a filter of system calls (seccomp). If it refuses
+ *              membarrier, each task costs some 100 ns more from then on.
  *   Memory     An executor reserves addresses (arena_limit). Under RLIMIT_AS reserve less. A core
  *              dump of the program or of a worker has only what is in use.
  *   dlclose    A shared libcfutures stays loaded when it is closed, because its threads may run.

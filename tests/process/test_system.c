@@ -192,6 +192,59 @@ Test(system, a_forked_child_is_known_without_advice_to_the_kernel) {
     }
 }
 
+/* ---- a barrier that is refused to the workers ------------------------------------------------ */
+
+/* As an initializer; context: the error number. */
+static int refuse_membarrier(void *context, unsigned worker, void **local) {
+    (void)worker, (void)local;
+    struct sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)*(int *)context),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog filter = {.len = COUNT_OF(program), .filter = program};
+    bool refused = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+                   prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+    return refused ? 0 : errno;
+}
+
+/* One may be pending, so submit waits for the workers as they wait for it. Between two rounds they may fall
+ * asleep. */
+static void hand_off(cf_executor *pool, uint64_t *seed) {
+    for (size_t round = scaled(2000); round > 0; round--) {
+        cf_future *futures[3];
+        for (size_t i = 0; i < COUNT_OF(futures); i++) {
+            const int64_t start = now_ns();
+            futures[i] = submit(pool, &square_task, &(uint64_t){i});
+            cr_assert(now_ns() - start < LONG_WAIT, "submit was not woken");
+        }
+        for (size_t i = 0; i < COUNT_OF(futures); i++) {
+            uint64_t value = 0;
+            EXPECT(CF_OK, cf_future_result(futures[i], LONG_WAIT, &value));
+            EXPECT_EQ(value, i * i);
+            cf_future_release(futures[i]);
+        }
+        spin_for((int64_t)(random_next(seed) % (uint64_t)(60 * MICROSECOND)));
+    }
+}
+
+Test(system, workers_to_which_a_barrier_is_refused_lose_no_task) {
+    static int errors[] = {EPERM, ENOSYS};
+    static create_fn *const create[] = {cf_thread_pool_create, cf_process_pool_create};
+    uint64_t seed = test_seed("system/workers_to_which_a_barrier_is_refused_lose_no_task");
+    for (size_t i = 0; i < COUNT_OF(errors) * COUNT_OF(create); i++) {
+        const cf_pool_options options = {.max_workers = 2,
+                                         .max_pending = 1,
+                                         .initializer = refuse_membarrier,
+                                         .context = &errors[i / COUNT_OF(create)]};
+        cf_executor *pool = NULL;
+        EXPECT(CF_OK, create[i % COUNT_OF(create)](&options, &pool));
+        hand_off(pool, &seed);
+        cf_executor_destroy(pool);
+    }
+}
+
 /* ---- another user ---------------------------------------------------------------------------- */
 
 static int become_nobody(void *context, unsigned worker, void **local) {
