@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -247,6 +248,30 @@ bool process_ends(pid_t pid, int64_t timeout_ns) {
         sched_yield();
     }
     return true;
+}
+
+bool process_stop(pid_t pid) {
+    const int64_t end = now_ns() + LONG_WAIT;
+    char state = '?';
+    pid_t parent;
+    if (kill(pid, SIGSTOP) != 0) {
+        return false;
+    }
+    while (process_stat(pid, &state, &parent) && state != 'T' && now_ns() < end) {
+        sched_yield();
+    }
+    return state == 'T';
+}
+
+bool process_freeze(pid_t pid) {
+    int status;
+    return ptrace(PTRACE_SEIZE, pid, NULL, NULL) == 0 &&
+           ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) == 0 && waitpid(pid, &status, __WALL) == pid &&
+           WIFSTOPPED(status);
+}
+
+void process_thaw(pid_t pid) {
+    ptrace(PTRACE_DETACH, pid, NULL, NULL);
 }
 
 pid_t host_start(host_body *body, void *context) {

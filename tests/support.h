@@ -87,6 +87,13 @@ bool threads_fall_to(size_t count);
 /* True when the process has ended within the time. Never reaps it. */
 bool process_ends(pid_t pid, int64_t timeout_ns);
 
+/* SIGSTOP; returns when it has stopped the process. False if it does not. */
+bool process_stop(pid_t pid);
+/* Holds the process where it is, as a debugger does: SIGCONT does not continue it. False if the system
+ * refuses ptrace. Freeze and thaw are one thread's. */
+bool process_freeze(pid_t pid);
+void process_thaw(pid_t pid);
+
 /* Runs `body` in a forked process, for tests that damage or kill the process that owns a pool.
  * Returns what waitpid tells; a host that hangs is ended by SIGALRM. */
 typedef int host_body(void *context);

@@ -339,6 +339,14 @@ static bool host_is_gone(const cfi_nursery *links) {
     return getppid() != links->host;
 }
 
+/* When the thread that forked the nursery ends, the kernel sends the nursery a SIGCONT, which continues
+ * it if it is stopped. The process's next thread is then the parent, and so on, and the end of the last
+ * one is the caller's. A SIGCONT too many stays pending. Only a change of user or program would undo
+ * this, and the nursery makes none. A caller that ended before this call is seen at the first look. */
+static void continue_when_host_ends(void) {
+    prctl(PR_SET_PDEATHSIG, SIGCONT);
+}
+
 /* ppoll lets SIGCHLD through, which needs no descriptor. A signalfd needs one, so at the limit of
  * descriptors the nursery would reap no worker. */
 static void wait_for_events(const nursery_state *state, bool refused) {
@@ -361,6 +369,7 @@ _Noreturn void cfi_nursery_run(const cfi_nursery *nursery) {
     plat_thread_name("cf-nursery");
     leave_caller_behind();
     set_signals();
+    continue_when_host_ends();
     while (!host_is_gone(nursery) && plat_load_acquire(&nursery->queue->control->quit) == 0) {
         reap(&state);
         int error = fill_vacancies(&state);

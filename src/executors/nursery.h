@@ -26,9 +26,10 @@
  *
  * The caller clears spawn_error and workers_wanted again when the first worker cannot be forked.
  *
- * Death. When the caller's process ends in any way, the nursery kills the workers and ends. When
- * the nursery dies, the kernel sends the workers a SIGKILL. (The kernel does so when the forking
- * *thread* ends; the nursery has only one.)
+ * Death. When the caller's process ends in any way, the nursery kills the workers and ends. If the
+ * nursery is stopped (SIGSTOP) by then, the kernel continues it (PR_SET_PDEATHSIG). When the nursery
+ * dies, the kernel sends the workers a SIGKILL. (The kernel does so when the forking *thread* ends;
+ * the nursery has only one.)
  *
  * Process groups. Each worker leads one, so that processes that its task has started are killed
  * with it: at SIGKILL, and when the worker has died of a signal. So the terminal's signals reach

@@ -20,7 +20,9 @@
  *   - The supervisor sets `quit` when the pool is stopped and every worker is gone, or when no
  *     worker can be forked. It ends when the nursery has ended, by `quit` or because it died.
  *   - A pool without workers or without the nursery breaks, but only when no worker is left that
- *     could change a slot. */
+ *     could change a slot.
+ *   - A stopped nursery (SIGSTOP) reaps and kills nothing. The pool continues it when it asks it for
+ *     something, and when the pool stops. */
 #define _GNU_SOURCE
 #include "cfutures/executor.h"
 #include "executors/nursery.h"
@@ -64,13 +66,19 @@ typedef struct process_pool {
 
 /* ---- making each other look ------------------------------------------------------------------ */
 
-/* If the program has closed the eventfd, by the signal that the nursery waits for beside it. */
+static void signal_nursery(const process_pool *self, int number) {
+    plat_process_signal(self->nursery, self->nursery_pidfd, number);
+}
+
+/* If the program has closed the eventfd, by the signal that the nursery waits for beside it. SIGCONT
+ * continues a nursery that is stopped; else the nursery blocks it. */
 static void notify_nursery(const process_pool *self) {
     if (plat_descriptor_is_anonymous(self->command_file)) {
         cfi_nursery_notify(self->command_file);
     } else {
-        kill(self->nursery, SIGCHLD);
+        signal_nursery(self, SIGCHLD);
     }
+    signal_nursery(self, SIGCONT);
 }
 
 /* Without its eventfd the supervisor looks by itself (wait_for_events). */
@@ -357,7 +365,8 @@ static void process_pool_grown(cf_executor *executor) {
 }
 
 static void process_pool_stop(cf_executor *executor) {
-    notify_supervisor((process_pool *)executor); /* there may be no death to see */
+    notify_supervisor((process_pool *)executor);       /* there may be no death to see */
+    signal_nursery((process_pool *)executor, SIGCONT); /* it must see the workers end */
 }
 
 static void process_pool_kill(cf_executor *executor, unsigned worker, int number) {

@@ -103,8 +103,8 @@
  *              before the pool is destroyed. The limit of descriptors may be lowered later, even to
  *              0.
  *   Stopped    Time in which the program is stopped (Ctrl-Z) counts against the time limits of tasks.
- *   Nursery    If the nursery is stopped (SIGSTOP), workers go on. Their deaths, time limits and
- *              the end of the pool wait until it continues.
+ *   Nursery    If the nursery is stopped (SIGSTOP), workers go on, but none that dies is replaced.
+ *              It continues when the pool needs it (see Stopped at cf_process_pool_create).
  *   pid 1      If the program is pid 1 or a subreaper, and the nursery is killed, the dead workers
  *              are the program's to reap.
  *   User       An initializer may call setuid: the worker still ends with its nursery. The program
@@ -117,8 +117,8 @@
  *              was made before.
  *   cgroups    cf_cpu_count heeds the cpuset and the CPU quota of control groups. Their limit of
  *              memory kills the program, or a worker (CF_EWORKER): no call can report it before.
- *   Filters    A filter of system calls (seccomp) that forbids membarrier must come before the
- *              first executor, which then does without. If it comes later, wake-ups may be lost.
+ *   Filters    A filter of system calls (seccomp) may forbid membarrier, also one that an
+ *              initializer installs. Each task costs some 100 ns more from then on.
  *   dlclose    A shared libcfutures stays loaded when it is closed, because its threads may run.
  *              The loader is locked while a library's constructors and destructors run: they must
  *              not wait for a task on a thread that calls dlopen.
@@ -337,12 +337,13 @@ cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **ex
  *            worker is replaced. The pool is broken if the nursery dies, or if tasks wait and for
  *            two seconds not one worker can be started, or each dies before it is ready. Then
  *            every unfinished future reports CF_EBROKEN, and submit returns it. A worker that is
- *            stopped (SIGSTOP) keeps its task until it continues.
+ *            stopped (SIGSTOP) keeps its task until it continues, and delays no other.
  * End        Nursery and workers end by themselves within a second after the calling process ends
- *            in any way, with two exceptions. A nursery that is stopped (SIGSTOP) ends, with the
- *            workers, when it continues. If the nursery was killed before, a worker whose task has
- *            called setuid stays (an initializer may call it). exec does not end the process:
- *            nursery and workers continue with it.
+ *            in any way, stopped ones too (SIGSTOP), with one exception. If the nursery was killed
+ *            before, a worker whose task has called setuid stays (an initializer may call it). exec
+ *            does not end the process: nursery and workers continue with it.
+ * Stopped    A nursery that is stopped (SIGSTOP) continues when the pool needs it to start or kill
+ *            a worker, and when the pool is shut down. Until then no worker that dies is replaced.
  * Signals    Workers start with every handler at its default and no signal blocked. Workers ignore
  *            SIGINT, SIGQUIT and SIGHUP: the caller decides what Ctrl-C means. They also ignore
  *            SIGTTIN and SIGTTOU. Only SIGKILL ends the nursery, and only SIGSTOP stops it. Ctrl-Z

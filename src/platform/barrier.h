@@ -6,6 +6,10 @@
  *   - If the kernel has membarrier(2), the light one is a compiler barrier, and the heavy one
  *     interrupts the processors that run the other side. If not (valgrind, a seccomp filter, an old
  *     kernel), both are full fences.
+ *   - A filter may refuse membarrier later, and to one thread or worker process only, if an
+ *     initializer installs it. A fence on that side alone would order nothing. So the first heavy
+ *     barrier that is refused turns all light ones into full fences, and waits until those that were
+ *     under way are over (barrier.c).
  *   - Measured: a full fence in every submit costs some 100 ns a task; the heavy barrier takes 1 to
  *     2 us. */
 #ifndef PLATFORM_BARRIER_H
@@ -13,12 +17,21 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    PLAT_BARRIER_FENCES,    /* both are full fences */
+    PLAT_BARRIER_EXPEDITED, /* the light one is a compiler barrier, the heavy one a membarrier */
+    PLAT_BARRIER_CHANGING   /* light ones are fences, but for those that began before */
+};
 
 /* Must be called before either side exists, and before the processes that share memory are forked:
- * they inherit the registration with the kernel. May be called again. */
+ * they inherit the registration with the kernel, and share the page of plat_barrier_kind. The first
+ * call decides; it may be called again. */
 void plat_barrier_register(void);
 
-extern _Atomic bool plat_barrier_expedited; /* written by plat_barrier_register only */
+/* One of the above. EXPEDITED may become CHANGING and then FENCES, which it stays. */
+extern _Atomic uint32_t *plat_barrier_kind;
 
 #if defined(__SANITIZE_THREAD__)
 #define PLAT_THREAD_SANITIZER 1
@@ -38,7 +51,7 @@ static inline void plat_barrier_full(void) {
 }
 
 static inline void plat_barrier_light(void) {
-    if (atomic_load_explicit(&plat_barrier_expedited, memory_order_relaxed)) {
+    if (atomic_load_explicit(plat_barrier_kind, memory_order_relaxed) == PLAT_BARRIER_EXPEDITED) {
         atomic_signal_fence(memory_order_seq_cst);
     } else {
         plat_barrier_full();

@@ -12,7 +12,8 @@
  *     barrier is light and the sleeper's heavy (platform/barrier.h): listen_heavy and ring_light.
  *   - The first ringer clears `armed`, advances `rung` and wakes every sleeper. A sleeper arms again
  *     before it sleeps again. So a ring without sleepers costs a load.
- *   - A ringer may die between clearing `armed` and waking. Whoever judges it calls ring_always.
+ *   - A ringer may die, or be stopped, between clearing `armed` and waking. Then no other ringer
+ *     wakes the sleepers. So the process that sees the death or the stop calls ring_always.
  *   - A wake-up may be for another sleeper's thing: a sleeper looks again.
  *
  * A thread that has another way to know that it must be rung (core/deadline.h) takes `seen` by

@@ -3,6 +3,7 @@
 #include "platform/assert.h"
 #include "platform/clock.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
@@ -28,6 +29,15 @@ void plat_process_await_end(pid_t pid, int64_t deadline_ns) {
     while (kill(pid, 0) == 0 &&
            milliseconds_until(deadline_ns) > 0) { /* cannot see that a zombie has ended */
         poll(NULL, 0, 1);
+    }
+}
+
+void plat_process_signal(pid_t pid, int pidfd, int number) {
+    cfi_assert(pid > 1 && number > 0); /* to kill, others are groups */
+    bool done = pidfd >= 0 &&
+                (syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0) == 0 || errno == ESRCH);
+    if (!done) {
+        kill(pid, number);
     }
 }
 

@@ -16,6 +16,10 @@
 #define SYS_pidfd_open 434
 #endif
 
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
+#endif
+
 #define PLAT_P_PIDFD ((idtype_t)3) /* of waitid; glibc before 2.36 does not name it */
 
 enum {
@@ -34,6 +38,10 @@ static inline int plat_pidfd_poll_ms(int pidfd) {
  * (CLOCK_MONOTONIC). The process need not be a child of this one. Without a pidfd, a zombie counts
  * as running. */
 void plat_process_await_end(pid_t pid, int64_t deadline_ns);
+
+/* By the pidfd where there is one: when the process has been reaped, its number may belong to another
+ * one. By the number if there is none, or if the program has closed it. */
+void plat_process_signal(pid_t pid, int pidfd, int number);
 
 /* By SIGSTOP, SIGTSTP and the like. False if /proc does not say. */
 bool plat_process_is_stopped(pid_t pid);

@@ -41,6 +41,18 @@ explorer_mutant(
             plat_store_relaxed(&control->need_wake, CFI_ARMED);
         }]])
 
+explorer_mutant(stop_does_not_ring_the_bell cfutures/queue/wakeup.c watch_stopped
+                "    plat_event_ring_always(&queue->bell->event, true);" "")
+
+explorer_mutant(stop_does_not_ring_callbacks cfutures/queue/wakeup.c callback_stopped
+                "    plat_event_ring_always(&control->callbacks, queue->shared);" "")
+
+explorer_mutant(stop_makes_no_room cfutures/queue/wakeup.c room_stopped
+                "    plat_event_ring_always(&control->room, queue->shared);" "")
+
+explorer_mutant(stop_hides_a_deadline cfutures/queue/wakeup.c deadline_stopped
+                "    plat_event_ring_always(&control->deadline, queue->shared);" "")
+
 explorer_mutant(
   submit_without_full_barrier cfutures/queue/wakeup.c queue_searcher
   "plat_barrier_full(); /* against the searcher, which does no heavy one */" "")

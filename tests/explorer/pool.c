@@ -242,10 +242,22 @@ static void bare_main(void *context) {
     }
 }
 
-void pool_worker(unsigned number, cf_future *begun) {
+unsigned pool_worker(unsigned number, cf_future *begun) {
     worker_context *context = note_thread((pool *)executor, number, bare_main);
     context->begun = begun;
     CHECK(begun == NULL || cfi_slot_begin(begun, number, &context->word));
+    return context->thread;
+}
+
+static void note_stop(void *number) {
+    if (sim_await_death() >= 0) {
+        cfi_queue_worker_stopped(&executor->queue, (unsigned)(uintptr_t)number);
+    }
+}
+
+void pool_may_stop(unsigned thread, unsigned number) {
+    sim_may_die(thread);
+    sim_thread("nursery", note_stop, (void *)(uintptr_t)number);
 }
 
 static void join(cf_executor *base) {

@@ -28,8 +28,12 @@ void pool_refuse_start(void);
 /* Only the executor: the scenario's own threads are its workers, if it has any. */
 void pool_begin_bare(unsigned workers, cf_pool_options options);
 /* In set_up, after that: makes worker `number`, from 0 up. It has begun this task (NULL = none); it
- * runs that, then all that it finds pending, and ends. Destroying the executor waits for it. */
-void pool_worker(unsigned number, cf_future *begun);
+ * runs that, then all that it finds pending, and ends. Destroying the executor waits for it. Returns
+ * its thread. */
+unsigned pool_worker(unsigned number, cf_future *begun);
+/* In set_up: the thread, which is worker `number` in all that it does, may be stopped at any of its
+ * steps. It never goes on. The nursery is told, as by the kernel. */
+void pool_may_stop(unsigned thread, unsigned number);
 /* Begins a run whose executor is made elsewhere. */
 void pool_forget(void);
 /* Whether destroy has come to the end. All references were given back by then, and all slots. */

@@ -74,6 +74,13 @@ int sim_waitid(siginfo_t *info) {
     return 0;
 }
 
+/* To a worker's process group, in which there is nothing else. */
+int sim_signal(pid_t pid, int number);
+int sim_signal(pid_t pid, int number) {
+    CHECK(pid < 0 && number == SIGKILL);
+    return 0;
+}
+
 /* Seldom: each look is a round of choices. */
 #define LOOK_NS INT64_C(1000000000)
 

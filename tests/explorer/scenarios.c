@@ -32,6 +32,7 @@ const scenario *const scenarios[] = {
     &watch_cancel,
     &watch_handed_out,
     &watch_callback,
+    &watch_stopped,
     /* scenarios_slab.c */
     &slab_round,
     &slab_recycled,
@@ -54,6 +55,7 @@ const scenario *const scenarios[] = {
     &room_counted,
     &room_seen,
     &room_death,
+    &room_stopped,
     /* scenarios_shutdown.c */
     &shutdown_room,
     &shutdown_room_cancelled,
@@ -100,11 +102,13 @@ const scenario *const scenarios[] = {
     &deadline_nested,
     &deadline_chunk,
     &deadline_occupied,
+    &deadline_stopped,
     /* scenarios_callback.c */
     &callback_two,
     &callback_iteration,
     &callback_goes_on,
     &callback_at_the_end,
+    &callback_stopped,
     /* scenarios_serial.c */
     &serial_two,
     &serial_initializer,

@@ -23,7 +23,7 @@ extern const scenario future_two_waiters, future_cancel, future_cancel_waited, f
     future_deadline;
 /* ---- scenarios_watch.c ---- */
 extern const scenario watch_as_completed, watch_two_workers, watch_two_sets, watch_cancel,
-    watch_handed_out, watch_callback;
+    watch_handed_out, watch_callback, watch_stopped;
 /* ---- scenarios_slab.c ---- */
 extern const scenario slab_round, slab_recycled, slab_cancelled, slab_unheld, slab_two_holders;
 /* ---- scenarios_death.c ---- */
@@ -31,7 +31,7 @@ extern const scenario death_retried, death_lost, death_rewound, death_cancelled,
     death_two_workers, death_unfit;
 /* ---- scenarios_room.c ---- */
 extern const scenario room_two_submitters, room_two_workers, room_cancelled, room_abandoned,
-    room_counted, room_seen, room_death;
+    room_counted, room_seen, room_death, room_stopped;
 /* ---- scenarios_shutdown.c ---- */
 extern const scenario shutdown_room, shutdown_room_cancelled, shutdown_first, shutdown_batch;
 /* ---- scenarios_chunk.c ---- */
@@ -45,9 +45,11 @@ extern const scenario nested_begun, nested_cancelled, nested_circle, nested_circ
     nested_circle_in_set, nested_set, nested_relay, nested_two_pools, nested_in_pool, nested_tail;
 /* ---- scenarios_deadline.c ---- */
 extern const scenario deadline_ends, deadline_overdue, deadline_earlier, deadline_outer,
-    deadline_inner, deadline_outer_again, deadline_nested, deadline_chunk, deadline_occupied;
+    deadline_inner, deadline_outer_again, deadline_nested, deadline_chunk, deadline_occupied,
+    deadline_stopped;
 /* ---- scenarios_callback.c ---- */
-extern const scenario callback_two, callback_iteration, callback_goes_on, callback_at_the_end;
+extern const scenario callback_two, callback_iteration, callback_goes_on, callback_at_the_end,
+    callback_stopped;
 /* ---- scenarios_serial.c ---- */
 extern const scenario serial_two, serial_initializer, serial_left, serial_shutdown,
     serial_callbacks, serial_unfit;

@@ -2,6 +2,8 @@
  * destroyed. */
 #include "scenarios.h"
 
+#include "cfutures/waiting/callback.h"
+
 enum {
     CALLS_MAX = 4
 };
@@ -174,3 +176,42 @@ static void set_up_at_the_end(void) {
 
 const scenario callback_at_the_end = {
     .name = "callback_at_the_end", .set_up = set_up_at_the_end, .check = check_freed, .bound = 4};
+
+/* ---- the settler of another task is stopped before it has rung -------------------------------- */
+
+static cf_future *unfinished;
+static cf_as_completed *iteration;
+
+static void call_and_tell(cf_future *done, void *context) {
+    (void)context;
+    note_call(done, 1);
+    pool_arrive();
+}
+
+static void await_call(void *context) {
+    (void)context;
+    add(future, call_and_tell);
+    pool_await(1);
+    cfi_callbacks_finish(executor); /* no shutdown: the stopped worker's task never ends */
+}
+
+static void set_up_stopped(void) {
+    pool_begin_bare(2, plain);
+    calls = 0;
+    unfinished = pool_submit(&number_task, 0);
+    future = pool_submit(&number_task, 1);
+    CHECK(cf_as_completed_create(&unfinished, 1, &iteration) == CF_OK); /* so it is announced */
+    pool_may_stop(pool_worker(0, unfinished), 0);
+    pool_worker(1, future);
+    sim_thread("caller", await_call, NULL);
+}
+
+static void check_called_once(void) {
+    check_calls(1);
+}
+
+const scenario callback_stopped = {.name = "callback_stopped",
+                                   .set_up = set_up_stopped,
+                                   .check = check_called_once,
+                                   .bound = 1,
+                                   .deaths = true};

@@ -366,3 +366,32 @@ const scenario deadline_occupied = {.name = "deadline_occupied",
                                     .check = check_one_ran,
                                     .bound = 2,
                                     .lazy_clock = true};
+
+/* ---- the worker is stopped before it has told the deadline thread ------------------------------ */
+
+/* It may also be stopped before it has shown its limit: then nobody knows of one. */
+static void see_stopped(void *context) {
+    (void)context;
+    cf_status status = cf_future_result(futures[0], 2 * SECOND, NULL);
+    int64_t shown_ns = plat_load_acquire(&executor->queue.records[0].run_until_ns);
+    CHECK(status == CF_EDEADLINE || (status == CF_ETIMEDOUT && shown_ns == 0));
+    pool_arrive();
+    cfi_deadlines_stop(executor);
+}
+
+static void set_up_stopped(void) {
+    begin(1);
+    futures[0] = submit(&overdue_task, 0, SECOND);
+    pool_may_stop(pool_worker(0, futures[0]), 0);
+    sim_thread("caller", see_stopped, NULL);
+}
+
+static void check_nothing(void) {
+}
+
+const scenario deadline_stopped = {.name = "deadline_stopped",
+                                   .set_up = set_up_stopped,
+                                   .check = check_nothing,
+                                   .bound = 2,
+                                   .deaths = true,
+                                   .lazy_clock = true};

@@ -197,3 +197,33 @@ const scenario room_death = {.name = "room_death",
                              .check = check_ran_again,
                              .bound = 1,
                              .deaths = true};
+
+/* ---- a worker is stopped that has made room before, and has not rung yet ---------------------- */
+
+static void ring_late(void *context) {
+    (void)context;
+    cfi_queue_room_made(&executor->queue);
+}
+
+static void submit_more(void *context) {
+    (void)context;
+    pool_submit(&number_task, 0);
+}
+
+static void set_up_stopped(void) {
+    pool_begin_bare(2, one_pending);
+    submit_before(0);
+    pool_may_stop(sim_thread("worker 0", ring_late, NULL), 0);
+    pool_worker(1, before);
+    sim_thread("caller", submit_more, NULL);
+}
+
+static void check_before_ran(void) {
+    CHECK(pool_runs(2) == 1);
+}
+
+const scenario room_stopped = {.name = "room_stopped",
+                               .set_up = set_up_stopped,
+                               .check = check_before_ran,
+                               .bound = 2,
+                               .deaths = true};

@@ -183,3 +183,34 @@ static void check_called(void) {
 
 const scenario watch_callback = {
     .name = "watch_callback", .set_up = set_up_callback, .check = check_called, .bound = 2};
+
+/* ---- the settler of another task is stopped before it has rung -------------------------------- */
+
+static void take_second(void *context) {
+    (void)context;
+    cf_as_completed *as_completed = NULL;
+    cf_future *future = NULL;
+    CHECK(cf_as_completed_create(&futures[1], 1, &as_completed) == CF_OK);
+    CHECK(cf_as_completed_next(as_completed, CF_FOREVER, &future, NULL) == CF_OK);
+    CHECK(future == futures[1]);
+    cf_as_completed_destroy(as_completed);
+}
+
+static void set_up_stopped(void) {
+    pool_begin_bare(2, plain);
+    submit_both();
+    CHECK(cf_as_completed_create(futures, 1, &iteration) == CF_OK); /* so the first is announced */
+    pool_may_stop(pool_worker(0, futures[0]), 0);
+    pool_worker(1, futures[1]);
+    sim_thread("caller", take_second, NULL);
+}
+
+static void check_other_ran(void) {
+    CHECK(pool_runs(0) <= 1 && pool_runs(1) == 1);
+}
+
+const scenario watch_stopped = {.name = "watch_stopped",
+                                .set_up = set_up_stopped,
+                                .check = check_other_ran,
+                                .bound = 2,
+                                .deaths = true};

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,53 +127,6 @@ Test(surroundings, a_stopped_worker_delays_its_task_only) {
     cf_future_release(f);
     cf_executor_destroy(pool);
     shared_free(c, 3 * sizeof *c);
-}
-
-static _Atomic bool destroyed;
-
-static void *destroy_in_thread(void *pool) {
-    cf_executor_destroy(pool);
-    atomic_store(&destroyed, true);
-    return NULL;
-}
-
-/* Makes the pool start all its workers, which are idle then. The counters are three. */
-static void start_workers(cf_executor *pool, unsigned workers, counter *c) {
-    const blocker b = {.begun = &c[0], .gate = &c[1], .ran = &c[2]};
-    for (unsigned i = 0; i < workers; i++) {
-        cf_future_release(submit(pool, &blocker_task, &b));
-    }
-    cr_assert(counter_wait(&c[0], workers));
-    counter_add(&c[1], 1);
-    cr_assert(counter_wait(&c[2], workers));
-}
-
-/* Workers go on, but nobody reaps, kills or starts one. */
-Test(surroundings, a_stopped_nursery_delays_deaths_limits_and_the_end) {
-    const cf_submit_options limited = {.timeout_ns = MILLISECOND};
-    counter *c = shared_alloc(4 * sizeof *c);
-    cf_executor *pool = create_pool(3);
-    cf_future *late = NULL;
-    pthread_t thread;
-    const pid_t nursery = nursery_of(pool);
-    start_workers(pool, 3, c);
-    cr_assert_eq(kill(nursery, SIGSTOP), 0);
-    cf_future *dies = submit(pool, &death_task, &(death){.how = SIGKILL, .attempts = 1});
-    EXPECT(CF_OK,
-           cf_executor_submit_with(pool, &stuck_task, &(stuck){.begun = &c[3]}, &limited, &late));
-    EXPECT(CF_ETIMEDOUT, cf_future_result(dies, 20 * MILLISECOND, NULL));
-    EXPECT(CF_ETIMEDOUT, cf_future_result(late, 20 * MILLISECOND, NULL));
-    check_works(pool);
-    cr_assert_eq(pthread_create(&thread, NULL, destroy_in_thread, pool), 0);
-    spin_for(20 * MILLISECOND);
-    cr_assert(!atomic_load(&destroyed));
-    cr_assert_eq(kill(nursery, SIGCONT), 0);
-    cr_assert_eq(pthread_join(thread, NULL), 0);
-    EXPECT(CF_EWORKER, cf_future_result(dies, 0, NULL));
-    EXPECT(CF_EDEADLINE, cf_future_result(late, 0, NULL));
-    cf_future_release(dies);
-    cf_future_release(late);
-    shared_free(c, 4 * sizeof *c);
 }
 
 /* ---- standard streams, globals --------------------------------------------------------------- */

@@ -267,12 +267,14 @@ Test(system, a_forked_child_is_known_without_advice_to_the_kernel) {
     }
 }
 
-/* From now on membarrier fails. */
-static bool filter_membarrier(void) {
+/* ---- a barrier that is refused --------------------------------------------------------------- */
+
+/* From now on membarrier fails with this errno. */
+static bool filter_membarrier(int error) {
     struct sock_filter program[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)error),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
     };
     return install_filter(program, COUNT_OF(program));
@@ -281,7 +283,7 @@ static bool filter_membarrier(void) {
 static int host_without_membarrier(void *context) {
     create_fn *create = *(create_fn *const *)context;
     cf_executor *executor = NULL;
-    HOST_CHECK(filter_membarrier());
+    HOST_CHECK(filter_membarrier(EPERM));
     HOST_CHECK(create(NULL, &executor) == CF_OK);
     for (uint64_t i = 0; i < 10000; i++) { /* each time somebody falls asleep and is woken */
         uint64_t square = 0;
@@ -294,10 +296,52 @@ static int host_without_membarrier(void *context) {
     return 0;
 }
 
-Test(system, a_program_may_forbid_membarrier_before_its_first_executor) {
+Test(system, a_program_may_forbid_membarrier) {
     for (size_t e = 0; e < COUNT_OF(creates); e++) {
         create_fn *create = creates[e];
         EXPECT_HOST_OK(host_run(host_without_membarrier, &create));
+    }
+}
+
+/* As an initializer; context: the error number. */
+static int refuse_membarrier(void *context, unsigned worker, void **local) {
+    (void)worker, (void)local;
+    return filter_membarrier(*(int *)context) ? 0 : errno;
+}
+
+/* One may be pending, so submit waits for the workers as they wait for it. Between two rounds they may fall
+ * asleep. */
+static void hand_off(cf_executor *pool, uint64_t *seed) {
+    for (size_t round = scaled(2000); round > 0; round--) {
+        cf_future *futures[3];
+        for (size_t i = 0; i < COUNT_OF(futures); i++) {
+            const int64_t start = now_ns();
+            futures[i] = submit(pool, &square_task, &(uint64_t){i});
+            cr_assert(now_ns() - start < LONG_WAIT, "submit was not woken");
+        }
+        for (size_t i = 0; i < COUNT_OF(futures); i++) {
+            uint64_t value = 0;
+            EXPECT(CF_OK, cf_future_result(futures[i], LONG_WAIT, &value));
+            EXPECT_EQ(value, i * i);
+            cf_future_release(futures[i]);
+        }
+        spin_for((int64_t)(random_next(seed) % (uint64_t)(60 * MICROSECOND)));
+    }
+}
+
+Test(system, workers_to_which_a_barrier_is_refused_lose_no_task) {
+    static int errors[] = {EPERM, ENOSYS};
+    static create_fn *const create[] = {cf_thread_pool_create, cf_process_pool_create};
+    uint64_t seed = test_seed("system/workers_to_which_a_barrier_is_refused_lose_no_task");
+    for (size_t i = 0; i < COUNT_OF(errors) * COUNT_OF(create); i++) {
+        const cf_pool_options options = {.max_workers = 2,
+                                         .max_pending = 1,
+                                         .initializer = refuse_membarrier,
+                                         .context = &errors[i / COUNT_OF(create)]};
+        cf_executor *pool = NULL;
+        EXPECT(CF_OK, create[i % COUNT_OF(create)](&options, &pool));
+        hand_off(pool, &seed);
+        cf_executor_destroy(pool);
     }
 }
 

@@ -15,7 +15,7 @@
  *
  * No deadline is lost: each side writes its word before it reads the other's, all seq_cst. So
  * either the worker rings or the thread sees the run. Runs of about equal length ring once in a
- * while, not once a task.
+ * while, not once a task. If a worker is stopped before it rings, the nursery rings (queue/wakeup.h).
  *
  * A task that waits for another of its own executor may run that one on top of itself. The record
  * then shows the inner run, and the outer limit lies in a list under limits.lock (worker/limit.h).

@@ -4,7 +4,8 @@
  *   - The whole process has one bell, on a page that worker processes share: a thread can sleep on
  *     one futex only, and may wait for tasks of several executors at once.
  *   - A settler publishes a completion by a locked instruction, then rings (queue/completion.h).
- *   - If it dies between the two, the supervisor rings, as at every death.
+ *   - If it dies between the two, the supervisor rings, as at every death. If it is stopped there,
+ *     the nursery rings (queue/wakeup.h): threads that wait for tasks of other pools sleep here too.
  *   - A ring that concerns other sleepers costs a sleeper one look. */
 #ifndef CFUTURES_BELL_H
 #define CFUTURES_BELL_H

@@ -44,12 +44,22 @@ void cfi_queue_forget_searcher(cfi_queue *queue, unsigned worker) {
     }
 }
 
+/* Every event count that a worker rings. */
+static void ring_all(cfi_queue *queue) {
+    cfi_control *control = queue->control;
+    plat_event_ring_always(&queue->bell->event, true);
+    plat_event_ring_always(&control->callbacks, queue->shared);
+    plat_event_ring_always(&control->room, queue->shared);
+    plat_event_ring_always(&control->deadline, queue->shared);
+}
+
 void cfi_queue_worker_stopped(cfi_queue *queue, unsigned worker) {
     uint32_t searcher = worker + 1;
     cfi_assert(worker < CF_WORKERS_MAX);
     plat_cas(&queue->control->searcher, &searcher, 0);
     arm(queue); /* also if it was not the searcher: it may have had to arm after a wake-up */
     cfi_queue_wake_all(queue);
+    ring_all(queue); /* it may have been about to */
 }
 
 /* ---- waiting for work ------------------------------------------------------------------------ */

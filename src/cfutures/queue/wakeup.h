@@ -25,6 +25,9 @@
  *   - A worker may be stopped as the searcher, or with a wake-up to pass on. The nursery clears
  *     `searcher`, sets ARMED and wakes all. When the worker goes on, it does the same again, which
  *     is harmless.
+ *   - A worker may be stopped in a ring (platform/event_count.h), of the bell, of callbacks, room or
+ *     deadline. The nursery rings them all, so the worker delays only what its own task is waited
+ *     for. If it has begun a task and not counted it yet, it keeps that task's room too.
  *   - Every death wakes all workers. The successor of a dead worker begins as if it had been woken.
  *     If the dead worker was the searcher, its supervisor sets ARMED in its place. */
 #ifndef CFUTURES_WAKEUP_H

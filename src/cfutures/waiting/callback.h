@@ -21,7 +21,8 @@
  *
  * No call is lost:
  *   - The thread arms before it drains, a settler pushes before it reads `armed`, all seq_cst.
- *   - If a settler dies between the two, the supervisor drains and rings, as at every death.
+ *   - If a settler dies between the two, the supervisor drains and rings, as at every death. If it
+ *     is stopped there, the nursery rings (queue/wakeup.h), for the callbacks of other tasks.
  *   - The thread ends when the executor is joined, every worker is gone (so every task is settled
  *     and announced) and no callback is outstanding. */
 #ifndef CFUTURES_CALLBACK_H

@@ -21,6 +21,10 @@ int sim_close(int file);
 int sim_waitid(siginfo_t *info);
 int sim_poll(struct pollfd *files, nfds_t count, int timeout_ms);
 
+/* Not the system's: the numbers of simulated processes may be those of real ones. Not a macro: a
+ * member of a struct has that name. */
+int kill(pid_t pid, int number) __asm__("sim_signal");
+
 #define fork()                        sim_fork()
 #define getpid()                      ((pid_t)1)
 #define waitid(type, id, info, which) sim_waitid(info)

@@ -16,6 +16,12 @@ static inline int plat_pidfd_poll_ms(int pidfd) {
     return -1;
 }
 
+static inline void plat_process_signal(pid_t pid, int pidfd, int number) {
+    (void)pid;
+    (void)pidfd;
+    (void)number; /* the simulated nursery is never stopped */
+}
+
 static inline void plat_process_await_end(pid_t pid, int64_t deadline_ns) {
     (void)deadline_ns;
     sim_process_ends(pid);
