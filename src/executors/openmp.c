@@ -42,6 +42,7 @@
 #include "platform/thread.h"
 #include "platform/thread_id.h"
 
+#include <errno.h>
 #include <omp.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -113,7 +114,7 @@ static unsigned threads_to_be_had(unsigned wanted) {
     unsigned count = 0;
     while (guests != NULL && count + 1 < wanted) {
         guests[count].gate = &gate;
-        if (!plat_thread_start(&guests[count].thread, stay, &guests[count])) {
+        if (plat_thread_start(&guests[count].thread, stay, &guests[count]) != 0) {
             break;
         }
         count++;
@@ -173,12 +174,15 @@ static bool start_team(openmp_team *self) {
     static bool prepared; /* under start_lock */
     plat_lock_take(&start_lock);
     prepared = prepared || plat_at_fork_in_child(free_start_lock);
-    bool started = prepared && plat_thread_start(&self->host, host_main, self);
-    while (started && plat_load_acquire(&self->members) == 0) {
+    int error = prepared ? plat_thread_start(&self->host, host_main, self) : ENOMEM;
+    while (error == 0 && plat_load_acquire(&self->members) == 0) {
         plat_futex_wait(&self->members, 0, -1, false);
     }
     plat_lock_give(&start_lock);
-    return started;
+    if (error != 0) {
+        self->core->refused(prepared ? "pthread_create" : "malloc", error);
+    }
+    return error == 0;
 }
 
 /* ---- the executor ---------------------------------------------------------------------------- */
@@ -267,6 +271,7 @@ cf_status cf_openmp_create(const cf_pool_options *options, cf_executor **executo
     self->base.config.workers = self->base.max_workers;
     self->gates = calloc(self->base.max_workers, sizeof *self->gates);
     if (self->gates == NULL) {
+        core->refused("malloc", ENOMEM);
         openmp_free(*executor);
         *executor = NULL;
         return CF_ENOMEM;

@@ -61,8 +61,8 @@ static inline void plat_thread_join(pthread_t thread) {
     plat_cancellation_release(held);
 }
 
-/* False: the system refuses a thread. */
-static inline bool plat_thread_start(pthread_t *thread, void *(*run)(void *), void *context) {
+/* 0, or the error number with which the system refuses a thread. */
+static inline int plat_thread_start(pthread_t *thread, void *(*run)(void *), void *context) {
     sigset_t before;
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
@@ -71,7 +71,7 @@ static inline bool plat_thread_start(pthread_t *thread, void *(*run)(void *), vo
     int error = pthread_create(thread, &attributes, run, context);
     plat_signals_restore(&before);
     pthread_attr_destroy(&attributes);
-    return error == 0;
+    return error;
 }
 
 #endif
