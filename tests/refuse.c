@@ -49,7 +49,7 @@ bool refuse_call(const char *call, int error) {
     } CALLS[] = {
         {"memfd_create", SYS_memfd_create}, {"ftruncate", SYS_ftruncate},
         {"fallocate", SYS_fallocate},       {"mprotect", SYS_mprotect},
-        {"eventfd", SYS_eventfd2},
+        {"eventfd", SYS_eventfd2},          {"sched_setaffinity", SYS_sched_setaffinity},
     };
     for (size_t i = 0; i < sizeof CALLS / sizeof *CALLS; i++) {
         if (strcmp(CALLS[i].name, call) == 0) {
