@@ -274,7 +274,7 @@ static int host_with_limits_after_a_refusal(void *context) {
     };
     cf_executor *serial = NULL, *pool = NULL;
     cf_task task = square_task;
-    char name[16];
+    char name[32];
     HOST_CHECK(cf_serial_create(NULL, &serial) == CF_OK);
     for (int i = 0; i <= TASKS; i++) {
         const cf_status wanted = i < TASKS ? CF_OK : CF_ENOMEM;
