@@ -4,12 +4,14 @@ if(NOT with_openmp)
 endif()
 find_package(OpenMP REQUIRED QUIET COMPONENTS C)
 
-foreach(subject team regions)
+foreach(subject team regions surroundings)
   criterion_program(test_openmp_${subject} openmp/test_${subject}.c)
   target_link_libraries(test_openmp_${subject} PRIVATE cfutures::openmp OpenMP::OpenMP_C)
   primepool_test(openmp.${subject} openmp 300 test_openmp_${subject} ${one_by_one} --filter
                  ${subject}/*)
 endforeach()
+
+target_link_libraries(test_openmp_surroundings PRIVATE test_refuse)
 
 # The executor's call of cf_core_functions comes to the test instead.
 criterion_program(test_openmp_other_build openmp/test_other_build.c)
@@ -32,3 +34,8 @@ environment_test(team two_levels OMP_MAX_ACTIVE_LEVELS=2)
 environment_test(team bound OMP_PROC_BIND=true)
 environment_test(team active_wait OMP_WAIT_POLICY=active)
 environment_test(regions num_threads_given OMP_NUM_THREADS=3)
+environment_test(surroundings stack_beyond_memory OMP_STACKSIZE=200000G)
+environment_test(surroundings small_stack "OMP_STACKSIZE=256 k ")
+environment_test(surroundings unreadable_values OMP_NUM_THREADS=0 OMP_THREAD_LIMIT=junk OMP_STACKSIZE=1
+                 OMP_PLACES={9999} OMP_MAX_ACTIVE_LEVELS=-1 OMP_SCHEDULE=junk OMP_WAIT_POLICY=junk OMP_DYNAMIC=junk)
+environment_test(surroundings bound_in_a_sandbox OMP_PROC_BIND=true)

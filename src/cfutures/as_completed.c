@@ -11,6 +11,7 @@
 #include "platform/assert.h"
 #include "platform/clock.h"
 #include "platform/fork_mark.h"
+#include "platform/refusal.h"
 
 #include <stdlib.h>
 
@@ -81,7 +82,7 @@ static bool tag_duplicates(cf_as_completed *iteration) {
         size *= 2;
     }
     cfi_assert((size & (size - 1)) == 0 && size / 2 >= iteration->count);
-    const cfi_slot **seen = calloc(size, sizeof(cfi_slot *));
+    const cfi_slot **seen = plat_noted(calloc(size, sizeof(cfi_slot *)));
     if (seen == NULL) {
         return false;
     }
@@ -148,7 +149,7 @@ static bool watch_rest(cf_as_completed *iteration) {
         rest += (iteration->entries[i] & (DONE | DUPLICATE)) == 0;
         iteration->done_left += (iteration->entries[i] & (DONE | DUPLICATE)) == DONE;
     }
-    iteration->watches = malloc((rest > 0 ? rest : 1) * sizeof(cfi_watch));
+    iteration->watches = plat_noted(malloc((rest > 0 ? rest : 1) * sizeof(cfi_watch)));
     for (size_t i = 0; i < iteration->count && iteration->watches != NULL; i++) {
         if ((iteration->entries[i] & (DONE | DUPLICATE)) == 0) {
             cfi_watch *watch = &iteration->watches[iteration->watch_count++];
@@ -184,9 +185,10 @@ cf_status cf_as_completed_create(cf_future *const *futures, size_t count,
         return status;
     }
     if (count > (SIZE_MAX / 4 - sizeof(cf_as_completed)) / sizeof(cfi_watch)) {
+        plat_refusal_note_limit();
         return CF_ENOMEM;
     }
-    cf_as_completed *iteration = malloc(sizeof *iteration + count * sizeof(entry));
+    cf_as_completed *iteration = plat_noted(malloc(sizeof *iteration + count * sizeof(entry)));
     if (iteration == NULL) {
         return CF_ENOMEM;
     }

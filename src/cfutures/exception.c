@@ -71,35 +71,34 @@ static bool is_unknown(const char *words) {
            strcmp(words, "No error information") == 0 /* musl */;
 }
 
-static void describe_error(int number, char *text, size_t size) {
+/* begin: what stands before the words. */
+static void describe_error(const char *begin, int number, char *text, size_t size) {
     char words[80];
     if (strerror_r(number, words, sizeof words) == 0 && !is_unknown(words)) {
-        snprintf(text, size, "error: %s", words);
+        snprintf(text, size, "%s: %s", begin, words);
     } else {
-        snprintf(text, size, "error: %d", number);
+        snprintf(text, size, "%s: %d", begin, number);
     }
 }
 
 static void describe_broken(const cf_exception *exception, char *text, size_t size) {
-    char why[120];
+    const char *broken = cf_status_message(CF_EBROKEN);
+    bool by_initializer = exception->worker >= 0;
     bool died = exception->signal != 0 || exception->exit_code != 0;
-    if (exception->worker < 0 && died) { /* no initializer was to blame */
-        describe_worker(exception, why, sizeof why);
-        snprintf(text, size, "error: %s (no worker begins: %s)", cf_status_message(CF_EBROKEN),
-                 why);
-        return;
-    }
-    if (exception->worker < 0) {
-        snprintf(text, size, "error: %s", cf_status_message(CF_EBROKEN));
-        return;
-    }
+    char why[120];
     if (exception->task_error != 0) {
-        describe_error(exception->task_error, why, sizeof why);
+        describe_error(by_initializer ? "error" : "fork", exception->task_error, why, sizeof why);
     } else {
         describe_worker(exception, why, sizeof why);
     }
-    snprintf(text, size, "error: %s (initializer of worker %d: %s)", cf_status_message(CF_EBROKEN),
-             exception->worker, why);
+    if (by_initializer) {
+        snprintf(text, size, "error: %s (initializer of worker %d: %s)", broken, exception->worker,
+                 why);
+    } else if (died || exception->task_error != 0) {
+        snprintf(text, size, "error: %s (no worker begins: %s)", broken, why);
+    } else {
+        snprintf(text, size, "error: %s", broken);
+    }
 }
 
 static void describe(const cf_exception *exception, char *text, size_t size) {
@@ -111,7 +110,7 @@ static void describe(const cf_exception *exception, char *text, size_t size) {
         snprintf(text, size, "timed out after %gs", (double)exception->timeout_ns / 1e9);
         break;
     case CF_ETASK:
-        describe_error(exception->task_error, text, size);
+        describe_error("error", exception->task_error, text, size);
         break;
     case CF_EBROKEN:
         describe_broken(exception, text, size);

@@ -12,6 +12,7 @@
 #include "platform/assert.h"
 #include "platform/barrier.h"
 #include "platform/cancellation.h"
+#include "platform/refusal.h"
 #include "platform/thread.h"
 
 #include <signal.h>
@@ -134,7 +135,7 @@ cf_status cfi_executor_create(size_t size, const cfi_executor_ops *ops,
     if (status != CF_OK) {
         return status;
     }
-    cf_executor *made = calloc(1, size);
+    cf_executor *made = plat_noted(calloc(1, size));
     if (made == NULL) {
         return CF_ENOMEM;
     }

@@ -19,8 +19,8 @@ void cfi_executor_free(cf_executor *executor);
 void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_status);
 
 /* All workers are dead and none will be started: submit refuses, and all unsettled tasks fail with
- * CF_EBROKEN. No lock held. */
-void cfi_executor_break(cf_executor *executor);
+ * CF_EBROKEN. fork_error: errno of fork if that is why; else 0. No lock held. */
+void cfi_executor_break(cf_executor *executor, int fork_error);
 
 /* ---- workers whose initializer can fail (worker_death.c) ------------------------------------- */
 

@@ -3,6 +3,7 @@
 #include "cfutures/batch/window.h"
 
 #include "platform/assert.h"
+#include "platform/refusal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -147,8 +148,8 @@ static int compare_costs(const void *left, const void *right) {
 
 /* NULL: no memory. */
 static size_t *dearest_first(const map_call *map, const cf_map_options *options) {
-    size_t *order = calloc(map->count, sizeof *order);
-    priced *items = calloc(map->count, sizeof *items);
+    size_t *order = plat_noted(calloc(map->count, sizeof *order));
+    priced *items = plat_noted(calloc(map->count, sizeof *items));
     for (size_t i = 0; i < map->count && order != NULL && items != NULL; i++) {
         double cost = options->cost(options->cost_context,
                                     map->args != NULL ? map->args + i * map->task->arg_size : NULL);

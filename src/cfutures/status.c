@@ -1,5 +1,7 @@
 #include <cfutures.h>
 
+#include "platform/refusal.h"
+
 const char *cf_status_name(cf_status status) {
     switch (status) {
 #define NAME_CASE(name, message)                                                                   \
@@ -20,6 +22,14 @@ const char *cf_status_message(cf_status status) {
 #undef MESSAGE_CASE
     }
     return "unknown status";
+}
+
+const char *cf_refused_call(int *error) {
+    const plat_refusal refusal = plat_refusal_last();
+    if (error != NULL) {
+        *error = refusal.error;
+    }
+    return refusal.call;
 }
 
 const char *cf_state_name(cf_state state) {

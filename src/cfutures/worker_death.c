@@ -179,10 +179,11 @@ static void break_pending(cf_executor *executor) {
     cfi_slabs_visit_pending(&executor->slabs, settle_as_broken, executor);
 }
 
-void cfi_executor_break(cf_executor *executor) {
+void cfi_executor_break(cf_executor *executor, int fork_error) {
     plat_biased_lock_take(&executor->lock);
     if (executor->refuses != CF_EBROKEN) {
-        executor->why_broken = (cf_exception){.status = CF_EBROKEN, .worker = -1};
+        executor->why_broken =
+            (cf_exception){.status = CF_EBROKEN, .task_error = fork_error, .worker = -1};
         executor->refuses = CF_EBROKEN;
     }
     cfi_assert(!executor->dead); /* once */

@@ -10,9 +10,9 @@
 
 /* Add 1 with each change of the table below, of cf_executor, of cfi_executor_ops, or of what the
  * functions mean. If that is forgotten, the size of cf_executor shows most changes. */
-#define CFI_CORE_VERSION ((1U << 16) + (unsigned)sizeof(cf_executor))
+#define CFI_CORE_VERSION ((2U << 16) + (unsigned)sizeof(cf_executor))
 
-/* Each function is the one whose name begins with cfi_. */
+/* `refused` is plat_refusal_note, each other function the one whose name begins with cfi_. */
 typedef struct cfi_core_functions {
     cf_status (*executor_create)(size_t size, const cfi_executor_ops *ops,
                                  const cf_pool_options *options, bool shared,
@@ -20,6 +20,7 @@ typedef struct cfi_core_functions {
     void (*executor_free)(cf_executor *executor);
     void (*thread_worker_run)(cf_executor *executor, unsigned number);
     const cfi_worker_scope *(*worker_innermost)(void);
+    void (*refused)(const char *call, int error);
 } cfi_core_functions;
 
 /* version: the caller's CFI_CORE_VERSION. NULL if this libcfutures has another. */

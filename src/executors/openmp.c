@@ -42,9 +42,12 @@
 #include "platform/thread.h"
 #include "platform/thread_id.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <omp.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct openmp_team {
     cf_executor base;
@@ -76,6 +79,38 @@ static bool pass(_Atomic uint32_t *gate) {
 
 /* ---- how many threads the system has --------------------------------------------------------- */
 
+/* OMP_STACKSIZE as libgomp reads it: in KiB, or with one of the letters B, K, M and G. No call of
+ * OpenMP says it. 0: the system's default, which libgomp takes too if it cannot read the variable. */
+static size_t stack_of_members(void) {
+    static const char units[] = "bkmg";
+    const char *text = getenv("OMP_STACKSIZE");
+    text = text != NULL ? text : getenv("GOMP_STACKSIZE");
+    if (text == NULL) {
+        return 0;
+    }
+    char *end;
+    unsigned shift = 10;
+    errno = 0;
+    const size_t number = strtoul(text, &end, 10);
+    const bool is_number = end != text && errno == 0;
+    end += strspn(end, " ");
+    const char *unit = *end != '\0' ? strchr(units, tolower((unsigned char)*end)) : NULL;
+    if (unit != NULL) {
+        shift = 10 * (unsigned)(unit - units);
+        end++;
+    }
+    end += strspn(end, " ");
+    return is_number && *end == '\0' && number <= SIZE_MAX >> shift ? number << shift : 0;
+}
+
+/* If members are to be bound to places, libgomp binds each as it starts. A sandbox may refuse that. */
+static bool members_can_be_bound(void) {
+    cpu_set_t own;
+    return omp_get_proc_bind() == omp_proc_bind_false ||
+           sched_getaffinity(0, sizeof own, &own) != 0 ||
+           sched_setaffinity(0, sizeof own, &own) == 0;
+}
+
 /* A thread that stays until its gate is opened. */
 typedef struct guest {
     pthread_t thread;
@@ -103,17 +138,18 @@ static void see_off(const guest *left) {
     }
 }
 
-/* libgomp ends the program when the system refuses it a thread. So the same number of threads is
- * made and ended first, and libgomp is asked for no more than the system allowed, the calling
- * thread included. Making a team thus takes two to three times as long as making the threads of a
- * thread pool. */
+/* libgomp ends the program when the system refuses it a thread. So the same number of threads, with
+ * the same stacks, is made and ended first, and libgomp is asked for no more than the system
+ * allowed, the calling thread included. Making a team thus takes two to three times as long as
+ * making the threads of a thread pool. */
 static unsigned threads_to_be_had(unsigned wanted) {
-    guest *guests = calloc(wanted, sizeof *guests);
+    const size_t stack = stack_of_members();
+    guest *guests = members_can_be_bound() ? calloc(wanted, sizeof *guests) : NULL;
     _Atomic uint32_t gate = CLOSED;
     unsigned count = 0;
     while (guests != NULL && count + 1 < wanted) {
         guests[count].gate = &gate;
-        if (!plat_thread_start(&guests[count].thread, stay, &guests[count])) {
+        if (plat_thread_start_with_stack(&guests[count].thread, stack, stay, &guests[count]) != 0) {
             break;
         }
         count++;
@@ -173,12 +209,15 @@ static bool start_team(openmp_team *self) {
     static bool prepared; /* under start_lock */
     plat_lock_take(&start_lock);
     prepared = prepared || plat_at_fork_in_child(free_start_lock);
-    bool started = prepared && plat_thread_start(&self->host, host_main, self);
-    while (started && plat_load_acquire(&self->members) == 0) {
+    int error = prepared ? plat_thread_start(&self->host, host_main, self) : ENOMEM;
+    while (error == 0 && plat_load_acquire(&self->members) == 0) {
         plat_futex_wait(&self->members, 0, -1, false);
     }
     plat_lock_give(&start_lock);
-    return started;
+    if (error != 0) {
+        self->core->refused(prepared ? "pthread_create" : "malloc", error);
+    }
+    return error == 0;
 }
 
 /* ---- the executor ---------------------------------------------------------------------------- */
@@ -267,6 +306,7 @@ cf_status cf_openmp_create(const cf_pool_options *options, cf_executor **executo
     self->base.config.workers = self->base.max_workers;
     self->gates = calloc(self->base.max_workers, sizeof *self->gates);
     if (self->gates == NULL) {
+        core->refused("malloc", ENOMEM);
         openmp_free(*executor);
         *executor = NULL;
         return CF_ENOMEM;

@@ -33,6 +33,7 @@
 #include "platform/descriptor.h"
 #include "platform/futex.h"
 #include "platform/pidfd.h"
+#include "platform/refusal.h"
 #include "platform/thread.h"
 #include "platform/thread_id.h"
 
@@ -57,7 +58,7 @@ typedef struct process_pool {
     pthread_t supervisor;
     uint64_t mapped;          /* bytes of the arena whose pages are in place; the supervisor's */
     int64_t without_since_ns; /* since when no worker can be forked; 0 = one can; likewise */
-    bool gives_up;            /* no worker can be forked; the supervisor's */
+    int gives_up; /* errno of fork when no worker can be forked; 0 = not yet; likewise */
 
     /* Since when each worker that died had not become ready; 0 = none has; the supervisor's. */
     int64_t stillborn_since_ns;
@@ -240,7 +241,8 @@ static void reap_nursery(const process_pool *self) {
  * notifies after each failure. */
 static bool is_out_of_workers(process_pool *self) {
     const cfi_queue *queue = &self->base.queue;
-    if (plat_load_acquire(&queue->control->spawn_error) == 0 || !cfi_queue_has_work(queue)) {
+    int error = plat_load_acquire(&queue->control->spawn_error);
+    if (error == 0 || !cfi_queue_has_work(queue)) {
         self->without_since_ns = 0;
         return false;
     }
@@ -248,7 +250,10 @@ static bool is_out_of_workers(process_pool *self) {
     if (self->without_since_ns == 0) {
         self->without_since_ns = now_ns;
     }
-    return now_ns - self->without_since_ns >= WITHOUT_WORKERS_NS;
+    if (now_ns - self->without_since_ns >= WITHOUT_WORKERS_NS) {
+        self->gives_up = error;
+    }
+    return self->gives_up != 0;
 }
 
 /* poll fails if the program has lowered its limit of descriptors below two (a sandbox), and does not
@@ -308,7 +313,6 @@ static void *supervisor_main(void *context) {
             cfi_executor_all_stillborn(&self->base, self->stillborn_status);
         }
         if (is_out_of_workers(self)) {
-            self->gives_up = true;
             quit(self);
         } else if (is_stopped(self) && all_gone(self)) {
             quit(self);
@@ -316,9 +320,9 @@ static void *supervisor_main(void *context) {
         wait_for_events(self);
     }
     reap_nursery(self);
-    if (self->gives_up || plat_load_acquire(&control->quit) == 0) {
+    if (self->gives_up != 0 || plat_load_acquire(&control->quit) == 0) {
         await_orphans(self);
-        cfi_executor_break(&self->base);
+        cfi_executor_break(&self->base, self->gives_up);
     }
     return NULL;
 }
@@ -336,7 +340,9 @@ static cf_status await_first_worker(process_pool *self) {
         if (plat_load_acquire(&record->process_state) > CFI_FORKING) {
             return CF_OK;
         }
-        if (plat_load_acquire(&control->spawn_error) != 0) {
+        int error = plat_load_acquire(&control->spawn_error);
+        if (error != 0) {
+            plat_refusal_note("fork", error);
             plat_store_release(&control->workers_wanted, 0);
             plat_store_release(&control->spawn_error, 0);
             return CF_EAGAIN;
@@ -419,6 +425,9 @@ static pid_t fork_nursery(process_pool *self) {
     sigset_t before;
     plat_signals_block(&before);
     pid_t pid = fork();
+    if (pid < 0) {
+        plat_refusal_note("fork", errno);
+    }
     if (pid == 0) {
         const cfi_nursery nursery = {
             .queue = &self->base.queue,
@@ -436,7 +445,7 @@ static pid_t fork_nursery(process_pool *self) {
 }
 
 static int make_eventfd(void) {
-    return plat_descriptor_out_of_the_way(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    return plat_noted_descriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd");
 }
 
 static bool start_nursery(process_pool *self) {
@@ -451,12 +460,13 @@ static bool start_nursery(process_pool *self) {
     }
     self->base.queue.followed = UINT64_MAX; /* the caller's process opens what it commits */
     self->nursery_pidfd = plat_pidfd_open(self->nursery);
-    if (!plat_thread_start(&self->supervisor, supervisor_main, self)) {
+    int error = plat_thread_start(&self->supervisor, supervisor_main, self);
+    if (error != 0) {
+        plat_refusal_note("pthread_create", error);
         quit(self);
         reap_nursery(self);
-        return false;
     }
-    return true;
+    return error == 0;
 }
 
 static cf_status create(const cf_pool_options *options, cf_executor **executor) {

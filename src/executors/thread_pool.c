@@ -13,6 +13,7 @@
 #include "platform/clock.h"
 #include "platform/futex.h"
 #include "platform/on_leaving.h"
+#include "platform/refusal.h"
 #include "platform/thread.h"
 
 #include <sched.h>
@@ -42,7 +43,7 @@ static bool start_successor(thread_worker *worker) {
     pthread_t thread;
     const int64_t until_ns = plat_now_ns() + WITHOUT_THREAD_NS;
     worker->succeeds = true;
-    while (!plat_thread_start(&thread, worker_main, worker)) {
+    while (plat_thread_start(&thread, worker_main, worker) != 0) {
         if (plat_now_ns() > until_ns) {
             return false;
         }
@@ -101,7 +102,12 @@ static cf_status thread_pool_start_worker(cf_executor *executor, unsigned number
     cfi_assert(number == plat_peek(&executor->started) && number < executor->max_workers);
     pthread_t thread;
     *worker = (thread_worker){.pool = self, .number = number};
-    return plat_thread_start(&thread, worker_main, worker) ? CF_OK : CF_EAGAIN;
+    int error = plat_thread_start(&thread, worker_main, worker);
+    if (error != 0) {
+        plat_refusal_note("pthread_create", error);
+        return CF_EAGAIN;
+    }
+    return CF_OK;
 }
 
 static void thread_pool_join(cf_executor *executor) {
@@ -134,7 +140,7 @@ cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **ex
         return status;
     }
     thread_pool *self = (thread_pool *)*executor;
-    self->workers = calloc(self->base.max_workers, sizeof(thread_worker));
+    self->workers = plat_noted(calloc(self->base.max_workers, sizeof(thread_worker)));
     if (self->workers == NULL) {
         thread_pool_free(*executor);
         *executor = NULL;

@@ -109,6 +109,8 @@
  *              are the program's to reap.
  *   User       An initializer may call setuid: the worker still ends with its nursery. The program
  *              may change its user (setuid) and its root directory (chroot) while a pool lives.
+ *   Sandbox    If the system refuses a call (a filter of system calls, a limit), the library's call
+ *              returns CF_ENOMEM or CF_EAGAIN, and cf_refused_call names what was refused.
  *   Memory     An executor reserves addresses (arena_limit), fewer if RLIMIT_AS does not allow as
  *              many. Under such a limit a small arena_limit leaves addresses to the program and to
  *              workers. A core dump of the program or of a worker has only what is in use.
@@ -191,6 +193,17 @@ typedef enum cf_status {
 
 const char *cf_status_name(cf_status status);    /* "CF_ENOMEM"; "CF_?" if it is not a status */
 const char *cf_status_message(cf_status status); /* "out of memory, ..." */
+
+/* After a call that has returned CF_ENOMEM or CF_EAGAIN: the name of the system call that the
+ * system refused, as "memfd_create", "mmap", "fallocate", "fork", "pthread_create", "eventfd" or
+ * "malloc". *error is its errno (`error` may be NULL).
+ * NULL, and *error is 0, if it was a limit of the library or of the pool: arena_limit, or the
+ * number of different tasks.
+ *
+ * Each thread has its own answer. As with errno, ask on the thread of the failed call, before its
+ * next call that returns a cf_status: that may change the answer, also if it succeeds. Without such
+ * a failure the answer means nothing. The string is static. */
+const char *cf_refused_call(int *error);
 
 /* ---- tasks ----------------------------------------------------------------------------------- */
 
@@ -306,7 +319,7 @@ typedef struct cf_pool_options {
 } cf_pool_options;
 
 /* All constructors: on CF_OK the caller owns *executor, else *executor is NULL. CF_EINVAL,
- * CF_ENOMEM. */
+ * CF_ENOMEM (cf_refused_call says what was refused). */
 
 /* Runs each task inside submit, on the caller's thread. One task runs at a time: submit waits while
  * another thread's task runs. In three cases a task stays pending until the outermost task ends:
@@ -409,7 +422,9 @@ typedef struct cf_exception {
      * also why an item could not be submitted. */
     cf_status status;
 
-    int task_error; /* what the task (CF_ETASK) or the initializer (CF_EBROKEN) returned */
+    /* What the task (CF_ETASK) or the initializer (CF_EBROKEN) returned. CF_EBROKEN with worker -1:
+     * errno of fork, if the system refuses a process pool its workers. */
+    int task_error;
 
     /* CF_EWORKER: the signal that ended the worker, 0 if it exited. CF_EBROKEN: the same of a
      * worker that died in the initializer or before it. */

@@ -1,8 +1,10 @@
 #include "platform/fork_mark.h"
 
 #include "platform/assert.h"
+#include "platform/refusal.h"
 #include "platform/thread.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -32,11 +34,16 @@ static plat_mark_word *map_mark_page(void) {
     size_t size = (size_t)sysconf(_SC_PAGESIZE);
     void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED) {
+        plat_refusal_note("mmap", errno);
         return NULL;
     }
     plat_mark_word *expected = NULL;
     bool wiped = madvise(page, size, MADV_WIPEONFORK) == 0;
-    if ((!prepare_for_fork() && !wiped) || !plat_cas(&plat_mark_page, &expected, page)) {
+    bool noticed = prepare_for_fork() || wiped;
+    if (!noticed) {
+        plat_refusal_note_memory();
+    }
+    if (!noticed || !plat_cas(&plat_mark_page, &expected, page)) {
         munmap(page, size);
     }
     return plat_load_acquire(&plat_mark_page);

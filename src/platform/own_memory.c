@@ -4,6 +4,7 @@
 #include "platform/atomic.h"
 #include "platform/fork_mark.h"
 #include "platform/lock.h"
+#include "platform/refusal.h"
 #include "platform/thread.h"
 
 #include <stdlib.h>
@@ -56,18 +57,19 @@ static range *find(const void *address) {
 
 bool plat_own_memory_add(const void *base, size_t size) {
     const uint64_t mark = plat_fork_mark();
-    bool added = false;
+    if (mark == 0) {
+        return false;
+    }
     plat_lock_take(&list_lock);
     cfi_assert(find(base) == NULL); /* what was there is removed before it is unmapped */
-    range *entry = mark != 0 && prepare_for_fork() ? free_entry(mark) : NULL;
+    range *entry = plat_noted(prepare_for_fork() ? free_entry(mark) : NULL);
     if (entry != NULL) {
         entry->mark = mark;
         entry->base = (uintptr_t)base;
         entry->size = size;
-        added = true;
     }
     plat_lock_give(&list_lock);
-    return added;
+    return entry != NULL;
 }
 
 void plat_own_memory_remove(const void *base) {

@@ -5,6 +5,7 @@
 #include "platform/cancellation.h"
 #include "platform/descriptor.h"
 #include "platform/own_memory.h"
+#include "platform/refusal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,18 +15,31 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Asked first: growing a file beyond RLIMIT_FSIZE raises SIGXFSZ, which ends the program. */
-static bool file_size_allowed(size_t size) {
+/* Asked before `call` makes a file larger: beyond RLIMIT_FSIZE it would raise SIGXFSZ, which ends the
+ * program. */
+static bool file_size_allowed(size_t size, const char *call) {
     struct rlimit limit;
-    return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
-           size <= limit.rlim_cur;
+    bool allowed = getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+                   size <= limit.rlim_cur;
+    if (!allowed) {
+        plat_refusal_note(call, EFBIG);
+    }
+    return allowed;
+}
+
+/* Returns false if the call was refused, with errno. */
+static bool noted(bool succeeded, const char *call) {
+    if (!succeeded) {
+        plat_refusal_note(call, errno);
+    }
+    return succeeded;
 }
 
 /* mmap aligns to pages only, so this reserves more and gives the ends back. */
 static char *map_aligned(size_t size) {
     char *start = mmap(NULL, size + PLAT_HUGE_PAGE, PROT_NONE,
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (start == MAP_FAILED) {
+    if (!noted(start != MAP_FAILED, "mmap")) {
         return NULL;
     }
     size_t before = -(uintptr_t)start % PLAT_HUGE_PAGE;
@@ -38,14 +52,14 @@ static char *map_aligned(size_t size) {
 }
 
 static bool map_file_over(char *base, size_t size, int file) {
-    if (!file_size_allowed(size) || ftruncate(file, (off_t)size) != 0) {
-        return false;
-    }
-    return mmap(base, size, PROT_NONE, MAP_SHARED | MAP_FIXED, file, 0) != MAP_FAILED;
+    return file_size_allowed(size, "ftruncate") &&
+           noted(ftruncate(file, (off_t)size) == 0, "ftruncate") &&
+           noted(mmap(base, size, PROT_NONE, MAP_SHARED | MAP_FIXED, file, 0) != MAP_FAILED,
+                 "mmap");
 }
 
 static bool reserve_exactly(plat_region *region, size_t size) {
-    if (region->file >= 0 && !file_size_allowed(size)) {
+    if (region->file >= 0 && !file_size_allowed(size, "ftruncate")) {
         return false;
     }
     region->base = map_aligned(size);
@@ -84,7 +98,7 @@ bool plat_region_reserve(plat_region *region, size_t size, size_t least, bool sh
     cfi_assert(size % PLAT_REGION_ALIGNMENT == 0 && least > 0);
     region->file = -1;
     if (shared) {
-        region->file = plat_descriptor_out_of_the_way(memfd_create("cfutures", MFD_CLOEXEC));
+        region->file = plat_noted_descriptor(memfd_create("cfutures", MFD_CLOEXEC), "memfd_create");
     }
     if (shared && region->file < 0) {
         return false;
@@ -106,7 +120,7 @@ bool plat_region_reserve(plat_region *region, size_t size, size_t least, bool sh
 #define ALLOCATED_AT_ONCE ((size_t)64 << 10)
 
 static bool allocate_in_file(int file, size_t offset, size_t length) {
-    if (!file_size_allowed(offset + length)) {
+    if (!file_size_allowed(offset + length, "fallocate")) {
         return false;
     }
     const size_t end = offset + length;
@@ -116,6 +130,7 @@ static bool allocate_in_file(int file, size_t offset, size_t length) {
         if (fallocate(file, 0, (off_t)offset, (off_t)piece) == 0) {
             offset += piece;
         } else if (errno != EINTR) {
+            plat_refusal_note("fallocate", errno);
             break;
         }
     }
@@ -137,9 +152,10 @@ static void ask_for_huge_pages(char *base, size_t start, size_t end) {
  * say so (before Linux 5.14). */
 static bool allocate_open(char *base, size_t offset, size_t length) {
 #ifdef MADV_POPULATE_WRITE
-    return madvise(base + offset, length, MADV_POPULATE_WRITE) == 0;
+    return noted(madvise(base + offset, length, MADV_POPULATE_WRITE) == 0, "madvise");
 #else
     (void)base, (void)offset, (void)length;
+    plat_refusal_note("madvise", ENOSYS);
     return false;
 #endif
 }
@@ -167,7 +183,7 @@ bool plat_region_commit(plat_region *region, size_t offset, size_t length) {
 }
 
 bool plat_region_open(char *base, size_t offset, size_t length) {
-    if (mprotect(base + offset, length, PROT_READ | PROT_WRITE) != 0) {
+    if (!noted(mprotect(base + offset, length, PROT_READ | PROT_WRITE) == 0, "mprotect")) {
         return false;
     }
     madvise(base + offset, length, MADV_DODUMP);
@@ -187,7 +203,7 @@ bool plat_region_share_page(plat_region *region) {
     region->file = -1;
     region->base = mmap(NULL, region->size, PROT_READ | PROT_WRITE,
                         MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    return region->base != MAP_FAILED;
+    return noted(region->base != MAP_FAILED, "mmap");
 }
 
 void plat_region_release(plat_region *region) {

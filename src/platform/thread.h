@@ -61,17 +61,26 @@ static inline void plat_thread_join(pthread_t thread) {
     plat_cancellation_release(held);
 }
 
-/* False: the system refuses a thread. */
-static inline bool plat_thread_start(pthread_t *thread, void *(*run)(void *), void *context) {
+/* stack: bytes; 0, or a size that the system does not allow = as above. Returns 0, or the error
+ * number with which the system refuses a thread. */
+static inline int plat_thread_start_with_stack(pthread_t *thread, size_t stack,
+                                               void *(*run)(void *), void *context) {
     sigset_t before;
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     plat_thread_set_stack(&attributes);
+    if (stack > 0) {
+        pthread_attr_setstacksize(&attributes, stack);
+    }
     plat_signals_block_in_thread(&before); /* the thread inherits it */
     int error = pthread_create(thread, &attributes, run, context);
     plat_signals_restore(&before);
     pthread_attr_destroy(&attributes);
-    return error == 0;
+    return error;
+}
+
+static inline int plat_thread_start(pthread_t *thread, void *(*run)(void *), void *context) {
+    return plat_thread_start_with_stack(thread, 0, run, context);
 }
 
 #endif

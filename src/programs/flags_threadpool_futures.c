@@ -3,6 +3,7 @@
 #include "platform/clock.h"
 #include "programs/base/command_line.h"
 #include "programs/base/output.h"
+#include "programs/base/refusal.h"
 #include "programs/flags/download_run.h"
 #include "programs/flags/flags_program.h"
 
@@ -54,9 +55,7 @@ static void parse(futures_options *options, int argc, char **argv) {
 /* ---- downloading --------------------------------------------------------------------------------- */
 
 static void require(cf_status status) {
-    if (status != CF_OK) {
-        error(EXIT_ITEM, 0, "cannot download: %s", cf_status_message(status));
-    }
+    require_ok(status, "cannot download");
 }
 
 /* A worker that is free begins in some microseconds; the line is to show that it did. */

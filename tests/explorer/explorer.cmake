@@ -68,7 +68,8 @@ function(explorer_core target)
 endfunction()
 
 file(GLOB_RECURSE explorer_core_sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/src/cfutures/*.c")
-foreach(source executors/process_pool executors/serial executors/thread_worker platform/cpu_limits)
+foreach(source executors/process_pool executors/serial executors/thread_worker platform/cpu_limits
+               platform/refusal)
   list(APPEND explorer_core_sources "${PROJECT_SOURCE_DIR}/src/${source}.c")
 endforeach()
 list(APPEND explorer_core_sources "${explorer_biased_lock}")

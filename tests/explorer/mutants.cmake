@@ -633,5 +633,5 @@ explorer_mutant(first_submit_does_not_look_at_the_nursery executors/process_pool
 
 explorer_mutant(
   pool_without_workers_is_not_broken executors/process_pool.c process_no_workers
-  "if (self->gives_up || plat_load_acquire(&control->quit) == 0) {"
+  "if (self->gives_up != 0 || plat_load_acquire(&control->quit) == 0) {"
   "if (plat_load_acquire(&control->quit) == 0) {")

@@ -4,6 +4,7 @@
 #include "cfutures/core/submission.h"
 
 #include "platform/assert.h"
+#include "platform/refusal.h"
 
 #include <stdlib.h>
 
@@ -12,7 +13,7 @@
 cfi_piece *cfi_piece_add(cf_stream *stream, cfi_piece *previous, uint64_t first, size_t count) {
     cfi_piece *piece = cfi_piece_take(&stream->unused);
     cfi_assert(count > 0 && count <= UINT32_MAX);
-    if (piece == NULL && (piece = malloc(sizeof *piece)) == NULL) {
+    if (piece == NULL && (piece = plat_noted(malloc(sizeof *piece))) == NULL) {
         return NULL;
     }
     *piece = (cfi_piece){

@@ -10,6 +10,7 @@
 #include "cfutures/waiting/await.h"
 
 #include "platform/assert.h"
+#include "platform/refusal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -242,8 +243,8 @@ cf_status cfi_stream_next_piece(cf_stream *stream, int64_t deadline_ns, cfi_piec
 /* The user may free its own after the call. */
 static bool copy_strings(cf_task *task) {
     bool named = task->name != NULL, typed = task->result_type != NULL;
-    task->name = named ? strdup(task->name) : NULL;
-    task->result_type = typed ? strdup(task->result_type) : NULL;
+    task->name = named ? plat_noted(strdup(task->name)) : NULL;
+    task->result_type = typed ? plat_noted(strdup(task->result_type)) : NULL;
     return named == (task->name != NULL) && typed == (task->result_type != NULL);
 }
 
@@ -267,7 +268,7 @@ cf_status cfi_stream_create(cf_executor *executor, const cf_task *task, cfi_fill
     if (status != CF_OK) {
         return status;
     }
-    cf_stream *made = calloc(1, sizeof *made);
+    cf_stream *made = plat_noted(calloc(1, sizeof *made));
     if (made == NULL) {
         return CF_ENOMEM;
     }

@@ -2,6 +2,7 @@
 
 #include "platform/assert.h"
 #include "platform/atomic.h"
+#include "platform/refusal.h"
 #include "platform/thread.h"
 
 void cfi_attendant_init(cfi_attendant *attendant) {
@@ -21,15 +22,18 @@ bool cfi_attendant_start(cfi_attendant *attendant, void *(*run)(void *), void *c
     if (cfi_attendant_runs(attendant)) {
         return true;
     }
-    bool started = true;
+    int error = 0;
     plat_lock_take(&attendant->lock);
     if (!plat_load_relaxed(&attendant->running) && !plat_load_relaxed(&attendant->stopped)) {
-        started = plat_thread_start(&attendant->thread, run, context);
-        plat_store_release(&attendant->running, started);
+        error = plat_thread_start(&attendant->thread, run, context);
+        plat_store_release(&attendant->running, error == 0);
     }
-    cfi_assert(started == (plat_peek(&attendant->running) || plat_peek(&attendant->stopped)));
+    cfi_assert((error == 0) == (plat_peek(&attendant->running) || plat_peek(&attendant->stopped)));
     plat_lock_give(&attendant->lock);
-    return started;
+    if (error != 0) {
+        plat_refusal_note("pthread_create", error);
+    }
+    return error == 0;
 }
 
 void cfi_attendant_stop(cfi_attendant *attendant, void (*ring)(void *), void *context) {

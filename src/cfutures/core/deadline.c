@@ -6,6 +6,7 @@
 #include "platform/assert.h"
 #include "platform/clock.h"
 #include "platform/futex.h"
+#include "platform/refusal.h"
 #include "platform/thread_id.h"
 
 #include <signal.h>
@@ -146,7 +147,7 @@ cf_status cfi_deadlines_start(cf_executor *executor) {
     cfi_assert(!plat_biased_lock_is_held(&executor->lock)); /* above limits.lock in the order */
     plat_lock_take(&limits->lock);
     if (limits->of == NULL) {
-        limits->of = calloc(executor->max_workers, sizeof *limits->of);
+        limits->of = plat_noted(calloc(executor->max_workers, sizeof *limits->of));
     }
     bool ready = limits->of != NULL;
     plat_lock_give(&limits->lock);

@@ -2,6 +2,7 @@
 
 #include "platform/assert.h"
 #include "platform/atomic.h"
+#include "platform/refusal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,8 @@ bool cfi_arena_create(cfi_arena *arena, size_t fixed, size_t limit, bool shared)
     arena->limit = (uint32_t)(arena->region.size / SPAN);
     cfi_assert(arena->limit > fixed / SPAN && arena->limit < CFI_SPANS_MAX);
     arena->fixed = arena->used = arena->committed = arena->first_free = (uint32_t)(fixed / SPAN);
-    arena->spans = calloc(arena->limit, sizeof *arena->spans); /* takes memory as spans are used */
+    arena->spans =
+        plat_noted(calloc(arena->limit, sizeof *arena->spans)); /* takes memory as spans are used */
     if (arena->spans == NULL || !plat_region_open(arena->region.base, 0, fixed)) {
         cfi_arena_destroy(arena);
         return false;
@@ -90,7 +92,11 @@ static uint32_t find_run(const cfi_arena *arena, size_t count) {
 /* Marks every span of the run as used by one block. 0: no memory. */
 static uint32_t take_run(cfi_arena *arena, size_t count) {
     uint32_t start = find_run(arena, count);
-    if (count > arena->limit - start || !commit_to(arena, start + (uint32_t)count)) {
+    if (count > arena->limit - start) {
+        plat_refusal_note_limit();
+        return 0;
+    }
+    if (!commit_to(arena, start + (uint32_t)count)) {
         return 0;
     }
     uint32_t end = start + (uint32_t)count;
@@ -230,6 +236,7 @@ static size_t spans_for(size_t size) {
 
 uint64_t cfi_arena_take(cfi_arena *arena, size_t size) {
     if (size > CFI_BLOCK_BYTES_MAX) {
+        plat_refusal_note_limit();
         return 0;
     }
     if (size > SMALL_MAX) {

@@ -1,6 +1,7 @@
 #include "cfutures/queue/slab.h"
 
 #include "platform/assert.h"
+#include "platform/refusal.h"
 
 #include <string.h>
 
@@ -165,8 +166,11 @@ bool cfi_slabs_open(cfi_slabs *slabs) {
     uint64_t number = ticket / CFI_SLAB_SLOTS;
     uint64_t cursor = cfi_queue_cursor(queue);
     cfi_assert(cursor <= ticket);
-    if (number - cursor / CFI_SLAB_SLOTS >= CFI_SLABS_QUEUED_MAX - 1 ||
-        !commit_directory(slabs, number)) {
+    if (number - cursor / CFI_SLAB_SLOTS >= CFI_SLABS_QUEUED_MAX - 1) {
+        plat_refusal_note_limit();
+        return false;
+    }
+    if (!commit_directory(slabs, number)) {
         return false;
     }
     cfi_slab *slab = free_or_new(slabs);

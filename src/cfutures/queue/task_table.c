@@ -1,6 +1,7 @@
 #include "cfutures/queue/task_table.h"
 
 #include "platform/assert.h"
+#include "platform/refusal.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@ static size_t size_of(const char *string) {
 static cfi_task_entry *make_entry(const cf_task *task) {
     size_t name_size = size_of(task->name);
     size_t type_size = size_of(task->result_type);
-    cfi_task_entry *entry = malloc(sizeof *entry + name_size + type_size);
+    cfi_task_entry *entry = plat_noted(malloc(sizeof *entry + name_size + type_size));
     if (entry != NULL) {
         char *strings = (char *)(entry + 1);
         *entry = (cfi_task_entry){task->run, cfi_task_default_name, cfi_task_default_result_type};
@@ -34,7 +35,7 @@ static bool grow(cfi_task_table *table) {
         return true;
     }
     size_t room = table->count == 0 ? 1 : (size_t)table->count * 2;
-    cfi_task_entry **entries = realloc(table->entries, room * sizeof *entries);
+    cfi_task_entry **entries = plat_noted(realloc(table->entries, room * sizeof *entries));
     if (entries == NULL) {
         return false;
     }
@@ -43,7 +44,11 @@ static bool grow(cfi_task_table *table) {
 }
 
 static bool enter(cfi_task_table *table, cfi_queue *queue, const cf_task *task) {
-    if (table->count == CFI_TASKS_MAX || !grow(table)) {
+    if (table->count == CFI_TASKS_MAX) {
+        plat_refusal_note_limit();
+        return false;
+    }
+    if (!grow(table)) {
         return false;
     }
     cfi_assert(task->run != NULL && plat_peek(&queue->tasks[table->count]) == NULL);

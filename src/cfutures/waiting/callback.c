@@ -6,6 +6,7 @@
 #include "platform/assert.h"
 #include "platform/futex.h"
 #include "platform/process.h"
+#include "platform/refusal.h"
 #include "platform/thread_id.h"
 
 #include <stdlib.h>
@@ -167,7 +168,7 @@ cf_status cf_future_add_done_callback(cf_future *future, cf_done_fn *callback, v
         return CF_EFORKED;
     }
     cf_executor *executor = cfi_executor_of(future);
-    cfi_callback *made = calloc(1, sizeof *made);
+    cfi_callback *made = plat_noted(calloc(1, sizeof *made));
     if (made == NULL) {
         return CF_ENOMEM;
     }

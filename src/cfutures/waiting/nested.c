@@ -3,6 +3,7 @@
 #include "cfutures/worker/worker.h"
 
 #include "platform/assert.h"
+#include "platform/refusal.h"
 #include "platform/thread.h"
 
 /* ---- running what is waited for -------------------------------------------------------------- */
@@ -175,6 +176,7 @@ static void forget_parent(void) {
 bool cfi_nested_prepare_for_fork(void) {
     static _Atomic uint32_t prepared;
     if (plat_swap_seq_cst(&prepared, 1) == 0 && !plat_at_fork_in_child(forget_parent)) {
+        plat_refusal_note_memory();
         plat_store_relaxed(&prepared, 0);
     }
     return plat_load_relaxed(&prepared) != 0;

@@ -4,6 +4,7 @@
 #include "cfutures/queue/completion.h"
 
 #include "platform/assert.h"
+#include "platform/refusal.h"
 
 #include <stdlib.h>
 
@@ -113,7 +114,7 @@ static bool know_executor(cfi_watch_set *set, cf_executor *executor) {
         }
     }
     cf_executor **executors =
-        realloc(set->executors, (set->executor_count + 1) * sizeof *executors);
+        plat_noted(realloc(set->executors, (set->executor_count + 1) * sizeof *executors));
     if (executors == NULL) {
         return false;
     }

@@ -3,6 +3,16 @@
  * A result that could not be written ends the program: "PROGRAM: standard output: why" on stderr
  * and EXIT_IO, whatever else there was to say. Messages themselves go through error(3), which
  * begins them with the program's name.
+ *
+ * What the parent has left to the program does not matter:
+ *   SIGPIPE      If standard output is a closed pipe, every program ends quietly by SIGPIPE, also if
+ *                the parent ignores or blocks that signal (Python's subprocess, `trap '' PIPE`).
+ *                Programs that have to put something in order do so first: see
+ *                output_defer_failure. A socket whose other end has closed is an error of that
+ *                connection alone: threads and processes that use sockets block SIGPIPE.
+ *   descriptors  0 to 2 may be closed. To use a closed one is an error, as EBADF says. No other file
+ *                ever gets its number.
+ *   locale       No program calls setlocale: numbers have a point, and messages are in English.
  */
 #ifndef PROGRAMS_OUTPUT_H
 #define PROGRAMS_OUTPUT_H

@@ -84,7 +84,7 @@ void stop_signals_start(void (*report)(void *data), void *data) {
     }
     int problem = pthread_create(&stop.waiter, NULL, wait_for_signal, NULL);
     if (problem != 0) {
-        error(EXIT_ITEM, problem, "cannot start a thread");
+        error(EXIT_ITEM, problem, "cannot start a thread: pthread_create");
     }
     stop.waiting = true;
 }

@@ -1,6 +1,7 @@
 #include "programs/demo/demo.h"
 
 #include "programs/base/output.h"
+#include "programs/base/refusal.h"
 
 #include <error.h>
 #include <signal.h>
@@ -42,9 +43,9 @@ void demo_display(const char *format, ...) {
 /* ---- failures -------------------------------------------------------------------------------- */
 
 void demo_require(cf_status status, const char *what) {
-    if (status != CF_OK) {
-        error(EXIT_ITEM, 0, "cannot %s: %s", what, cf_status_message(status));
-    }
+    char text[64];
+    snprintf(text, sizeof text, "cannot %s", what);
+    require_ok(status, text);
 }
 
 void demo_require_success(const cf_exception *exception) {
@@ -56,6 +57,9 @@ void demo_require_success(const cf_exception *exception) {
     }
     if (exception->status == CF_EWORKER && exception->exit_code == EXIT_IO) {
         exit(EXIT_IO);
+    }
+    if (exception->status == CF_ENOMEM || exception->status == CF_EAGAIN) { /* it never ran */
+        demo_require(exception->status, "run the tasks");
     }
     char reason[128];
     error(EXIT_ITEM, 0, "a task failed: %s",

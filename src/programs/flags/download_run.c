@@ -2,6 +2,7 @@
 
 #include "platform/clock.h"
 #include "programs/base/output.h"
+#include "programs/base/refusal.h"
 #include "programs/base/stop_signals.h"
 
 #include <errno.h>
@@ -26,7 +27,7 @@ void download_run_begin(download_run *run, const download_options *options) {
     }
     problem = download_stop_open(&run->stop);
     if (problem != 0) {
-        error(EXIT_ITEM, problem, "cannot prepare to be stopped");
+        error(EXIT_ITEM, problem, "cannot prepare to be stopped: eventfd");
     }
     sem_init(&run->reported, 0, 0);
 }
@@ -91,10 +92,7 @@ void download_run_all(download_run *run, download_many_fn *download_many, const 
         .context = &pass_on,
     };
     download_run_prepare(run);
-    const cf_status status = download_many(&job);
-    if (status != CF_OK) {
-        error(EXIT_ITEM, 0, "cannot download: %s", cf_status_message(status));
-    }
+    require_ok(download_many(&job), "cannot download");
     download_run_finished(run);
 }
 

@@ -7,6 +7,7 @@
 #ifndef PROGRAMS_PRIME_JOB_H
 #define PROGRAMS_PRIME_JOB_H
 
+#include "programs/base/refusal.h"
 #include "programs/prime/prime_report.h"
 
 #include <cfutures.h>
@@ -40,6 +41,6 @@ void prime_outcome_set_ending(prime_outcome *outcome, cf_future *future, cf_stat
 void prime_outcome_set_timeout(prime_outcome *outcome, int64_t timeout_ns);
 
 /* A task that submit refused. */
-void prime_outcome_set_refusal(prime_outcome *outcome, cf_status status);
+void prime_outcome_set_refusal(prime_outcome *outcome, const refusal *why);
 
 #endif

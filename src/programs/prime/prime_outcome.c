@@ -1,5 +1,7 @@
 #include "programs/prime/prime_job.h"
 
+#include <stdio.h>
+
 static void set_failure(prime_outcome *outcome, const cf_exception *exception) {
     outcome->failed = true;
     cf_exception_describe(exception, outcome->reason, sizeof outcome->reason);
@@ -17,7 +19,7 @@ void prime_outcome_set_ending(prime_outcome *outcome, cf_future *future, cf_stat
     if (status != CF_OK && cf_future_exception(future, 0, &exception) == CF_OK) {
         set_failure(outcome, &exception);
     } else if (status != CF_OK) {
-        prime_outcome_set_refusal(outcome, status);
+        set_failure(outcome, &(cf_exception){.status = status});
     }
 }
 
@@ -25,6 +27,9 @@ void prime_outcome_set_timeout(prime_outcome *outcome, int64_t timeout_ns) {
     set_failure(outcome, &(cf_exception){.status = CF_EDEADLINE, .timeout_ns = timeout_ns});
 }
 
-void prime_outcome_set_refusal(prime_outcome *outcome, cf_status status) {
-    set_failure(outcome, &(cf_exception){.status = status});
+void prime_outcome_set_refusal(prime_outcome *outcome, const refusal *why) {
+    char text[sizeof outcome->reason - sizeof "error: "];
+    outcome->failed = true;
+    snprintf(outcome->reason, sizeof outcome->reason, "error: %s",
+             refusal_describe(why, text, sizeof text));
 }

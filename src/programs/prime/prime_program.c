@@ -1,6 +1,7 @@
 #include "programs/prime/prime_program.h"
 
 #include "programs/base/output.h"
+#include "programs/base/refusal.h"
 #include "programs/base/stop_signals.h"
 #include "programs/prime/number_list.h"
 #include "programs/prime/prime_job.h"
@@ -8,16 +9,12 @@
 #include "programs/prime/prime_report.h"
 #include "programs/prime/prime_stats.h"
 
-#include <error.h>
 #include <stdlib.h>
 
 static cf_executor *create_executor(const prime_program *program, const prime_options *options) {
     cf_executor *executor;
     cf_pool_options pool = {.max_workers = options->workers};
-    cf_status status = program->create(&pool, &executor);
-    if (status != CF_OK) {
-        error(EXIT_ITEM, 0, "cannot create the executor: %s", cf_status_message(status));
-    }
+    require_ok(program->create(&pool, &executor), "cannot create the executor");
     return executor;
 }
 

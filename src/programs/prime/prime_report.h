@@ -19,8 +19,8 @@ typedef struct prime_outcome {
     int64_t work_ns;    /* what its workers spent on it together; the same unless it is split */
     int worker;         /* that ended it; -1 if none was given it */
     unsigned attempts;
-    bool failed;     /* then prime, elapsed_ns and work_ns mean nothing, and */
-    char reason[80]; /* why */
+    bool failed;      /* then prime, elapsed_ns and work_ns mean nothing, and */
+    char reason[120]; /* why */
 } prime_outcome;
 
 typedef struct prime_report {

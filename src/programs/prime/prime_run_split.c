@@ -73,10 +73,10 @@ static const cf_task PART = {
 /* ---- state ----------------------------------------------------------------------------------- */
 
 typedef struct split_part {
-    cf_future *future; /* NULL: submit refused it, with status */
-    cf_status status;
-    size_t number; /* index into the job's numbers */
-    bool last;     /* of its number */
+    cf_future *future; /* NULL: submit refused it */
+    refusal refused;   /* why */
+    size_t number;     /* index into the job's numbers */
+    bool last;         /* of its number */
 } split_part;
 
 typedef struct split_number {
@@ -210,9 +210,9 @@ static bool collect(split_run *run) {
     }
     split_number *number = number_at(run, part.number);
     part_result result = {0};
-    cf_status status = part.status;
+    cf_status status = part.refused.status;
     if (part.future == NULL) {
-        prime_outcome_set_refusal(&number->outcome, status);
+        prime_outcome_set_refusal(&number->outcome, &part.refused);
     } else {
         status = cf_future_result(part.future, 0, &result);
         if (status == CF_ETIMEDOUT) {
@@ -322,7 +322,8 @@ static void issue(split_run *run, size_t index) {
         .method = job->method,
     };
     split_part part = {.number = index, .last = after.issued};
-    part.status = cf_executor_submit_with(job->executor, &PART, &arg, &options, &part.future);
+    part.refused =
+        refusal_of(cf_executor_submit_with(job->executor, &PART, &arg, &options, &part.future));
 
     stop_signals_lock();
     push(run, part);

@@ -67,26 +67,25 @@ static const cf_task CHECK = {
 
 /* ---- showing --------------------------------------------------------------------------------- */
 
-/* One number's task: `future`, or the status with which submit refused it. Neither once it is
- * shown. */
+/* One number's task: its future, or why submit refused it. Neither once it is shown. */
 typedef struct whole_run {
     const prime_job *job;
     cf_future **futures;
-    cf_status *refusals;
+    refusal *refusals;
     size_t submitted; /* numbers below this have been given to submit */
     size_t head;      /* numbers below this have been shown */
     bool refused;     /* submit refused at least one */
 } whole_run;
 
 static bool is_shown(const whole_run *run, size_t i) {
-    return run->futures[i] == NULL && run->refusals[i] == CF_OK;
+    return run->futures[i] == NULL && run->refusals[i].status == CF_OK;
 }
 
 /* False if the number's task is not done. Locked. */
 static bool show_if_done(whole_run *run, size_t i) {
     prime_outcome outcome = {.n = run->job->numbers[i], .worker = -1};
     if (run->futures[i] == NULL) {
-        prime_outcome_set_refusal(&outcome, run->refusals[i]);
+        prime_outcome_set_refusal(&outcome, &run->refusals[i]);
     } else {
         check_result result = {0};
         cf_status status = cf_future_result(run->futures[i], 0, &result);
@@ -104,7 +103,7 @@ static bool show_if_done(whole_run *run, size_t i) {
 static void forget(whole_run *run, size_t i) {
     cf_future_release(run->futures[i]);
     run->futures[i] = NULL;
-    run->refusals[i] = CF_OK;
+    run->refusals[i] = (refusal){.status = CF_OK};
 }
 
 /* Shows what is done at the head of the list. Locked. */
@@ -141,12 +140,13 @@ static void submit_all(whole_run *run) {
         const check_arg arg = {
             .n = job->numbers[i], .method = job->method, .limited = job->timeout_ns > 0};
         cf_future *future = NULL;
-        cf_status status = cf_executor_submit_with(job->executor, &CHECK, &arg, &options, &future);
+        const refusal why =
+            refusal_of(cf_executor_submit_with(job->executor, &CHECK, &arg, &options, &future));
 
         stop_signals_lock();
         run->futures[i] = future;
-        run->refusals[i] = status;
-        run->refused = run->refused || status != CF_OK;
+        run->refusals[i] = why;
+        run->refused = run->refused || why.status != CF_OK;
         run->submitted = i + 1;
         advance(run);
         stop_signals_unlock();

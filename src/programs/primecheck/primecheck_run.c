@@ -1,6 +1,7 @@
 #include "programs/primecheck/primecheck_run.h"
 
 #include "programs/base/output.h"
+#include "programs/base/refusal.h"
 #include "programs/base/stop_signals.h"
 #include "programs/prime/prime_stats.h"
 #include "programs/primecheck/number_reader.h"
@@ -110,16 +111,13 @@ static cf_stream *open_stream(check_run *run, cf_executor *executor) {
         .chunk = 1,
         .retries = RETRIES};
     cf_stream *stream;
-    const cf_status status =
-        cf_stream_open(executor, &task, next_block, run, &stream_options, &stream);
-    if (status != CF_OK) {
-        error(EXIT_ITEM, 0, "cannot begin: %s", cf_status_message(status));
-    }
+    require_ok(cf_stream_open(executor, &task, next_block, run, &stream_options, &stream),
+               "cannot begin");
     return stream;
 }
 
 /* Returns how the stream ended. */
-static cf_status check_all(check_run *run, cf_stream *stream) {
+static refusal check_all(check_run *run, cf_stream *stream) {
     cf_stream_item item;
     cf_status status;
     do {
@@ -133,7 +131,7 @@ static cf_status check_all(check_run *run, cf_stream *stream) {
             number_reader_wait(&run->reader, run->stopped);
         }
     } while (status == CF_OK || status == CF_ETIMEDOUT || status == CF_ELATER);
-    return status;
+    return refusal_of(status);
 }
 
 /* ---- all together ---------------------------------------------------------------------------- */
@@ -155,7 +153,7 @@ static void open_input(check_run *run) {
                                               options->check.soft_limit, most)
                    : number_reader_open(&run->reader, file, options->check.soft_limit, most);
     if (!opened) {
-        error(EXIT_IO, errno, "%s", from_words ? "the command line" : file);
+        error(EXIT_IO, errno, "%s", from_words ? "the command line: memfd_create" : file);
     }
     run->report.input = run->reader.name;
 }
@@ -175,20 +173,18 @@ static cf_executor *create_executor(const primecheck_options *options) {
     check_block_set(&options->check);
     const cf_pool_options pool = {
         .max_workers = options->workers, .finalizer = check_worker_end, .name = "primecheck"};
-    const cf_status status = options->executor->create(&pool, &executor);
-    if (status != CF_OK) {
-        error(EXIT_ITEM, 0, "cannot create the executor: %s", cf_status_message(status));
-    }
+    require_ok(options->executor->create(&pool, &executor), "cannot create the executor");
     return executor;
 }
 
-static int exit_code(const check_run *run, cf_status ended) {
+static int exit_code(const check_run *run, const refusal *ended) {
     if (run->reader.error != 0) {
         error(0, run->reader.error, "%s", run->reader.name);
         return EXIT_IO;
     }
-    if (ended != CF_EEXHAUSTED) {
-        error(0, 0, "the rest of the numbers: %s", cf_status_message(ended));
+    if (ended->status != CF_EEXHAUSTED) {
+        char text[128];
+        error(0, 0, "the rest of the numbers: %s", refusal_describe(ended, text, sizeof text));
         return EXIT_ITEM;
     }
     const uint64_t *counts = run->report.counts;
@@ -201,7 +197,7 @@ int primecheck_run(const primecheck_options *options) {
                      .stopped = eventfd(0, EFD_CLOEXEC),
                      .finished = eventfd(0, EFD_CLOEXEC)};
     if (run.stopped < 0 || run.finished < 0) {
-        error(EXIT_ITEM, errno, "cannot create an event");
+        error(EXIT_ITEM, errno, "cannot create an event: eventfd");
     }
     open_input(&run);
     report_blank_words(&run);
@@ -213,7 +209,7 @@ int primecheck_run(const primecheck_options *options) {
     stop_signals_start(on_signal, &run);
     progress_begin(&run.progress, options->progress);
     cf_stream *stream = open_stream(&run, executor);
-    const cf_status ended = check_all(&run, stream);
+    const refusal ended = check_all(&run, stream);
     cf_stream_close(stream);
     show_counts(&run);
     announce(run.finished);
@@ -223,7 +219,7 @@ int primecheck_run(const primecheck_options *options) {
     prime_stats_end(&stats, executor, run.report.work_ns);
     primecheck_report_end(&run.report, &stats);
     prime_stats_free(&stats);
-    const int code = exit_code(&run, ended);
+    const int code = exit_code(&run, &ended);
     number_reader_close(&run.reader);
     close(run.stopped);
     close(run.finished);

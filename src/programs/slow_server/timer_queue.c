@@ -98,7 +98,7 @@ timer_queue *timer_queue_start(size_t capacity, void (*due)(void *thing)) {
     pthread_condattr_destroy(&attributes);
     const int problem = pthread_create(&q->thread, NULL, run, q);
     if (problem != 0) {
-        error(EXIT_IO, problem, "cannot start a thread");
+        error(EXIT_IO, problem, "cannot start a thread: pthread_create");
     }
     return q;
 }

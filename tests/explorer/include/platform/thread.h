@@ -25,9 +25,9 @@ static inline bool plat_at_fork_in_child(void (*run)(void)) {
     return true;
 }
 
-static inline bool plat_thread_start(pthread_t *thread, void *(*run)(void *), void *context) {
+static inline int plat_thread_start(pthread_t *thread, void *(*run)(void *), void *context) {
     *thread = (pthread_t)sim_attendant(run, context);
-    return true;
+    return 0;
 }
 
 static inline void plat_thread_join(pthread_t thread) {
