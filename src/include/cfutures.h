@@ -414,8 +414,8 @@ char *cf_exception_describe(const cf_exception *exception, char *text, size_t si
 typedef double cf_cost_fn(void *context, const void *arg);
 
 typedef struct cf_map_options {
-    /* Items that travel together; obeyed. 0 = the library chooses, by the time that items are seen
-     * to take. Then a worker that is idle gets part of what another has not begun of its chunk. */
+    /* Items that travel together; obeyed, up to 16 382 with a time limit. 0 = the library chooses, by
+     * the time that items are seen to take. Then a worker that is idle gets part of what another has not begun of its chunk. */
     size_t chunk;
 
     unsigned retries;         /* for each item, as in cf_submit_options */
@@ -615,8 +615,8 @@ typedef struct cf_stream_options {
     size_t window;
 
     /* Items that travel together, cut to the window: one worker runs them one after the other, and
-     * they are handed out when all of them are done. Obeyed. 0 = the library chooses, by the time
-     * that items are seen to take: about half a millisecond's work, 1 for long ones. Then a worker
+     * they are handed out when all of them are done. Obeyed, up to 16 382 with a time limit. 0 = the
+     * library chooses, by the time that items are seen to take: about half a millisecond's work, 1 for long ones. Then a worker
      * that is idle when there is nothing to send gets half of what another has not begun of its
      * chunk. */
     size_t chunk;
