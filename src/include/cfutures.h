@@ -317,7 +317,7 @@ cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **ex
  *            worker is replaced. The pool is broken if the nursery dies, or if tasks wait and for
  *            two seconds not one worker can be started, or each dies before it is ready. Then
  *            every unfinished future reports CF_EBROKEN, and submit returns it. A worker that is
- *            stopped (SIGSTOP) keeps its task until it continues, and delays no other.
+ *            stopped (SIGSTOP) keeps its task until it continues. The others go on.
  * End        Nursery and workers end by themselves within a second after the calling process ends
  *            in any way, stopped ones too (SIGSTOP), with one exception. If the nursery was killed
  *            before, a worker whose task has called setuid stays (an initializer may call it). exec
