@@ -86,11 +86,11 @@ explorer_mutant(
         if (slot != NULL) {
             plat_store_relaxed(&record->current, cfi_queue_index(queue, slot) + 1);
         }
-        if (plat_cas(&control->cursor, &seen, (seen & ~TICKET_MASK) | (ticket + count))) {]] [[
+        if (plat_cas(&control->cursor, &seen, moved(seen, ticket + count))) {]] [[
         if (slot != NULL) {
             plat_store_relaxed(&record->current, cfi_queue_index(queue, slot) + 1);
         }
-        if (plat_cas(&control->cursor, &seen, (seen & ~TICKET_MASK) | (ticket + count))) {
+        if (plat_cas(&control->cursor, &seen, moved(seen, ticket + count))) {
             set_claimed(record, ticket, count);]])
 
 explorer_mutant(
@@ -98,8 +98,8 @@ explorer_mutant(
         if (slot != NULL) {
             plat_store_relaxed(&record->current, cfi_queue_index(queue, slot) + 1);
         }
-        if (plat_cas(&control->cursor, &seen, (seen & ~TICKET_MASK) | (ticket + count))) {]] [[
-        if (plat_cas(&control->cursor, &seen, (seen & ~TICKET_MASK) | (ticket + count))) {]])
+        if (plat_cas(&control->cursor, &seen, moved(seen, ticket + count))) {]] [[
+        if (plat_cas(&control->cursor, &seen, moved(seen, ticket + count))) {]])
 
 explorer_mutant(
   current_not_written_for_each cfutures/queue/queue.c death_lost [[
@@ -363,8 +363,8 @@ explorer_mutant(
 # ---- death ---------------------------------------------------------------------------------------------
 
 explorer_mutant(rewind_keeps_the_epoch cfutures/queue/queue.c death_rewound
-                "next = ((seen & ~TICKET_MASK) + EPOCH) | (at < ticket ? at : ticket);"
-                "next = (seen & ~TICKET_MASK) | (at < ticket ? at : ticket);")
+                "next = moved(seen + EPOCH, at < ticket ? at : ticket);"
+                "next = moved(seen, at < ticket ? at : ticket);")
 
 explorer_mutant(
   judge_does_not_rewind cfutures/worker_death.c death_retried
@@ -482,7 +482,7 @@ explorer_mutant(limited_changes_under_a_limit cfutures/worker/limit.c deadline_n
                 "    plat_store_release(&record->run_until_ns, 0);" "")
 
 explorer_mutant(item_begins_without_a_tick cfutures/queue/slot.h deadline_chunk
-                "((word + CFI_TICK) & CFI_TICK_MASK)" "(word & CFI_TICK_MASK)")
+                "uint64_t next = word + CFI_TICK;" "uint64_t next = word;")
 
 explorer_mutant(occupied_slot_counts_as_left cfutures/queue/slot.h deadline_occupied
                 "return cfi_word_settled(word) && (word & CFI_OCCUPIED) == 0;"

@@ -68,6 +68,9 @@ size_t cfi_pace_max_in_chunk(const cf_executor *executor, const cf_task *task,
     }
     most = window < most ? window : most;
     most = wish < most ? wish : most;
+    if (options->timeout_ns > 0 && most >= CFI_TICKS_MAX) {
+        most = CFI_TICKS_MAX - 1; /* the worker ticks once more than there are items */
+    }
     most = most > 0 ? most : 1;
     cfi_assert(most <= UINT32_MAX);
     cfi_assert(direct || cfi_payload_size(cfi_chunk_arg_size(task->arg_size, most),

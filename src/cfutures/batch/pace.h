@@ -20,7 +20,8 @@ bool cfi_pace_may_send(const cf_stream *stream);
 void cfi_pace_learn(cf_stream *stream, const cfi_chunk_progress *progress);
 
 /* The most items of one chunk: the user's choice, else as many as fit CFI_CHUNK_SENT_BYTES (direct:
- * CFI_CHUNK_ITEMS). Never more than the window or a block holds. */
+ * CFI_CHUNK_ITEMS). Never more than the window or a block holds, nor, with time limits, than a slot's
+ * tick can count. */
 size_t cfi_pace_max_in_chunk(const cf_executor *executor, const cf_task *task,
                              const cf_stream_options *options, bool direct);
 

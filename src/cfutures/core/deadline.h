@@ -24,7 +24,7 @@
  *   - It is made only if the record still names the run whose end was read. worker/limit.c changes
  *     `limited` only while run_until is 0.
  *   - The items of a chunk run in the same slot. Each limit changes the word's tick (queue/slot.h),
- *     so the CAS fails if the worker has gone on to the next item.
+ *     so the CAS fails if the worker has gone on to the next item, or to any later one.
  *
  * What follows depends on the workers:
  *

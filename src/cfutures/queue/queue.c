@@ -4,8 +4,22 @@
 
 #include "platform/assert.h"
 
-#define TICKET_MASK ((UINT64_C(1) << 48) - 1)
-#define EPOCH       (UINT64_C(1) << 48)
+#define EPOCH       (UINT64_C(1) << 40)
+#define TICKET_MASK (EPOCH - 1)
+#define CLAIMED_MAX (UINT64_MAX >> 8) /* the last ticket that `claimed` can hold */
+
+_Static_assert((uint64_t)CFI_SLABS_QUEUED_MAX *CFI_SLAB_SLOTS < TICKET_MASK,
+               "the cursor's low bits tell how far it is before the tail");
+
+/* The ticket of a cursor that was read before `tail`, so that it is not after it. */
+static uint64_t ticket_of(uint64_t cursor, uint64_t tail) {
+    return tail - ((tail - cursor) & TICKET_MASK);
+}
+
+/* The cursor moved to a ticket. */
+static uint64_t moved(uint64_t cursor, uint64_t ticket) {
+    return (cursor & ~TICKET_MASK) | (ticket & TICKET_MASK);
+}
 
 void cfi_queue_init(cfi_queue *queue, cfi_arena *arena, cfi_bell *bell, bool shared) {
     char *base = arena->region.base;
@@ -30,21 +44,24 @@ cfi_slot *cfi_queue_at(const cfi_queue *queue, uint64_t ticket) {
 }
 
 uint64_t cfi_queue_cursor(const cfi_queue *queue) {
-    return plat_load_acquire(&queue->control->cursor) & TICKET_MASK;
+    uint64_t cursor = plat_load_acquire(&queue->control->cursor);
+    return ticket_of(cursor, plat_load_acquire(&queue->control->tail));
 }
 
 bool cfi_queue_has_work(const cfi_queue *queue) {
-    return cfi_queue_cursor(queue) < plat_load_acquire(&queue->control->tail);
+    uint64_t cursor = plat_load_acquire(&queue->control->cursor);
+    uint64_t tail = plat_load_acquire(&queue->control->tail);
+    return ticket_of(cursor, tail) != tail;
 }
 
 void cfi_queue_rewind(cfi_queue *queue, uint64_t ticket) {
-    cfi_assert(ticket < plat_peek(&queue->control->tail));
+    uint64_t tail = plat_load_relaxed(&queue->control->tail); /* ordered by the executor's lock */
     uint64_t seen = plat_load_acquire(&queue->control->cursor);
     uint64_t next;
+    cfi_assert(ticket < tail);
     do {
-        uint64_t at = seen & TICKET_MASK;
-        cfi_assert(at <= plat_peek(&queue->control->tail));
-        next = ((seen & ~TICKET_MASK) + EPOCH) | (at < ticket ? at : ticket);
+        uint64_t at = ticket_of(seen, tail);
+        next = moved(seen + EPOCH, at < ticket ? at : ticket);
     } while (!plat_cas(&queue->control->cursor, &seen, next));
 }
 
@@ -142,7 +159,7 @@ void cfi_queue_visit(const cfi_queue *queue, void (*visit)(cfi_slot *slot, void 
 /* ---- claiming -------------------------------------------------------------------------------- */
 
 static void set_claimed(cfi_record *record, uint64_t ticket, uint64_t count) {
-    cfi_assert(count <= CFI_CLAIM_MAX && ticket <= TICKET_MASK);
+    cfi_assert(count <= CFI_CLAIM_MAX && ticket <= CLAIMED_MAX);
     uint64_t claimed = count > 1 ? ticket << 8 | count : 0; /* a single one is in `current` */
     if (plat_load_relaxed(&record->claimed) != claimed) {
         plat_store_release(&record->claimed, claimed); /* others read the slots that it names */
@@ -167,9 +184,9 @@ static bool claim_more(cfi_queue *queue, cfi_claim *claim) {
     cfi_record *record = &queue->records[claim->worker];
     for (;;) {
         uint64_t seen = plat_load_acquire(&control->cursor);
-        uint64_t first = seen & TICKET_MASK;
-        uint64_t ticket = first;
         uint64_t tail = plat_load_acquire(&control->tail);
+        uint64_t first = ticket_of(seen, tail);
+        uint64_t ticket = first;
         cfi_queue_follow_growth(queue);
         cfi_slot *slot = find_pending(queue, &ticket, tail);
         if (ticket == first && slot == NULL) {
@@ -181,7 +198,7 @@ static bool claim_more(cfi_queue *queue, cfi_claim *claim) {
         if (slot != NULL) {
             plat_store_relaxed(&record->current, cfi_queue_index(queue, slot) + 1);
         }
-        if (plat_cas(&control->cursor, &seen, (seen & ~TICKET_MASK) | (ticket + count))) {
+        if (plat_cas(&control->cursor, &seen, moved(seen, ticket + count))) {
             cfi_assert(claim->next == claim->end);
             claim->next = ticket;
             claim->end = ticket + count;
@@ -243,7 +260,8 @@ cfi_slot *cfi_queue_claim(cfi_queue *queue, cfi_claim *claim, uint64_t *word) {
 
 void cfi_queue_advance(cfi_queue *queue) {
     uint64_t seen = plat_load_acquire(&queue->control->cursor);
-    uint64_t ticket = seen & TICKET_MASK;
-    find_pending(queue, &ticket, plat_load_acquire(&queue->control->tail));
-    plat_cas(&queue->control->cursor, &seen, (seen & ~TICKET_MASK) | ticket);
+    uint64_t tail = plat_load_acquire(&queue->control->tail);
+    uint64_t ticket = ticket_of(seen, tail);
+    find_pending(queue, &ticket, tail);
+    plat_cas(&queue->control->cursor, &seen, moved(seen, ticket));
 }

@@ -21,9 +21,13 @@
  *     all that a dead worker can have left behind, and rewinds the cursor to the first of it.
  *   - Each rewind changes the cursor's epoch. Without it, a worker that passed over a slot while it
  *     was RUNNING could move the cursor past it just after it became PENDING again: a lost task.
- *   - Tickets and epochs come round. A ticket has 48 bits: ten months of 10 million tasks a second.
- *     An epoch has 16: a late CAS passes only if its worker stood still for a multiple of 65536
- *     rewinds (deaths), and the cursor is at the same ticket again.
+ *   - The epoch has 24 bits. To be deceived, a worker must stand still between its read and its CAS
+ *     while exactly 2^24 other workers die, an hour at 5000 deaths a second, and go on just as the
+ *     cursor is at the same ticket again.
+ *   - The cursor has the low 40 bits of a ticket. It is fewer than CFI_SLABS_QUEUED_MAX slabs, 2^30
+ *     tickets, before `tail`, which has all 64 bits and gives the others. To be deceived by them, a
+ *     worker must stand still while exactly 2^40 tasks begin, 9 hours at 30 ns a task.
+ *   - Tickets do not run out: the 56 bits of `claimed` suffice for 68 years at 30 ns a task.
  *   - Where many tasks are pending, a worker claims several (tuning.h): the cursor changes hands
  *     once for all of them. Where few are, it claims one.
  *   - A worker that finds nothing from the cursor on begins what others have claimed and not begun.
@@ -95,7 +99,7 @@ _Static_assert(sizeof(cfi_record) == 128, "records do not share cache lines");
  * writes for each. The line would go there and back for each task: 134 ns on a Xeon (Sapphire
  * Rapids). */
 typedef struct cfi_control {
-    _Alignas(64) _Atomic uint64_t cursor;    /* bits 0-47 ticket, 48-63 epoch */
+    _Alignas(64) _Atomic uint64_t cursor;    /* bits 0-39 of a ticket; 40-63 epoch */
     _Alignas(64) _Atomic uint64_t tail;      /* the next ticket to be given out */
     _Alignas(64) _Atomic uint32_t need_wake; /* a cfi_need (wakeup.h) */
     _Atomic uint32_t searcher;               /* worker + 1, 0 = none */

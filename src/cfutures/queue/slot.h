@@ -118,7 +118,8 @@ typedef enum cfi_phase {
 #define CFI_OWNER      (UINT64_C(1) << 24)
 #define CFI_OWNER_MASK (UINT64_C(0x3ff) << 24)
 #define CFI_TICK       (UINT64_C(1) << 34)
-#define CFI_TICK_MASK  (UINT64_C(0x3fff) << 34)
+#define CFI_TICK_MASK  (CFI_TICKS_MAX << 34)
+#define CFI_TICKS_MAX  UINT64_C(0x3fff) /* of one run: cfi_slot_tick */
 #define CFI_ATTEMPT    UINT64_C(0x100)
 
 static inline cfi_phase cfi_word_phase(uint64_t word) {
@@ -226,11 +227,16 @@ static inline bool cfi_slot_settle(cfi_slot *slot, unsigned worker, bool late, u
 /* Worker: a time limit begins, for the run or for the next item of a chunk. The deadline thread
  * reads the end of a limit and then declares the run by a CAS. In between the worker may have gone
  * on to the next item in the same slot; the changed word makes that CAS fail. False if the run was
- * declared over its time. */
+ * declared over its time.
+ *
+ * The tick never comes round. It is 0 when a run begins, and a run has at most CFI_TICKS_MAX limits:
+ * batch/pace.c makes no longer chunks. The slot is opened for another task only under the executor's
+ * lock, which the deadline thread holds from its read to its CAS. */
 static inline bool cfi_slot_tick(cfi_slot *slot, unsigned worker) {
     uint64_t word = plat_load_relaxed(&slot->word);
     while (cfi_word_is_run_by(word, worker) && (word & CFI_EXPIRED) == 0) {
-        uint64_t next = (word & ~CFI_TICK_MASK) | ((word + CFI_TICK) & CFI_TICK_MASK);
+        uint64_t next = word + CFI_TICK;
+        cfi_assert((word & CFI_TICK_MASK) != CFI_TICK_MASK);
         cfi_assert(cfi_word_is_sound(next));
         if (plat_cas(&slot->word, &word, next)) {
             return true;
