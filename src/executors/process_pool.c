@@ -312,9 +312,7 @@ static void *supervisor_main(void *context) {
         if (are_all_stillborn(self)) {
             cfi_executor_all_stillborn(&self->base, self->stillborn_status);
         }
-        if (is_out_of_workers(self)) {
-            quit(self);
-        } else if (is_stopped(self) && all_gone(self)) {
+        if (is_out_of_workers(self) || (is_stopped(self) && all_gone(self))) {
             quit(self);
         }
         wait_for_events(self);

@@ -272,7 +272,8 @@ class CannotSave(FilesTest):
                 cwd = self.folder()
                 result = self.download(program, *self.verbose(program), url=self.server.url, cwd=cwd,
                                        prepare=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
-                if program.style == "processes" and "limit of the pool" in result.err:  # its memory is a file too
+                if program.style == "processes" and "cannot download: ftruncate: File too large\n" in result.err:
+                    # The pool's memory is a file too.
                     continue
                 self.check_some_errors(program, result, cwd, "File too large", self.server.url)
 

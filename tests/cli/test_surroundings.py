@@ -9,7 +9,7 @@ import tempfile
 import unittest
 from typing import NamedTuple
 
-from harness import BIN, FAST, POOLS, PROC_POOL, PROGRAMS, SLOW, CliTest, parse_json_lines, run
+from harness import BIN, FAST, POOLS, PROC_POOL, PROGRAMS, SLOW, CliTest, Running, parse_json_lines, run
 
 NOBODY_LISTENS = "http://127.0.0.1:1"
 LOCALE_SOURCES = "/usr/share/i18n/locales/de_DE"
@@ -71,6 +71,13 @@ class Surroundings(CliTest):
     def test_standard_output_full(self):
         with open("/dev/full", "wb") as full:
             self.check_each(lambda usual: 3 if usual.out else usual.code, stdout=full)
+
+    @unittest.skipUnless(os.path.exists(os.path.join(BIN, "slow_server")), "the build lacks a library")
+    def test_no_file_takes_the_place_of_standard_output(self):
+        with tempfile.NamedTemporaryFile() as log:
+            with Running("slow_server", "0", f"--log={log.name}", prepare=lambda: os.close(1)) as server:
+                self.assertEqual(server.finish(within=10).code, 3)
+            self.assertEqual(len(log.readlines()), 1)  # its header
 
     # ---- SIGPIPE
 
