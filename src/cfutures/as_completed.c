@@ -15,7 +15,7 @@
 
 #include <stdlib.h>
 
-/* A slot's address, with the tags below in its low bits. */
+/* A future's address, with the tags below in its low bits. */
 typedef uintptr_t entry;
 
 enum {
@@ -37,12 +37,12 @@ struct cf_as_completed {
     entry entries[];
 };
 
-static cfi_slot *slot_of(entry e) {
-    return (cfi_slot *)(e & ~(entry)TAGS); // NOLINT(performance-no-int-to-ptr): was a pointer
+static cf_future *future_of(entry e) {
+    return (cf_future *)(e & ~(entry)TAGS); // NOLINT(performance-no-int-to-ptr): was a pointer
 }
 
 static cfi_slab *slab_at(const cf_as_completed *iteration, size_t i) {
-    return cfi_slab_of(slot_of(iteration->entries[i]));
+    return cfi_slab_of(future_of(iteration->entries[i]));
 }
 
 static bool begins_row(const cf_as_completed *iteration, size_t i) {
@@ -57,11 +57,11 @@ static bool are_in_order(const cf_as_completed *iteration) {
     int direction = 0;
     for (size_t i = 1; i < iteration->count; i++) {
         const cfi_slab *before = slab_at(iteration, i - 1), *slab = slab_at(iteration, i);
-        const cfi_slot *earlier = slot_of(iteration->entries[i - 1]);
-        const cfi_slot *slot = slot_of(iteration->entries[i]);
-        bool rises = before == slab ? slot > earlier : slab->first_ticket > before->first_ticket;
-        bool falls = before == slab ? slot < earlier : slab->first_ticket < before->first_ticket;
-        if (slab->executor != before->executor || rises == falls ||
+        const cf_future *earlier = future_of(iteration->entries[i - 1]);
+        const cf_future *future = future_of(iteration->entries[i]);
+        bool rises = before == slab ? future > earlier : slab->first_ticket > before->first_ticket;
+        bool falls = before == slab ? future < earlier : slab->first_ticket < before->first_ticket;
+        if (cfi_executor_of(future) != cfi_executor_of(earlier) || rises == falls ||
             (direction != 0 && direction != (rises ? 1 : -1))) {
             return false;
         }
@@ -70,11 +70,11 @@ static bool are_in_order(const cf_as_completed *iteration) {
     return true;
 }
 
-static size_t hash(const cfi_slot *slot) {
-    return (size_t)(((uint64_t)(uintptr_t)slot >> 6) * UINT64_C(0x9e3779b97f4a7c15) >> 20);
+static size_t hash(const cf_future *future) {
+    return (size_t)(((uint64_t)(uintptr_t)future >> 5) * UINT64_C(0x9e3779b97f4a7c15) >> 20);
 }
 
-/* Finds them by a hash table of the slots seen, open addressing, at most half full. False: no
+/* Finds them by a hash table of the futures seen, open addressing, at most half full. False: no
  * memory. */
 static bool tag_duplicates(cf_as_completed *iteration) {
     size_t size = 4;
@@ -82,20 +82,20 @@ static bool tag_duplicates(cf_as_completed *iteration) {
         size *= 2;
     }
     cfi_assert((size & (size - 1)) == 0 && size / 2 >= iteration->count);
-    const cfi_slot **seen = plat_noted(calloc(size, sizeof(cfi_slot *)));
+    const cf_future **seen = plat_noted(calloc(size, sizeof(cf_future *)));
     if (seen == NULL) {
         return false;
     }
     for (size_t i = 0; i < iteration->count; i++) {
-        const cfi_slot *slot = slot_of(iteration->entries[i]);
-        size_t place = hash(slot) & (size - 1);
-        while (seen[place] != NULL && seen[place] != slot) {
+        const cf_future *future = future_of(iteration->entries[i]);
+        size_t place = hash(future) & (size - 1);
+        while (seen[place] != NULL && seen[place] != future) {
             place = (place + 1) & (size - 1);
         }
-        if (seen[place] == slot) {
+        if (seen[place] == future) {
             iteration->entries[i] |= DUPLICATE;
         }
-        seen[place] = slot;
+        seen[place] = future;
     }
     free(seen);
     return true;
@@ -104,7 +104,7 @@ static bool tag_duplicates(cf_as_completed *iteration) {
 /* ---- beginning ------------------------------------------------------------------------------- */
 
 static cf_status check_all(cf_future *const *futures, size_t count) {
-    const cfi_slab *checked = NULL;
+    const cfi_futures_header *checked = NULL;
     if (futures == NULL && count > 0) {
         return CF_EINVAL;
     }
@@ -112,11 +112,11 @@ static cf_status check_all(cf_future *const *futures, size_t count) {
         if (futures[i] == NULL) {
             return CF_EINVAL;
         }
-        const cfi_slab *slab = cfi_slab_of(futures[i]);
-        if (slab != checked && cfi_slot_is_foreign(futures[i])) {
+        const cfi_futures_header *header = cfi_futures_header_of(futures[i]);
+        if (header != checked && cfi_future_is_foreign(futures[i])) {
             return CF_EFORKED;
         }
-        checked = slab;
+        checked = header;
     }
     return CF_OK;
 }
@@ -124,19 +124,19 @@ static cf_status check_all(cf_future *const *futures, size_t count) {
 /* Keeps all futures valid, and tags those that are done. */
 static void enter_all(cf_as_completed *iteration, cf_future *const *futures, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        cfi_slot *slot = futures[i];
-        entry e = (entry)slot;
+        cf_future *future = futures[i];
+        entry e = (entry)future;
         cfi_assert((e & TAGS) == 0);
-        if (cfi_slot_has_block(slot)) {
-            cfi_slot_retain(slot);
+        if (cfi_future_has_block(future)) {
+            cfi_future_retain(future);
             e |= HELD;
         }
-        if (cfi_word_settled(plat_load_acquire(&slot->word))) {
+        if (cfi_word_is_over(plat_load_acquire(&cfi_slot_of(future)->word))) {
             e |= DONE;
         }
         iteration->entries[i] = e;
         if (begins_row(iteration, i)) {
-            cfi_slab_pin(cfi_slab_of(slot));
+            cfi_slab_pin(cfi_slab_of(future));
         }
     }
     iteration->count = count;
@@ -154,7 +154,7 @@ static bool watch_rest(cf_as_completed *iteration) {
         if ((iteration->entries[i] & (DONE | DUPLICATE)) == 0) {
             cfi_watch *watch = &iteration->watches[iteration->watch_count++];
             cfi_watch_begun begun =
-                cfi_watch_begin(&iteration->set, watch, slot_of(iteration->entries[i]), i);
+                cfi_watch_begin(&iteration->set, watch, future_of(iteration->entries[i]), i);
             cfi_assert(begun != CFI_WATCH_DUPLICATE); /* those were found before */
             if (begun != CFI_WATCH_BEGUN) {
                 return false;
@@ -240,8 +240,8 @@ cf_status cf_as_completed_next(cf_as_completed *as_completed, int64_t timeout_ns
     } else {
         return CF_EEXHAUSTED;
     }
-    *future = slot_of(as_completed->entries[i]);
-    cfi_assert(cfi_word_settled(plat_peek(&(*future)->word)));
+    *future = future_of(as_completed->entries[i]);
+    cfi_assert(cfi_word_is_over(plat_peek(&cfi_slot_of(*future)->word)));
     if (index != NULL) {
         *index = i;
     }
@@ -256,20 +256,23 @@ static void leave_all(cf_as_completed *iteration) {
         cfi_watch_end(&iteration->watches[i]);
     }
     cfi_assert(iteration->set.members.first == NULL);
+    cf_executor *executor = NULL;
     cfi_slab *pinned = NULL;
     for (size_t i = 0; i < iteration->count; i++) {
         entry e = iteration->entries[i];
-        cfi_slab *slab = cfi_slab_of(slot_of(e));
+        cfi_slab *slab = cfi_slab_of(future_of(e));
+        cf_executor *of = cfi_executor_of(future_of(e));
         if ((e & HELD) != 0) {
-            cfi_slot_release(slot_of(e));
+            cfi_future_release(future_of(e));
         }
         if (slab != pinned && pinned != NULL) {
-            cfi_slab_unpin(pinned);
+            cfi_slab_unpin(executor, pinned);
         }
         pinned = slab;
+        executor = of;
     }
     if (pinned != NULL) {
-        cfi_slab_unpin(pinned);
+        cfi_slab_unpin(executor, pinned);
     }
 }
 

@@ -111,6 +111,10 @@ static cf_status set_up(cf_executor *executor, const cf_pool_options *options, b
         .grown = executor->ops->grown,
         .record_times = options->record_times,
     };
+    if (!cfi_slabs_init(&executor->slabs)) {
+        cfi_arena_destroy(&executor->arena);
+        return CF_ENOMEM;
+    }
     plat_biased_lock_init(&executor->lock);
     plat_biased_lock_init(&executor->drain_lock);
     plat_lock_init(&executor->limits.lock);
@@ -155,6 +159,7 @@ void cfi_executor_free(cf_executor *executor) {
     cfi_assert(executor->slabs.in_use == 0 && executor->release_batch.slab == NULL);
     cfi_assert(plat_peek(&executor->callbacks.outstanding) == 0);
     cfi_task_table_free(&executor->tasks);
+    cfi_slabs_fini(&executor->slabs);
     cfi_arena_destroy(&executor->arena);
     plat_biased_lock_destroy(&executor->lock);
     plat_biased_lock_destroy(&executor->drain_lock);
@@ -176,15 +181,15 @@ unsigned cf_executor_max_workers(const cf_executor *executor) {
 
 /* ---- shutdown -------------------------------------------------------------------------------- */
 
-static void cancel_slot(cfi_slot *slot, void *context) {
-    cfi_executor_cancel(context, slot);
+static void cancel_task(cf_future *future, void *context) {
+    cfi_executor_cancel(context, future);
 }
 
 static void cancel_pending_tasks(cf_executor *executor) {
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
     cfi_assert(executor->refuses != CF_OK); /* no task comes after the last look */
     executor->cancels = true;
-    cfi_queue_visit(&executor->queue, cancel_slot, executor);
+    cfi_slabs_visit_unsettled(&executor->slabs, cancel_task, executor);
 }
 
 /* Submitters that wait for room are woken and refused. */
@@ -198,7 +203,8 @@ static void close_submission(cf_executor *executor, bool cancel_pending) {
     if (cancel_pending) {
         cancel_pending_tasks(executor);
     }
-    bool first = plat_load_relaxed(&executor->queue.control->stop) == 0;
+    bool first = !plat_load_relaxed(&executor->stopping);
+    plat_store_release(&executor->stopping, true);
     plat_store_release(&executor->queue.control->stop, 1);
     plat_biased_lock_give(&executor->lock);
     plat_event_ring_always(&executor->queue.control->room, executor->queue.shared);
@@ -211,7 +217,7 @@ static void close_submission(cf_executor *executor, bool cancel_pending) {
 }
 
 static void join(cf_executor *executor) {
-    cfi_assert(plat_peek(&executor->queue.control->stop) != 0);
+    cfi_assert(plat_peek(&executor->stopping));
     plat_lock_take(&executor->join_lock);
     if (!executor->joined) {
         if (executor->ops->join != NULL) {

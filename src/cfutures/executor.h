@@ -29,8 +29,8 @@ void cfi_executor_break(cf_executor *executor, int fork_error);
  * held. */
 void cfi_executor_init_failed(cf_executor *executor, unsigned worker, int wait_status);
 
-/* Likewise: each new worker died before it was ready, the last one with this wait_status, and the pool
- * has no initializer. Or the system refuses a worker's new thread. */
-void cfi_executor_all_stillborn(cf_executor *executor, int wait_status);
+/* Likewise: workers die and none begins a task, the last one with this wait_status. Or the system
+ * refuses a worker's new thread. */
+void cfi_executor_all_fruitless(cf_executor *executor, int wait_status);
 
 #endif

@@ -11,22 +11,15 @@
 #include <stdio.h>
 #include <string.h>
 
-/* `word` is settled. True if there is nothing to report but the result. */
-static bool has_succeeded(const cfi_slot *slot, uint64_t word) {
-    cfi_assert(cfi_word_settled(word));
-    return (word & (CFI_PHASE_MASK | CFI_EXPIRED | CFI_BROKEN)) == CFI_FINISHED &&
-           slot->outcome == CF_OK;
-}
-
 cf_status cf_future_exception(cf_future *future, int64_t timeout_ns, cf_exception *exception) {
     if (future == NULL || exception == NULL) {
         return CF_EINVAL;
     }
-    if (cfi_slot_is_foreign(future)) {
+    if (cfi_future_is_foreign(future)) {
         return CF_EFORKED;
     }
     uint64_t word;
-    cf_status status = cfi_await_slot(future, timeout_ns, &word);
+    cf_status status = cfi_await_future(future, timeout_ns, &word);
     if (status != CF_OK) {
         return status;
     }
@@ -44,22 +37,23 @@ cf_status cf_future_view(cf_future *future, int64_t timeout_ns, const void **res
     if (future == NULL) {
         return CF_EINVAL;
     }
-    if (cfi_slot_is_foreign(future)) {
+    if (cfi_future_is_foreign(future)) {
         return CF_EFORKED;
     }
     uint64_t word;
-    cf_status status = cfi_await_slot(future, timeout_ns, &word);
-    if (status == CF_OK && !has_succeeded(future, word)) {
+    size_t bytes;
+    cf_status status = cfi_await_future(future, timeout_ns, &word);
+    if (status == CF_OK && !cfi_ending_is_success(future, word, &bytes)) {
         cf_exception exception;
         status = cf_future_exception(future, 0, &exception);
         status = status == CF_OK ? exception.status : status;
+        status = status == CF_OK ? CF_EBROKEN : status; /* a task is just overwriting the slot */
     }
     if (status != CF_OK) {
         return status;
     }
-    *size = (size_t)future->detail;
-    cfi_assert(*size <= future->result_size);
-    *result = *size > 0 ? cfi_slot_result(future, cfi_executor_of(future)->queue.base) : NULL;
+    *size = bytes;
+    *result = bytes > 0 ? cfi_future_result(future, cfi_executor_of(future)->queue.base) : NULL;
     return CF_OK;
 }
 
@@ -74,8 +68,9 @@ cf_status cf_future_result(cf_future *future, int64_t timeout_ns, void *result) 
 }
 
 static cf_state state_of(uint64_t word) {
-    cfi_assert(cfi_word_phase(word) !=
-               CFI_CLOSED); /* a future is handed out when its slot is open */
+    if (cfi_word_is_over(word) && cfi_word_phase(word) != CFI_CANCELLED) {
+        return CF_FINISHED; /* also if a task has overwritten it */
+    }
     switch (cfi_word_phase(word)) {
     case CFI_RUNNING:
         return CF_RUNNING;
@@ -91,7 +86,8 @@ static cf_state state_of(uint64_t word) {
 }
 
 cf_state cf_future_state(const cf_future *future) {
-    return cfi_slot_is_foreign(future) ? CF_PENDING : state_of(plat_load_acquire(&future->word));
+    return cfi_future_is_foreign(future) ? CF_PENDING
+                                         : state_of(plat_load_acquire(&cfi_slot_of(future)->word));
 }
 
 bool cf_future_running(const cf_future *future) {
@@ -99,25 +95,26 @@ bool cf_future_running(const cf_future *future) {
 }
 
 bool cf_future_done(const cf_future *future) {
-    return !cfi_slot_is_foreign(future) && cfi_word_settled(plat_load_acquire(&future->word));
+    return !cfi_future_is_foreign(future) &&
+           cfi_word_is_over(plat_load_acquire(&cfi_slot_of(future)->word));
 }
 
 /* The state is read once, because the word may change meanwhile. */
 char *cf_future_describe(const cf_future *future, char *text, size_t size) {
-    cfi_slot *slot = (cfi_slot *)future; /* only read from here */
-    if (cfi_slot_is_foreign(slot)) {
+    cf_future *known = (cf_future *)future; /* only read from here */
+    if (cfi_future_is_foreign(future)) {
         snprintf(text, size, "<Future at %p of another process>", (const void *)future);
         return text;
     }
-    uint64_t word = plat_load_acquire(&slot->word);
+    uint64_t word = plat_load_acquire(&cfi_slot_of(future)->word);
     cf_state state = state_of(word);
     const char *verb = "", *what = "";
     if (state == CF_FINISHED) {
         cf_exception exception;
-        cfi_ending_of(slot, &exception);
+        cfi_ending_of(known, &exception);
         bool returned = exception.status == CF_OK;
         verb = returned ? " returned " : " raised ";
-        what = returned ? cfi_executor_task_of(cfi_executor_of(slot), slot)->result_type
+        what = returned ? cfi_executor_task_of(cfi_executor_of(future), future)->result_type
                         : cf_status_name(exception.status);
     }
     snprintf(text, size, "<Future at %p state=%s%s%s>", (const void *)future, cf_state_name(state),
@@ -126,7 +123,7 @@ char *cf_future_describe(const cf_future *future, char *text, size_t size) {
 }
 
 bool cf_future_cancel(cf_future *future) {
-    return future != NULL && !cfi_slot_is_foreign(future) &&
+    return future != NULL && !cfi_future_is_foreign(future) &&
            cfi_executor_cancel(cfi_executor_of(future), future);
 }
 
@@ -134,11 +131,10 @@ cf_status cf_future_info(const cf_future *future, cf_info *info) {
     if (future == NULL || info == NULL) {
         return CF_EINVAL;
     }
-    if (cfi_slot_is_foreign(future)) {
+    if (cfi_future_is_foreign(future)) {
         return CF_EFORKED;
     }
-    uint64_t word = plat_load_acquire(&future->word);
-    cfi_assert(cfi_word_attempts(word) <= cfi_word_allowed(word));
+    uint64_t word = plat_load_acquire(&cfi_slot_of(future)->word);
     *info = (cf_info){
         .state = state_of(word),
         .worker = cfi_word_attempts(word) > 0 ? (int)cfi_word_owner(word) : -1,
@@ -154,14 +150,14 @@ cf_status cf_future_info(const cf_future *future, cf_info *info) {
 }
 
 cf_future *cf_future_retain(cf_future *future) {
-    if (future != NULL && !cfi_slot_is_foreign(future)) {
-        cfi_slot_retain(future);
+    if (future != NULL && !cfi_future_is_foreign(future)) {
+        cfi_future_retain(future);
     }
     return future;
 }
 
 void cf_future_release(cf_future *future) {
-    if (future != NULL && !cfi_slot_is_foreign(future)) {
-        cfi_slot_release(future);
+    if (future != NULL && !cfi_future_is_foreign(future)) {
+        cfi_future_release(future);
     }
 }

@@ -9,9 +9,11 @@
  *   - `lock` is given back before drain_lock is taken. */
 #include "cfutures/executor.h"
 
+#include "cfutures/core/damage.h"
 #include "cfutures/core/submission.h"
 #include "cfutures/queue/completion.h"
 #include "cfutures/queue/times.h"
+#include "cfutures/queue/tuning.h"
 #include "cfutures/queue/wakeup.h"
 #include "cfutures/waiting/watch.h"
 
@@ -21,14 +23,15 @@
 #include "platform/wait_status.h"
 
 /* In place of the worker. Does nothing if the task is no longer that worker's. */
-static void settle_as_lost(cf_executor *executor, cfi_slot *slot, unsigned worker,
+static void settle_as_lost(cf_executor *executor, cf_future *future, unsigned worker,
                            cf_status outcome, int wait_status) {
     uint64_t word;
+    cfi_slot *slot = cfi_slot_of(future);
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
     cfi_assert(outcome != CF_OK && outcome != CF_ETASK); /* these only its worker can tell */
     slot->outcome = (uint8_t)outcome;
     slot->detail = wait_status;
-    cfi_times_stamp_finish(&executor->queue, slot);
+    cfi_times_stamp_finish(cfi_times_of(&executor->queue, future));
     if (cfi_slot_orphan(slot, worker, CFI_FINISHED, &word)) {
         cfi_assert(((word & CFI_EXPIRED) != 0) == (outcome == CF_EDEADLINE)); /* as futures tell */
         executor->counts.lost++; /* stats wait for the lock: a caller with the result finds it */
@@ -38,19 +41,19 @@ static void settle_as_lost(cf_executor *executor, cfi_slot *slot, unsigned worke
 
 /* A task is not run again if the pool is broken or all pending tasks were cancelled. Nor is it run
  * again after some 10^9 later tasks, when another slab has its slab's entry in the directory. */
-static bool may_run_again(const cf_executor *executor, const cfi_slot *slot, uint64_t word) {
+static bool may_run_again(const cf_executor *executor, const cf_future *future, uint64_t word) {
     const uint64_t most = (uint64_t)(CFI_SLABS_QUEUED_MAX - 1) * CFI_SLAB_SLOTS;
-    uint64_t tail = plat_load_relaxed(&executor->queue.control->tail);
+    uint64_t tail = executor->slabs.tail;
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
-    cfi_assert(cfi_slab_ticket_of(slot) < tail);
+    cfi_assert(cfi_slab_ticket_of(future) < tail);
     return cfi_word_attempts(word) < cfi_word_allowed(word) && !executor->cancels &&
-           executor->refuses != CF_EBROKEN && tail - cfi_slab_ticket_of(slot) < most;
+           executor->refuses != CF_EBROKEN && tail - cfi_slab_ticket_of(future) < most;
 }
 
-static void run_again(cf_executor *executor, cfi_slot *slot, unsigned worker) {
+static void run_again(cf_executor *executor, cf_future *future, unsigned worker) {
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
     uint64_t word;
-    if (cfi_slot_orphan(slot, worker, CFI_PENDING, &word)) {
+    if (cfi_slot_orphan(cfi_slot_of(future), worker, CFI_PENDING, &word)) {
         executor->counts.again++;
         plat_add_relaxed(&executor->counts.retries, 1);
     }
@@ -68,36 +71,36 @@ static void set_counts(cfi_record *record, bool was_running) {
                        plat_load_relaxed(&record->tasks) + plat_load_relaxed(&record->cut));
 }
 
-/* The slot that the worker was about to begin, was running, or had just settled. */
-static void judge(cf_executor *executor, cfi_slot *slot, unsigned worker, int wait_status) {
-    uint64_t word = plat_load_acquire(&slot->word);
+static void judge(cf_executor *executor, cf_future *future, unsigned worker, int wait_status) {
+    uint64_t word = plat_load_acquire(&cfi_slot_of(future)->word);
+    if (!cfi_word_is_sound(word)) {
+        cfi_damage_note(executor);
+        return;
+    }
     bool was_running = cfi_word_is_run_by(word, worker);
     set_counts(&executor->queue.records[worker], was_running);
     if (was_running) {
         if ((word & CFI_EXPIRED) != 0) { /* also in a broken pool: so its future says */
             executor->counts.timed_out++;
-            settle_as_lost(executor, slot, worker, CF_EDEADLINE, 0);
+            settle_as_lost(executor, future, worker, CF_EDEADLINE, 0);
         } else if (executor->dead) {
-            settle_as_lost(executor, slot, worker, CF_EBROKEN, 0);
-        } else if (may_run_again(executor, slot, word)) {
-            run_again(executor, slot, worker);
+            settle_as_lost(executor, future, worker, CF_EBROKEN, 0);
+        } else if (may_run_again(executor, future, word)) {
+            run_again(executor, future, worker);
         } else {
-            settle_as_lost(executor, slot, worker, CF_EWORKER, wait_status);
+            settle_as_lost(executor, future, worker, CF_EWORKER, wait_status);
         }
     }
-    cfi_assert(!cfi_word_is_run_by(plat_peek(&slot->word), worker));
 }
 
 /* The task may be pending, and only the dead worker knew of it. */
-static void give_back(cfi_slot *slot, void *context) {
-    cf_executor *executor = context;
+static void give_back(cf_executor *executor, cf_future *future) {
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
     if (executor->cancels) {
-        cfi_executor_cancel(executor, slot);
+        cfi_executor_cancel(executor, future);
     }
-    if (cfi_word_phase(plat_load_acquire(&slot->word)) == CFI_PENDING) {
-        cfi_assert(!executor->cancels);
-        cfi_queue_rewind(&executor->queue, cfi_slab_ticket_of(slot));
+    if (cfi_word_phase(plat_load_acquire(&cfi_slot_of(future)->word)) == CFI_PENDING) {
+        cfi_queue_rewind(&executor->queue, cfi_slab_ticket_of(future));
     }
 }
 
@@ -108,19 +111,36 @@ static void judge_current(cf_executor *executor, unsigned worker, int wait_statu
     if (current == 0) {
         return;
     }
-    cfi_slot *slot = cfi_queue_slot(queue, current - 1);
+    cf_future *future = cfi_slabs_future_at(&executor->slabs, current - 1);
+    if (future == NULL) {
+        cfi_damage_note(executor);
+        return;
+    }
     plat_biased_lock_take(&executor->lock); /* cancel sees it before or after, not between */
-    judge(executor, slot, worker, wait_status);
-    give_back(slot, executor);
+    judge(executor, future, worker, wait_status);
+    give_back(executor, future);
     plat_biased_lock_give(&executor->lock);
-    plat_futex_wake_all(&slot->futex, queue->shared); /* it may have died before it woke them */
-    cfi_watch_drain_orphan(executor, slot, worker);
+    plat_futex_wake_all(&cfi_slot_of(future)->futex,
+                        queue->shared); /* it may have died before it woke them */
+    cfi_watch_drain_orphan(executor, future, worker);
 }
 
-/* What it had claimed and not begun. */
+/* What it had claimed and not begun. A ticket without a future is one of a slab that was used again:
+ * so its task is not pending. */
 static void give_back_claimed(cf_executor *executor, unsigned worker) {
+    uint64_t ticket, end;
     plat_biased_lock_take(&executor->lock);
-    cfi_queue_visit_claimed(&executor->queue, worker, give_back, executor);
+    cfi_queue_claimed_by(&executor->queue, worker, &ticket, &end);
+    if (end > executor->slabs.tail || end - ticket > CFI_CLAIM_MAX) {
+        cfi_damage_note(executor);
+        end = ticket;
+    }
+    for (; ticket < end; ticket++) {
+        cf_future *future = cfi_slabs_future_of(&executor->slabs, ticket);
+        if (future != NULL) {
+            give_back(executor, future);
+        }
+    }
     plat_biased_lock_give(&executor->lock);
     plat_store_relaxed(&executor->queue.records[worker].claimed, 0);
 }
@@ -151,9 +171,10 @@ static void clean_record(cfi_record *record) {
  * they look for are pending again. */
 void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_status) {
     cfi_record *record = &executor->queue.records[worker];
-    cfi_assert(worker < plat_peek(&executor->queue.control->workers));
+    cfi_assert(worker < executor->max_workers);
     cfi_assert(!plat_biased_lock_is_held(&executor->lock));
     plat_store_relaxed(&record->run_until_ns, 0);
+    cfi_damage_look(executor);
     judge_current(executor, worker, wait_status);
     give_back_claimed(executor, worker);
     wake_in_its_place(&executor->queue, worker);
@@ -162,13 +183,13 @@ void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_s
 
 /* ---- the end of a pool ----------------------------------------------------------------------- */
 
-static void settle_as_broken(cfi_slot *slot, void *context) {
+static void settle_as_broken(cf_future *future, void *context) {
     cf_executor *executor = context;
     uint64_t word;
     cfi_assert(executor->why_broken.status == CF_EBROKEN);
-    if (cfi_slot_withdraw(slot, true, &word)) {
+    if (cfi_slot_withdraw(cfi_slot_of(future), true, &word)) {
         executor->counts.broken++; /* stats wait for the lock, as above */
-        cfi_completion_announce(&executor->queue, slot, word);
+        cfi_completion_announce(&executor->queue, cfi_slot_of(future), word);
     }
 }
 
@@ -176,7 +197,25 @@ static void settle_as_broken(cfi_slot *slot, void *context) {
 static void break_pending(cf_executor *executor) {
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
     cfi_assert(executor->refuses == CF_EBROKEN);
-    cfi_slabs_visit_pending(&executor->slabs, settle_as_broken, executor);
+    cfi_slabs_visit_unsettled(&executor->slabs, settle_as_broken, executor);
+}
+
+/* All workers are dead: ends what their records and the words do not tell of, because a task has
+ * overwritten them. */
+static void condemn_rest(cf_executor *executor) {
+    plat_biased_lock_take(&executor->lock);
+    for (const cfi_slab *slab = executor->slabs.all; slab != NULL; slab = slab->all_next) {
+        for (uint32_t i = 1; i < CFI_SLAB_SLOTS; i++) {
+            cfi_slot *slot = cfi_slab_slot(slab, i);
+            uint64_t word;
+            if (cfi_slab_has_used(&executor->slabs, slab, i) && cfi_slot_condemn(slot, &word)) {
+                executor->counts.broken += cfi_word_is_sound(word);
+                plat_futex_wake_all(&slot->futex, executor->queue.shared);
+            }
+        }
+    }
+    plat_biased_lock_give(&executor->lock);
+    cfi_watch_drain_broken(executor);
 }
 
 void cfi_executor_break(cf_executor *executor, int fork_error) {
@@ -195,6 +234,7 @@ void cfi_executor_break(cf_executor *executor, int fork_error) {
     plat_biased_lock_take(&executor->lock);
     break_pending(executor);
     plat_biased_lock_give(&executor->lock);
+    condemn_rest(executor);
     plat_event_ring_always(&executor->queue.control->room, executor->queue.shared);
 }
 
@@ -223,6 +263,6 @@ void cfi_executor_init_failed(cf_executor *executor, unsigned worker, int wait_s
     refuse_for_good(executor, error, (int)worker, wait_status);
 }
 
-void cfi_executor_all_stillborn(cf_executor *executor, int wait_status) {
+void cfi_executor_all_fruitless(cf_executor *executor, int wait_status) {
     refuse_for_good(executor, 0, -1, wait_status);
 }

@@ -20,10 +20,11 @@
  *   - The supervisor sets `quit` when the pool is stopped and every worker is gone, or when no
  *     worker can be forked. It ends when the nursery has ended, by `quit` or because it died.
  *   - A pool without workers or without the nursery breaks, but only when no worker is left that
- *     could change a slot.
+ *     could change a slot. So does a pool whose shared memory a task has overwritten.
  *   - A stopped nursery (SIGSTOP) reaps and kills nothing. The pool continues it when it asks it for
  *     something, and when the pool stops. */
 #define _GNU_SOURCE
+#include "cfutures/core/damage.h"
 #include "cfutures/executor.h"
 #include "executors/nursery.h"
 
@@ -47,7 +48,8 @@
 #define WITHOUT_WORKERS_NS    INT64_C(2000000000) /* tasks without workers: then the pool breaks */
 #define ORPHANS_NS            INT64_C(1000000000) /* wait for workers to die with their nursery */
 #define WITHOUT_FILES_POLL_MS 10                  /* from look to look without usable descriptors */
-#define NURSERY_LOOK_NS       INT64_C(10000000)   /* from look to look whether the nursery lives */
+#define STOPPED_LOOK_MS       1000 /* from look to look whether a task has overwritten a stopped pool */
+#define NURSERY_LOOK_NS       INT64_C(10000000) /* from look to look whether the nursery lives */
 
 typedef struct process_pool {
     cf_executor base;
@@ -58,11 +60,14 @@ typedef struct process_pool {
     pthread_t supervisor;
     uint64_t mapped;          /* bytes of the arena whose pages are in place; the supervisor's */
     int64_t without_since_ns; /* since when no worker can be forked; 0 = one can; likewise */
+    bool quits;               /* the nursery was told to end; the supervisor's */
     int gives_up; /* errno of fork when no worker can be forked; 0 = not yet; likewise */
 
-    /* Since when each worker that died had not become ready; 0 = none has; the supervisor's. */
-    int64_t stillborn_since_ns;
-    int stillborn_status; /* wait status of the last of them */
+    /* Since when workers die and none begins a task, though there are some; 0 = they do begin them;
+     * the supervisor's, like the next two. */
+    int64_t fruitless_since_ns;
+    int fruitless_status; /* wait status of the last one that died */
+    uint64_t begun;       /* tasks, when it died */
 } process_pool;
 
 /* ---- making each other look ------------------------------------------------------------------ */
@@ -92,20 +97,32 @@ static void notify_supervisor(const process_pool *self) {
 /* ---- the supervisor -------------------------------------------------------------------------- */
 
 static bool is_stopped(const process_pool *self) {
-    return plat_load_acquire(&self->base.queue.control->stop) != 0;
+    return plat_load_acquire(&self->base.stopping);
 }
 
-static unsigned workers_wanted(const process_pool *self) {
-    return plat_load_acquire(&self->base.queue.control->workers_wanted);
+/* Workers whose records are in use. */
+static unsigned workers_of(const process_pool *self) {
+    return plat_load_acquire(&self->base.workers);
+}
+
+/* Under the lock. NULL: there is none. */
+static const cf_future *pending_task(process_pool *self) {
+    return cfi_slabs_find_pending(&self->base.slabs, UINT64_MAX);
 }
 
 /* A stopped pool still needs workers while it has tasks. This death may have made one pending
- * again. */
+ * again. (The rewind changes nothing, unless a task has overwritten the cursor.) */
 static bool needs_successor(process_pool *self) {
     cf_executor *executor = &self->base;
     plat_biased_lock_take(&executor->lock);
-    bool needs = executor->refuses != CF_EBROKEN && !executor->cancels &&
-                 (!is_stopped(self) || cfi_queue_has_any_work(&executor->queue));
+    bool needs = executor->refuses != CF_EBROKEN && !executor->cancels;
+    if (needs && is_stopped(self)) {
+        const cf_future *pending = pending_task(self);
+        needs = pending != NULL;
+        if (needs) {
+            cfi_queue_rewind(&executor->queue, cfi_slab_ticket_of(pending));
+        }
+    }
     plat_biased_lock_give(&executor->lock);
     return needs;
 }
@@ -128,33 +145,51 @@ static void drop_kill_request(process_pool *self, cfi_record *record) {
     plat_biased_lock_give(&self->base.lock);
 }
 
-static void note_whether_stillborn(process_pool *self, const cfi_record *record, int wait_status) {
-    if (plat_load_acquire(&record->ready) != CFI_UNREADY) {
-        self->stillborn_since_ns = 0;
-    } else if (self->stillborn_since_ns == 0) {
-        self->stillborn_since_ns = plat_now_ns();
+/* Tasks that workers have begun, in all. */
+static uint64_t tasks_begun(const process_pool *self) {
+    uint64_t begun = 0;
+    for (unsigned i = 0; i < workers_of(self); i++) {
+        begun += plat_load_relaxed(&self->base.queue.records[i].begun);
     }
-    self->stillborn_status = wait_status;
+    return begun;
 }
 
-static bool has_ready_worker(const process_pool *self) {
-    for (unsigned i = 0; i < workers_wanted(self); i++) {
-        const cfi_record *record = &self->base.queue.records[i];
-        if (plat_load_acquire(&record->process_state) == CFI_ALIVE &&
-            plat_load_acquire(&record->ready) == CFI_READY) {
+/* A worker has died. Has any task begun since the death before, or was there none to begin? */
+static void note_whether_fruitless(process_pool *self, int wait_status) {
+    uint64_t begun = tasks_begun(self);
+    if (begun != self->begun || !cfi_queue_has_work(&self->base.queue)) {
+        self->fruitless_since_ns = 0;
+    } else if (self->fruitless_since_ns == 0) {
+        self->fruitless_since_ns = plat_now_ns();
+    }
+    self->begun = begun;
+    self->fruitless_status = wait_status;
+}
+
+static bool runs_task(const process_pool *self, unsigned worker) {
+    const cfi_record *record = &self->base.queue.records[worker];
+    uint32_t current = plat_load_acquire(&record->current);
+    const cf_future *future =
+        current > 0 ? cfi_slabs_future_at(&self->base.slabs, current - 1) : NULL;
+    return plat_load_acquire(&record->process_state) == CFI_ALIVE && future != NULL &&
+           cfi_word_is_run_by(plat_load_acquire(&cfi_slot_of(future)->word), worker);
+}
+
+static bool some_worker_runs_task(const process_pool *self) {
+    for (unsigned i = 0; i < workers_of(self); i++) {
+        if (runs_task(self, i)) {
             return true;
         }
     }
     return false;
 }
 
-/* Something ends each new process, for example a fork handler of another library. */
-static bool are_all_stillborn(process_pool *self) {
-    if (self->stillborn_since_ns != 0 && has_ready_worker(self)) {
-        self->stillborn_since_ns = 0;
-    }
-    return self->stillborn_since_ns != 0 && cfi_queue_has_work(&self->base.queue) &&
-           plat_now_ns() - self->stillborn_since_ns >= WITHOUT_WORKERS_NS;
+/* Something ends each new process before it begins a task, for example a fork handler of another
+ * library. */
+static bool are_all_fruitless(const process_pool *self) {
+    return self->fruitless_since_ns != 0 && cfi_queue_has_work(&self->base.queue) &&
+           !some_worker_runs_task(self) &&
+           plat_now_ns() - self->fruitless_since_ns >= WITHOUT_WORKERS_NS;
 }
 
 static void settle_death(process_pool *self, unsigned worker) {
@@ -162,7 +197,7 @@ static void settle_death(process_pool *self, unsigned worker) {
     int wait_status = plat_load_relaxed(&record->exit_state);
     bool retired = plat_load_acquire(&record->ready) == CFI_RETIRED;
     cfi_executor_worker_died(&self->base, worker, wait_status);
-    note_whether_stillborn(self, record, wait_status);
+    note_whether_fruitless(self, wait_status);
     if (died_in_initializer(self, record)) {
         cfi_executor_init_failed(&self->base, worker, wait_status);
     }
@@ -180,7 +215,7 @@ static void settle_death(process_pool *self, unsigned worker) {
 
 static void settle_deaths(process_pool *self) {
     bool any = false;
-    for (unsigned i = 0; i < workers_wanted(self); i++) {
+    for (unsigned i = 0; i < workers_of(self); i++) {
         if (plat_load_acquire(&self->base.queue.records[i].process_state) == CFI_DEAD) {
             settle_death(self, i);
             any = true;
@@ -194,10 +229,12 @@ static void settle_deaths(process_pool *self) {
 /* For a stopped pool. Without tasks, workers that are not forked yet become GONE: nothing needs
  * them, and perhaps they cannot be forked. */
 static bool all_gone(process_pool *self) {
-    bool idle = !cfi_queue_has_any_work(&self->base.queue);
     bool all = true;
-    cfi_assert(plat_peek(&self->base.queue.control->stop) != 0);
-    for (unsigned i = 0; i < workers_wanted(self); i++) {
+    plat_biased_lock_take(&self->base.lock);
+    bool idle = pending_task(self) == NULL;
+    plat_biased_lock_give(&self->base.lock);
+    cfi_assert(is_stopped(self));
+    for (unsigned i = 0; i < workers_of(self); i++) {
         _Atomic uint32_t *state = &self->base.queue.records[i].process_state;
         uint32_t seen = CFI_VACANT;
         if (!idle || !plat_cas(state, &seen, CFI_GONE)) {
@@ -208,6 +245,7 @@ static bool all_gone(process_pool *self) {
 }
 
 static void quit(process_pool *self) {
+    self->quits = true;
     plat_store_release(&self->base.queue.control->quit, 1);
     notify_nursery(self);
 }
@@ -232,9 +270,12 @@ static bool nursery_ended(const process_pool *self) {
     return wait_for_nursery(self, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0;
 }
 
-static void reap_nursery(const process_pool *self) {
-    siginfo_t info;
-    while (wait_for_nursery(self, &info, WEXITED) != 0 && errno == EINTR) {}
+/* True if it has ended by itself, and so has reaped its workers. */
+static bool reap_nursery(const process_pool *self) {
+    siginfo_t info = {0};
+    int r;
+    while ((r = wait_for_nursery(self, &info, WEXITED)) != 0 && errno == EINTR) {}
+    return r == 0 && info.si_code == CLD_EXITED;
 }
 
 /* Tasks wait, no worker is left, and fork has failed for some time. The nursery keeps trying, and
@@ -261,7 +302,11 @@ static bool is_out_of_workers(process_pool *self) {
 static void wait_for_events(const process_pool *self) {
     struct pollfd files[] = {{.fd = self->nursery_pidfd, .events = POLLIN},
                              {.fd = self->event_file, .events = POLLIN}};
-    int ready = poll(files, 2, plat_pidfd_poll_ms(self->nursery_pidfd));
+    int patience_ms = plat_pidfd_poll_ms(self->nursery_pidfd);
+    if (patience_ms < 0 && is_stopped(self)) {
+        patience_ms = STOPPED_LOOK_MS;
+    }
+    int ready = poll(files, 2, patience_ms);
     bool ours = plat_descriptor_is_anonymous(self->event_file);
     bool closed = !ours || (files[0].revents & POLLNVAL) != 0;
     if (ready < 0 || closed) {
@@ -277,10 +322,10 @@ static void wait_for_events(const process_pool *self) {
  * A group's number is not used again while the group has members. */
 static void await_orphans(const process_pool *self) {
     int64_t deadline_ns = plat_now_ns() + ORPHANS_NS;
-    for (unsigned i = 0; i < workers_wanted(self); i++) {
+    for (unsigned i = 0; i < workers_of(self); i++) {
         const cfi_record *record = &self->base.queue.records[i];
         pid_t pid = (pid_t)plat_load_relaxed(&record->id);
-        if (plat_load_acquire(&record->process_state) == CFI_ALIVE && pid > 0) {
+        if (plat_load_acquire(&record->process_state) == CFI_ALIVE && pid > 1) {
             kill(-pid, SIGKILL);
             plat_process_await_end(pid, deadline_ns);
         }
@@ -295,6 +340,8 @@ static void map_growth(process_pool *self) {
         PIECE = 256 << 10
     };
     uint64_t end = plat_load_acquire(&self->base.queue.control->committed);
+    uint64_t most = self->base.arena.region.size; /* a task may have overwritten it */
+    end = end < most ? end : most;
     while (self->mapped < end) {
         uint64_t length = end - self->mapped < PIECE ? end - self->mapped : PIECE;
         plat_region_map(self->base.queue.base, self->mapped, length);
@@ -304,22 +351,27 @@ static void map_growth(process_pool *self) {
 
 static void *supervisor_main(void *context) {
     process_pool *self = context;
-    const cfi_control *control = self->base.queue.control;
     plat_thread_name("cf-supervisor");
     while (!nursery_ended(self)) {
         settle_deaths(self);
         map_growth(self);
-        if (are_all_stillborn(self)) {
-            cfi_executor_all_stillborn(&self->base, self->stillborn_status);
+        if (are_all_fruitless(self)) {
+            cfi_executor_all_fruitless(&self->base, self->fruitless_status);
         }
-        if (is_out_of_workers(self) || (is_stopped(self) && all_gone(self))) {
+        if (is_stopped(self)) {
+            cfi_damage_look(&self->base);
+        }
+        if (is_out_of_workers(self) || plat_load_acquire(&self->base.damaged) ||
+            (is_stopped(self) && all_gone(self))) {
             quit(self);
         }
         wait_for_events(self);
     }
-    reap_nursery(self);
-    if (self->gives_up != 0 || plat_load_acquire(&control->quit) == 0) {
-        await_orphans(self);
+    bool has_reaped = reap_nursery(self);
+    if (self->gives_up != 0 || !self->quits || plat_load_acquire(&self->base.damaged)) {
+        if (!has_reaped) {
+            await_orphans(self);
+        }
         cfi_executor_break(&self->base, self->gives_up);
     }
     return NULL;
@@ -368,6 +420,10 @@ static void process_pool_grown(cf_executor *executor) {
     notify_supervisor((process_pool *)executor);
 }
 
+static void process_pool_damaged(cf_executor *executor) {
+    notify_supervisor((process_pool *)executor);
+}
+
 static void process_pool_stop(cf_executor *executor) {
     notify_supervisor((process_pool *)executor);       /* there may be no death to see */
     signal_nursery((process_pool *)executor, SIGCONT); /* it must see the workers end */
@@ -408,6 +464,7 @@ static const cfi_executor_ops process_pool_ops = {
     .start_worker = process_pool_start_worker,
     .kill = process_pool_kill,
     .grown = process_pool_grown,
+    .damaged = process_pool_damaged,
     .stop = process_pool_stop,
     .join = process_pool_join,
     .free = process_pool_free,

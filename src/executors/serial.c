@@ -133,8 +133,8 @@ static void run_pending(serial *self) {
 /* ---- the turn -------------------------------------------------------------------------------- */
 
 /* False: another thread has the turn, and will run the task. */
-static bool take_turn(serial *self, cfi_slot *slot) {
-    cfi_blocked blocked = {.slot = slot};
+static bool take_turn(serial *self, cf_future *future) {
+    cfi_blocked blocked = {.future = future};
     if (plat_lock_try(&self->run_lock)) {
         return true;
     }
@@ -174,10 +174,11 @@ static bool is_pending(const cfi_slot *slot) {
 
 /* Another thread may have run the task while this one waited for the turn, and have ended the last
  * life. So a life begins only for a task that is still pending. */
-static void serial_submitted(cf_executor *executor, cfi_slot *slot) {
+static void serial_submitted(cf_executor *executor, cf_future *future) {
     serial *self = (serial *)executor;
+    cfi_slot *slot = cfi_slot_of(future);
     uint64_t word;
-    if (!take_turn(self, slot)) {
+    if (!take_turn(self, future)) {
         return;
     }
     serial *turn PLAT_ON_LEAVING(give_turn) = self;

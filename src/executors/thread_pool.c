@@ -63,7 +63,7 @@ static void succeed(thread_worker *worker) {
     cfi_executor_worker_died(executor, worker->number, 0);
     plat_bump_owned(&executor->queue.records[worker->number].restarts, 1);
     if (!start_successor(worker)) {
-        cfi_executor_all_stillborn(executor, 0);
+        cfi_executor_all_fruitless(executor, 0);
         end(worker);
     }
 }

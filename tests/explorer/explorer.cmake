@@ -45,7 +45,8 @@ set(explorer_headers "")
 explorer_shrink(cfutures/queue/queue.h "CFI_SLAB_SLOTS = 4,")
 list(APPEND explorer_headers "${explorer_shrunk}")
 explorer_shrink(cfutures/queue/tuning.h "CFI_CLAIM_DIVISOR = 1," "CFI_CLAIMS_A_TURN = 2," "CFI_SEARCH_SPINS = 1,"
-                "CFI_WAIT_SPINS = 1," "CFI_TAKE_BACK_NS = 2,")
+                "CFI_WAIT_SPINS = 1," "CFI_TAKE_BACK_NS = 2,"
+                "CFI_DAMAGE_LOOK_NS = 0,") # a look would hide a lost wake-up
 list(APPEND explorer_headers "${explorer_shrunk}")
 explorer_shrink(platform/biased_lock.c "NEEDED_FIRST = 1,")
 set(explorer_biased_lock "${explorer_shrunk}")

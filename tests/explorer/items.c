@@ -120,8 +120,9 @@ unsigned items_done(void) {
     unsigned done = 0;
     for (const cfi_piece *piece = cfi_piece_first(items); piece != NULL;
          piece = cfi_piece_next(piece)) {
-        const cfi_slot *slot = piece->watch.slot;
-        if (slot != NULL && cfi_word_phase(plat_load_acquire(&slot->word)) == CFI_FINISHED) {
+        const cf_future *future = piece->watch.future;
+        if (future != NULL &&
+            cfi_word_phase(plat_load_acquire(&cfi_slot_of(future)->word)) == CFI_FINISHED) {
             done += plat_load_acquire(&cfi_piece_progress_of(items, piece)->done);
         }
     }

@@ -143,7 +143,7 @@ explorer_mutant(
     plat_biased_lock_give(&executor->drain_lock);]])
 
 explorer_mutant(delivered_twice cfutures/waiting/watch.c watch_as_completed
-                "if (!watch->delivered) {" "if (watch->slot != NULL) {")
+                "if (!watch->delivered) {" "if (watch->future != NULL) {")
 
 # ---- room ----------------------------------------------------------------------------------------------
 
@@ -237,13 +237,13 @@ explorer_mutant(rest_begins_with_the_lost_item cfutures/batch/window.c chunk_die
                 ".rest_first = rest_first," ".rest_first = done,")
 
 explorer_mutant(rest_has_the_first_arguments cfutures/batch/window.c chunk_died
-                "cfi_piece_keep_args_in(plan->rest, piece->watch.slot, plan->rest_first);"
-                "cfi_piece_keep_args_in(plan->rest, piece->watch.slot, 0);")
+                "cfi_piece_keep_args_in(plan->rest, piece->watch.future, plan->rest_first);"
+                "cfi_piece_keep_args_in(plan->rest, piece->watch.future, 0);")
 
 # The worker may have seen an end that was put back.
 explorer_mutant(
   rest_of_a_run_that_ended_well_is_dropped cfutures/batch/window.c chunk_stopped
-  "if (done >= piece->count) {" "if (done >= piece->count || exception.status == CF_OK) {")
+  "} else if (done == piece->count) {" "} else if (done == piece->count || exception.status == CF_OK) {")
 
 explorer_mutant(rest_has_what_was_taken_back cfutures/batch/window.c chunk_died_shared_out
                 ".rest_count = piece->count - rest_first," ".rest_count = piece->layout - rest_first,")
@@ -255,9 +255,9 @@ explorer_mutant(items_are_kept_and_sent_again cfutures/batch/share_out.c chunk_s
 # as another one had the place by then.
 explorer_mutant(
   place_is_not_reserved cfutures/batch/share_out.c chunk_shared_out_room
-  "cfi_submission_publish(executor, &submission, slot);" [[
-    cfi_submission_abandon(executor, slot);
-    if (cfi_submission_submit(executor, &submission, &slot) != CF_OK) {
+  "cfi_submission_publish(executor, &submission, future);" [[
+    cfi_submission_abandon(executor, future);
+    if (cfi_submission_submit(executor, &submission, &future) != CF_OK) {
         cfi_piece_drop(stream, rest);
         return false;
     }]])
@@ -282,8 +282,9 @@ explorer_mutant(late_item_is_sent_again cfutures/batch/window.c chunk_late
 
 explorer_mutant(
   settled_before_it_is_watched cfutures/waiting/watch.c stream_ordered
-  "if (!cfi_watch_ask(slot) || cfi_word_settled(plat_load_acquire(&slot->word))) {"
-  "if (!cfi_watch_ask(slot) && set == NULL) {")
+  "if (!cfi_watch_ask(future) ||
+            cfi_word_is_over(plat_load_acquire(&cfi_slot_of(future)->word))) {"
+  "if (!cfi_watch_ask(future) && set == NULL) {")
 
 explorer_mutant(
   listens_after_the_look cfutures/waiting/await.c stream_as_completed [[
@@ -349,16 +350,16 @@ explorer_mutant(
 # ---- slots and slabs -----------------------------------------------------------------------------------
 
 explorer_mutant(no_reference_for_the_stack cfutures/waiting/watch.c watch_as_completed
-                "cfi_slot_retain(slot); /* before the settler can push it */" "")
+                "cfi_future_retain(future); /* before the settler can push it */" "")
 
 explorer_mutant(slab_recycled_with_tasks_pending cfutures/queue/slab.c slab_unheld "if (all_vacant(slab)) {"
                 "if (slab->given_up > 0) {")
 
 explorer_mutant(
   release_without_atomic_change cfutures/core/reference.c future_two_waiters
-  "} else if ((plat_sub_acq_rel(&slot->refs, 1) & ~CFI_OBSERVED) > 1) {" [[
+  "} else if ((plat_sub_acq_rel(&future->refs, 1) & ~CFI_OBSERVED) > 1) {" [[
     } else if ((refs & ~CFI_OBSERVED) > 1) {
-        plat_store_release(&slot->refs, refs - 1);]])
+        plat_store_release(&future->refs, refs - 1);]])
 
 # ---- death ---------------------------------------------------------------------------------------------
 
@@ -368,17 +369,18 @@ explorer_mutant(rewind_keeps_the_epoch cfutures/queue/queue.c death_rewound
 
 explorer_mutant(
   judge_does_not_rewind cfutures/worker_death.c death_retried
-  "cfi_queue_rewind(&executor->queue, cfi_slab_ticket_of(slot));"
+  "cfi_queue_rewind(&executor->queue, cfi_slab_ticket_of(future));"
   "cfi_queue_advance(&executor->queue);")
 
 explorer_mutant(judge_does_not_wake_the_caller cfutures/worker_death.c death_lost
-                "plat_futex_wake_all(&slot->futex, queue->shared);" "")
+                "plat_futex_wake_all(&cfi_slot_of(future)->futex,
+                        queue->shared);" "")
 
 explorer_mutant(judge_does_not_deliver cfutures/worker_death.c death_watched
-                "cfi_watch_drain_orphan(executor, slot, worker);" "cfi_watch_drain(executor);")
+                "cfi_watch_drain_orphan(executor, future, worker);" "cfi_watch_drain(executor);")
 
 explorer_mutant(judge_forgets_what_was_claimed cfutures/worker_death.c death_lost
-                "cfi_queue_visit_claimed(&executor->queue, worker, give_back, executor);" "(void)give_back;")
+                "for (; ticket < end; ticket++) {" "for (; ticket < 0; ticket++) {")
 
 # ---- the biased lock -----------------------------------------------------------------------------------
 
@@ -415,18 +417,22 @@ explorer_mutant(refused_but_still_listed cfutures/waiting/nested.c nested_tail "
 
 explorer_mutant(
   off_the_list_before_sleeping cfutures/waiting/await.c nested_circle [[
-    plat_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared);
-    cfi_nested_unblock(&blocked);]] [[
-    cfi_nested_unblock(&blocked);
-    plat_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared);]])
+    bool woken = plat_futex_wait(&slot->futex, (uint32_t)word, until_ns, shared);
+    if (forever) {
+        cfi_nested_unblock(&blocked);
+    }]] [[
+    if (forever) {
+        cfi_nested_unblock(&blocked);
+    }
+    bool woken = plat_futex_wait(&slot->futex, (uint32_t)word, until_ns, shared);]])
 
 explorer_mutant(
   refused_though_it_is_settled cfutures/waiting/nested.c nested_relay
-  "if (cfi_word_settled(word) || executor->queue.shared) {" "if (executor->queue.shared) {")
+  "if (cfi_word_is_over(word) || executor->queue.shared) {" "if (executor->queue.shared) {")
 
 explorer_mutant(
   handed_out_goes_on cfutures/waiting/watch.c nested_circle_in_set "any = !watch->delivered &&"
-  "any = (cfi_word_settled(plat_load_acquire(&watch->slot->word)) || !watch->delivered) &&")
+  "any = (cfi_word_is_over(plat_load_acquire(&cfi_slot_of(watch->future)->word)) || !watch->delivered) &&")
 
 explorer_mutant(waiting_workers_run_pending_tasks cfutures/waiting/nested.c nested_two_pools
                 "return hopeless < plat_load_relaxed(&executor->started);"
@@ -511,12 +517,12 @@ explorer_mutant(
         seen = plat_event_seen(event);]])
 
 explorer_mutant(newest_callback_first cfutures/waiting/watch.c callback_two
-                "slot->watch = oldest_first(slot->watch);" "")
+                "future->watch = oldest_first(future->watch);" "")
 
 explorer_mutant(
   callback_of_a_settled_task_is_lost cfutures/waiting/callback.c callback_two
-  "if (!cfi_watch_ask(slot)) {"
-  "if (!cfi_watch_ask(slot) && plat_load_relaxed(&slot->announcement) == CFI_COLLECTED) {")
+  "if (!cfi_watch_ask(future)) {"
+  "if (!cfi_watch_ask(future) && (plat_load_relaxed(&future->about) & CFI_COLLECTED) != 0) {")
 
 explorer_mutant(
   adder_does_not_ring cfutures/waiting/callback.c callback_iteration [[
@@ -563,7 +569,7 @@ explorer_mutant(
 # ---- the process pool's supervisor ---------------------------------------------------------------------
 
 explorer_mutant(stopped_pool_has_no_successors executors/process_pool.c process_retried
-                "(!is_stopped(self) || cfi_queue_has_any_work(&executor->queue));" "!is_stopped(self);")
+                "needs = pending != NULL;" "needs = false;")
 
 explorer_mutant(
   successor_before_the_judgement executors/process_pool.c "--bound;1;process_lost"
@@ -607,9 +613,8 @@ explorer_mutant(
   broken_pool_keeps_pending_tasks cfutures/worker_death.c process_broken [[
     break_pending(executor);
     plat_biased_lock_give(&executor->lock);
-    plat_event_ring_always(&executor->queue.control->room, executor->queue.shared);]] [[
-    plat_biased_lock_give(&executor->lock);
-    plat_event_ring_always(&executor->queue.control->room, executor->queue.shared);]])
+    condemn_rest(executor);]] [[
+    plat_biased_lock_give(&executor->lock);]])
 
 explorer_mutant(
   unfit_pool_keeps_pending_tasks cfutures/worker_death.c process_unfit [[
@@ -633,5 +638,5 @@ explorer_mutant(first_submit_does_not_look_at_the_nursery executors/process_pool
 
 explorer_mutant(
   pool_without_workers_is_not_broken executors/process_pool.c process_no_workers
-  "if (self->gives_up != 0 || plat_load_acquire(&control->quit) == 0) {"
-  "if (plat_load_acquire(&control->quit) == 0) {")
+  "if (self->gives_up != 0 || !self->quits || plat_load_acquire(&self->base.damaged)) {"
+  "if (!self->quits) {")

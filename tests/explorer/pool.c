@@ -244,8 +244,8 @@ static void bare_main(void *context) {
 
 unsigned pool_worker(unsigned number, cf_future *begun) {
     worker_context *context = note_thread((pool *)executor, number, bare_main);
-    context->begun = begun;
-    CHECK(begun == NULL || cfi_slot_begin(begun, number, &context->word));
+    context->begun = begun != NULL ? cfi_slot_of(begun) : NULL;
+    CHECK(begun == NULL || cfi_slot_begin(cfi_slot_of(begun), number, &context->word));
     return context->thread;
 }
 
@@ -273,7 +273,7 @@ static void join(cf_executor *base) {
 static void check_slab(cfi_slab *slab) {
     CHECK(slab->given_up == 0 || slab->given_up == CFI_SLAB_SLOTS - 1);
     for (unsigned i = 1; i < CFI_SLAB_SLOTS; i++) {
-        CHECK((cfi_slab_slot(slab, i)->refs & ~CFI_OBSERVED) == 0);
+        CHECK(cfi_future_refs(cfi_slab_future(slab, i)) == 0);
     }
 }
 

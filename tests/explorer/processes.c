@@ -318,6 +318,7 @@ void processes_begin(unsigned workers, cf_pool_options options, mortals who,
     pool_forget();
     CHECK(cf_process_pool_create(&options, &executor) == CF_OK);
     plat_store_relaxed(&executor->started, workers);
+    plat_store_relaxed(&executor->workers, workers);
     plat_store_relaxed(&executor->queue.control->workers, workers);
     plat_store_relaxed(&executor->queue.control->workers_wanted, workers);
     for (unsigned i = 0; i < workers; i++) {

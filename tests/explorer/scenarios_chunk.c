@@ -75,7 +75,7 @@ static void take_back(void *context) {
     (void)context;
     uint32_t end = ITEMS;
     for (unsigned looks = 0; looks < 2; looks++) {
-        uint32_t kept = cfi_chunk_take_back(progress(), false);
+        uint32_t kept = cfi_chunk_take_back(progress(), end, false);
         if (kept > 0) {
             run_items(kept, end);
             end = kept;

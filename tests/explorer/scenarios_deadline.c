@@ -319,7 +319,7 @@ static void set_up_chunk(void) {
     CHECK(cfi_deadlines_start(executor) == CF_OK);
     until_ns[0] = until_ns[1] = 0;
     CHECK(cf_executor_submit(executor, &chunk_task, &argument, &futures[0]) == CF_OK);
-    cfi_chunk_progress *progress = cfi_slot_result(futures[0], executor->queue.base);
+    cfi_chunk_progress *progress = (void *)cfi_future_result(futures[0], executor->queue.base);
     *progress = (cfi_chunk_progress){.end = ITEMS};
     pool_worker(0, futures[0]);
     sim_thread("caller", see_chunk, NULL);

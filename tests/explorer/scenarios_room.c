@@ -92,10 +92,10 @@ const scenario room_cancelled = {
 static void reserve_and_abandon(void *context) {
     (void)context;
     const cfi_submission submission = {.task = &number_task, .until_ns = -1};
-    cfi_slot *slot;
-    CHECK(cfi_submission_reserve(executor, &submission, &slot) == CF_OK);
+    cf_future *future;
+    CHECK(cfi_submission_reserve(executor, &submission, &future) == CF_OK);
     CHECK(pool_pending() == 0);
-    cfi_submission_abandon(executor, slot);
+    cfi_submission_abandon(executor, future);
 }
 
 static void set_up_abandoned(void) {

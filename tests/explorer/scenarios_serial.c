@@ -207,9 +207,10 @@ static void submit_waiting(void *context) {
 /* Declares it over its time, as the deadline thread does. */
 static void end_pool_task(void *context) {
     (void)context;
-    uint64_t word = plat_load_acquire(&pool_task->word);
-    if (cfi_slot_expire(pool_task, true, &word)) {
-        cfi_completion_announce(&executor->queue, pool_task, word);
+    cfi_slot *slot = cfi_slot_of(pool_task);
+    uint64_t word = plat_load_acquire(&slot->word);
+    if (cfi_slot_expire(slot, true, &word)) {
+        cfi_completion_announce(&executor->queue, slot, word);
     }
 }
 

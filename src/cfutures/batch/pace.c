@@ -42,7 +42,6 @@ void cfi_pace_learn(cf_stream *stream, const cfi_chunk_progress *progress) {
     if (!cfi_pace_is_adaptive(stream) || done == 0) {
         return;
     }
-    cfi_assert(done <= plat_peek(&progress->end) && progress->busy_ns >= 0);
     double pace_ns = (double)progress->busy_ns / done;
     stream->pace_ns = stream->pace_ns > 0 ? (stream->pace_ns + 3 * pace_ns) / 4 : pace_ns;
     double fitting = CFI_CHUNK_NS / (stream->pace_ns > 0.1 ? stream->pace_ns : 0.1);

@@ -35,13 +35,13 @@ static void give_block(cf_stream *stream, cfi_piece *piece) {
         piece->block = 0;
     }
     if (piece->origin != NULL) {
-        cfi_slot_release(piece->origin);
+        cfi_future_release(piece->origin);
         piece->origin = NULL;
     }
 }
 
 void cfi_piece_drop(cf_stream *stream, cfi_piece *piece) {
-    cfi_assert(piece->watch.slot == NULL || piece->watch.set == &stream->set);
+    cfi_assert(piece->watch.future == NULL || piece->watch.set == &stream->set);
     give_block(stream, piece);
     cfi_watch_end(&piece->watch);
     cfi_chain_remove(&stream->pieces, &piece->node);
@@ -59,17 +59,17 @@ void cfi_piece_make_ready(cf_stream *stream, cfi_piece *piece) {
     }
 }
 
-void cfi_piece_keep_args_in(cfi_piece *piece, cfi_slot *slot, uint32_t first) {
+void cfi_piece_keep_args_in(cfi_piece *piece, cf_future *future, uint32_t first) {
     cfi_assert(piece->origin == NULL && piece->block == 0);
-    cfi_slot_retain(slot);
-    piece->origin = slot;
+    cfi_future_retain(future);
+    piece->origin = future;
     piece->origin_first = first;
 }
 
 void cfi_piece_fail(cf_stream *stream, cfi_piece *piece, const cf_exception *exception) {
     cfi_assert(exception->status != CF_OK && piece->handed_out == 0);
-    if (piece->watch.slot != NULL) {
-        cfi_piece_keep_args_in(piece, piece->watch.slot, 0);
+    if (piece->watch.future != NULL) {
+        cfi_piece_keep_args_in(piece, piece->watch.future, 0);
         cfi_watch_end(&piece->watch);
     }
     piece->exception = *exception;
@@ -83,23 +83,23 @@ void cfi_piece_fail_with(cf_stream *stream, cfi_piece *piece, cf_status status) 
 /* ---- what is in a piece ---------------------------------------------------------------------- */
 
 const cfi_chunk_progress *cfi_piece_progress(const cf_stream *stream, const cfi_piece *piece) {
-    return piece->watch.slot != NULL ? cfi_piece_progress_of(stream, piece) : NULL;
+    return piece->watch.future != NULL ? cfi_piece_progress_of(stream, piece) : NULL;
 }
 
 const void *cfi_piece_read(const cf_stream *stream, const cfi_piece *piece, uint32_t i,
                            cf_exception *exception, size_t *size) {
-    cfi_slot *slot = piece->watch.slot;
+    const cf_future *future = piece->watch.future;
     cfi_assert(piece->state == CFI_PIECE_READY && i < piece->count);
     *size = 0;
-    if (slot == NULL) {
+    if (future == NULL) {
         *exception = piece->exception;
         return NULL;
     }
     const cfi_chunk_progress *progress = cfi_piece_progress_of(stream, piece);
-    cfi_assert(cfi_word_settled(plat_peek(&slot->word)) && i < plat_peek(&progress->done));
     cfi_chunk_ending ending =
         cfi_chunk_ending_of(progress, stream->task.result_size, piece->layout, i);
-    *exception = (cf_exception){.worker = (int)cfi_word_owner(plat_load_relaxed(&slot->word))};
+    *exception = (cf_exception){
+        .worker = (int)cfi_word_owner(plat_load_relaxed(&cfi_slot_of(future)->word))};
     if (ending.result_size == CFI_CHUNK_LATE) {
         exception->status = CF_EDEADLINE;
         exception->timeout_ns = stream->options.timeout_ns;
@@ -115,12 +115,12 @@ const void *cfi_piece_read(const cf_stream *stream, const cfi_piece *piece, uint
 }
 
 const void *cfi_piece_arg(const cf_stream *stream, const cfi_piece *piece, uint32_t i) {
-    cfi_slot *slot = piece->origin != NULL ? piece->origin : piece->watch.slot;
+    const cf_future *future = piece->origin != NULL ? piece->origin : piece->watch.future;
     cfi_assert(piece->state == CFI_PIECE_READY && i < piece->count);
     cfi_assert(cfi_piece_places(piece) == 1 && stream->direct == NULL);
     char *base = stream->executor->queue.base;
-    cfi_chunk_header *header =
-        slot != NULL ? cfi_slot_arg(slot, base) : cfi_piece_header_in(stream, piece->block);
+    cfi_chunk_header *header = future != NULL ? (void *)cfi_future_arg(future, base)
+                                              : cfi_piece_header_in(stream, piece->block);
     size_t size = stream->task.arg_size;
     return size > 0 ? cfi_chunk_args(header) + cfi_chunk_step(size) * (piece->origin_first + i)
                     : NULL;

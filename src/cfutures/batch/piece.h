@@ -18,7 +18,7 @@ typedef cf_source_answer cfi_fill_fn(void *context, unsigned char *args, size_t 
                                      size_t *count);
 
 typedef struct cfi_piece {
-    cfi_watch watch;     /* watch.slot: the chunk under way, or its results; NULL = no results */
+    cfi_watch watch;     /* watch.future: the chunk under way, or its results; NULL = no results */
     uint64_t first;      /* item */
     uint32_t count;      /* items */
     uint32_t layout;     /* items that its slot or block is laid out for */
@@ -26,14 +26,14 @@ typedef struct cfi_piece {
     uint32_t handed_out; /* items */
     int64_t sent_ns;
     uint64_t block;        /* holds the arguments until the piece is sent; 0 = none */
-    cfi_slot *origin;      /* an earlier slot that holds the arguments; NULL = none */
-    uint32_t origin_first; /* the piece's first item in that slot's chunk */
+    cf_future *origin;     /* an earlier task that holds the arguments; NULL = none */
+    uint32_t origin_first; /* the piece's first item in that task's chunk */
     enum {
         CFI_PIECE_UNSENT,
         CFI_PIECE_SENT,
         CFI_PIECE_READY,
     } state;
-    cf_exception exception; /* of all items, if READY without a slot */
+    cf_exception exception; /* of all items, if READY without a task */
     cfi_node node;          /* in the source's order */
     cfi_link link;          /* in the queue of unsent or ready, or in the list of unused */
 } cfi_piece;
@@ -104,7 +104,7 @@ static inline bool cfi_piece_is_in_order(const cfi_piece *piece) {
 
 /* For assertions. In how many places its arguments lie: one, and none before they are written. */
 static inline int cfi_piece_places(const cfi_piece *piece) {
-    return (piece->block != 0) + (piece->origin != NULL) + (piece->watch.slot != NULL);
+    return (piece->block != 0) + (piece->origin != NULL) + (piece->watch.future != NULL);
 }
 
 /* ---- how a piece ends ------------------------------------------------------------------------ */
@@ -115,10 +115,10 @@ void cfi_piece_make_ready(cf_stream *stream, cfi_piece *piece);
 void cfi_piece_fail(cf_stream *stream, cfi_piece *piece, const cf_exception *exception);
 void cfi_piece_fail_with(cf_stream *stream, cfi_piece *piece, cf_status status);
 
-/* The piece's arguments stay in this slot's chunk, from its item `first` on. So the source is asked
+/* The piece's arguments stay in this task's chunk, from its item `first` on. So the source is asked
  * for each item once, nothing is copied in case a worker dies, and the user sees the argument of an
  * item that failed. */
-void cfi_piece_keep_args_in(cfi_piece *piece, cfi_slot *slot, uint32_t first);
+void cfi_piece_keep_args_in(cfi_piece *piece, cf_future *future, uint32_t first);
 
 /* ---- what is in a piece ---------------------------------------------------------------------- */
 
@@ -138,11 +138,12 @@ static inline cfi_chunk_header *cfi_piece_header_in(const cf_stream *stream, uin
     return (cfi_chunk_header *)(void *)(stream->executor->queue.base + block);
 }
 
-/* The worker's notes on a piece with a slot. */
+/* The worker's notes on a piece with a task. Whatever they say is checked before it is used. */
 static inline cfi_chunk_progress *cfi_piece_progress_of(const cf_stream *stream,
                                                         const cfi_piece *piece) {
     cfi_assert(piece->watch.set == &stream->set && piece->state != CFI_PIECE_UNSENT);
-    return cfi_slot_result(piece->watch.slot, stream->executor->queue.base);
+    return (cfi_chunk_progress *)(void *)cfi_future_result(piece->watch.future,
+                                                           stream->executor->queue.base);
 }
 
 /* The same for a ready piece; NULL if it has no results. */

@@ -24,11 +24,11 @@ static void watch_future(cf_stream *stream, cfi_piece *piece, cf_future *future)
     } else { /* no memory, at the first chunk: it is not watched, so wait for it here */
         cfi_assert(begun == CFI_WATCH_NO_MEMORY && stream->under_way == 0);
         uint64_t word;
-        cfi_await_slot(future, CF_FOREVER, &word);
+        cfi_await_future(future, CF_FOREVER, &word);
         cfi_piece_keep_args_in(piece, future, 0);
         cfi_piece_fail_with(stream, piece, CF_ENOMEM);
     }
-    cfi_slot_release(future); /* the watch or the piece holds it */
+    cfi_future_release(future); /* the watch or the piece holds it */
 }
 
 /* The arrays of all items, from this item on. */
@@ -105,11 +105,12 @@ static void submit_piece(cf_stream *stream, cfi_piece *piece) {
     }
 }
 
-void cfi_send_copy_args(cf_stream *stream, cfi_piece *piece, cfi_slot *slot, uint32_t from) {
+void cfi_send_copy_args(cf_stream *stream, cfi_piece *piece, const cf_future *future,
+                        uint32_t from) {
     size_t step = cfi_chunk_step(stream->task.arg_size);
     if (stream->direct == NULL) {
-        cfi_chunk_header *lies_in = cfi_slot_arg(slot, stream->executor->queue.base);
-        cfi_assert(from + piece->count <= lies_in->count && piece->count <= piece->layout);
+        cfi_chunk_header *lies_in = (void *)cfi_future_arg(future, stream->executor->queue.base);
+        cfi_assert(piece->count <= piece->layout);
         memcpy(cfi_chunk_args(cfi_piece_header_in(stream, piece->block)),
                cfi_chunk_args(lies_in) + step * from, step * piece->count);
     }
@@ -117,14 +118,14 @@ void cfi_send_copy_args(cf_stream *stream, cfi_piece *piece, cfi_slot *slot, uin
 
 /* False: no memory yet. */
 static bool fill_from_origin(cf_stream *stream, cfi_piece *piece) {
-    cfi_assert(cfi_word_settled(plat_peek(&piece->origin->word)));
+    cfi_assert(cfi_word_is_over(plat_peek(&cfi_slot_of(piece->origin)->word)));
     piece->block = cfi_send_take_block(stream, piece->count);
     if (piece->block == 0) {
         stream->retry_reason = CF_ENOMEM;
         return false;
     }
     cfi_send_copy_args(stream, piece, piece->origin, piece->origin_first);
-    cfi_slot_release(piece->origin);
+    cfi_future_release(piece->origin);
     piece->origin = NULL;
     piece->origin_first = 0;
     return true;

@@ -25,8 +25,8 @@ static bool some_worker_is_idle(const cf_stream *stream) {
 static double left_ns(const cf_stream *stream, const cfi_piece *piece, int64_t now_ns) {
     const cfi_chunk_progress *progress = cfi_piece_progress_of(stream, piece);
     uint32_t begun = plat_load_acquire(&progress->begun);
-    uint32_t end = plat_load_relaxed(&progress->end);
-    cfi_assert(end == piece->count && piece->sent_ns <= now_ns);
+    uint32_t end = piece->count;
+    cfi_assert(piece->sent_ns <= now_ns);
     if (begun >= end) {
         return 0;
     }
@@ -65,15 +65,15 @@ static bool send_half(cf_stream *stream, cfi_piece *piece) {
     rest->block = cfi_send_take_block(stream, rest->layout);
     const cf_task task = cfi_send_task(stream, rest);
     const cfi_submission submission = {.task = &task, .block = rest->block};
-    cfi_slot *slot;
-    if (rest->block == 0 || cfi_submission_reserve(executor, &submission, &slot) != CF_OK) {
+    cf_future *future;
+    if (rest->block == 0 || cfi_submission_reserve(executor, &submission, &future) != CF_OK) {
         cfi_piece_drop(stream, rest);
         return false;
     }
-    uint32_t kept =
-        cfi_chunk_take_back(cfi_piece_progress_of(stream, piece), executor->queue.shared);
+    uint32_t kept = cfi_chunk_take_back(cfi_piece_progress_of(stream, piece), piece->count,
+                                        executor->queue.shared);
     if (kept == 0) {
-        cfi_submission_abandon(executor, slot);
+        cfi_submission_abandon(executor, future);
         cfi_piece_drop(stream, rest);
         return false;
     }
@@ -82,10 +82,10 @@ static bool send_half(cf_stream *stream, cfi_piece *piece) {
     rest->count = piece->count - kept;
     piece->count = kept;
     cfi_assert(cfi_piece_is_in_order(piece) && cfi_piece_is_in_order(rest));
-    cfi_send_copy_args(stream, rest, piece->watch.slot, kept);
+    cfi_send_copy_args(stream, rest, piece->watch.future, kept);
     cfi_send_write_header(stream, rest);
-    cfi_submission_publish(executor, &submission, slot);
-    cfi_send_note(stream, rest, slot);
+    cfi_submission_publish(executor, &submission, future);
+    cfi_send_note(stream, rest, future);
     return true;
 }
 

@@ -3,6 +3,7 @@
 #include "cfutures/batch/pace.h"
 #include "cfutures/batch/send.h"
 #include "cfutures/batch/share_out.h"
+#include "cfutures/core/damage.h"
 #include "cfutures/core/deadline.h"
 #include "cfutures/core/ending.h"
 #include "cfutures/core/submission.h"
@@ -116,17 +117,17 @@ static bool reserve_pieces(cf_stream *stream, cfi_piece *piece, breakup *plan) {
     return plan->rest_count == 0 || plan->rest != NULL;
 }
 
-/* The arguments stay in the slot that broke. */
+/* The arguments stay in the chunk that broke. */
 static void break_up(cf_stream *stream, cfi_piece *piece, const breakup *plan,
                      const cf_exception *exception) {
     cfi_assert(plan->done + plan->fails + plan->rest_count == piece->count);
     cfi_assert((plan->failed != NULL) == plan->fails);
     cfi_assert((plan->rest != NULL) == (plan->rest_count > 0));
     if (plan->failed != NULL) {
-        cfi_piece_keep_args_in(plan->failed, piece->watch.slot, plan->done);
+        cfi_piece_keep_args_in(plan->failed, piece->watch.future, plan->done);
     }
     if (plan->rest != NULL) {
-        cfi_piece_keep_args_in(plan->rest, piece->watch.slot, plan->rest_first);
+        cfi_piece_keep_args_in(plan->rest, piece->watch.future, plan->rest_first);
         plan->rest->attempt = plan->rest_attempt;
     }
     if (plan->done > 0) {
@@ -160,14 +161,14 @@ static void collect_part(cf_stream *stream, cfi_piece *piece, uint32_t done, boo
 }
 
 static void collect(cf_stream *stream, cfi_piece *piece) {
-    cfi_slot *slot = piece->watch.slot;
+    cf_future *future = piece->watch.future;
     cf_exception exception;
     cfi_assert(piece->state == CFI_PIECE_SENT && stream->under_way > 0);
     stream->under_way--;
     stream->poll_ns = CFI_POLL_NS;
-    cfi_ending_of(slot, &exception);
+    cfi_ending_of(future, &exception);
     if (exception.status != CF_OK && exception.status != CF_ECANCELLED) {
-        cfi_ending_observed(slot); /* the user sees it in each item */
+        cfi_ending_observed(future); /* the user sees it in each item */
     }
     if (exception.status != CF_OK && exception.status != CF_EWORKER &&
         exception.status != CF_EDEADLINE) {
@@ -181,9 +182,10 @@ static void collect(cf_stream *stream, cfi_piece *piece) {
     }
     uint32_t begun = plat_load_acquire(&progress->begun);
     uint32_t done = plat_load_acquire(&progress->done);
-    cfi_assert(done <= piece->count);
-    cfi_assert(begun >= done || exception.status == CF_EDEADLINE); /* a late thread goes on */
-    if (done >= piece->count) {
+    if (done > piece->count) { /* a task has overwritten it */
+        cfi_damage_note(stream->executor);
+        cfi_piece_fail_with(stream, piece, CF_EBROKEN);
+    } else if (done == piece->count) {
         cfi_piece_make_ready(stream, piece);
     } else {
         collect_part(stream, piece, done, begun > done, &exception);
@@ -296,7 +298,7 @@ cf_status cfi_stream_create(cf_executor *executor, const cf_task *task, cfi_fill
 static void recall(cf_stream *stream, cfi_piece *piece) {
     if (piece->state == CFI_PIECE_SENT) {
         cfi_assert(stream->under_way > 0);
-        cfi_executor_cancel(stream->executor, piece->watch.slot);
+        cfi_executor_cancel(stream->executor, piece->watch.future);
         stream->under_way--;
     }
 }
@@ -330,7 +332,7 @@ static void collect_settled(cf_stream *stream) {
     for (cfi_piece *piece = cfi_piece_first(stream), *next; piece != NULL; piece = next) {
         next = cfi_piece_next(piece); /* to collect a piece may drop it */
         if (piece->state == CFI_PIECE_SENT &&
-            cfi_word_settled(plat_load_acquire(&piece->watch.slot->word))) {
+            cfi_word_is_over(plat_load_acquire(&cfi_slot_of(piece->watch.future)->word))) {
             collect(stream, piece);
         }
     }

@@ -14,7 +14,8 @@
 
 /* ---- declaring, under the executor's lock ---------------------------------------------------- */
 
-static void end_run(cf_executor *executor, unsigned worker, cfi_slot *slot, uint64_t word) {
+static void end_run(cf_executor *executor, unsigned worker, cf_future *future, uint64_t word) {
+    cfi_slot *slot = cfi_slot_of(future);
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
     if (executor->ops->kill != NULL) {
         if (cfi_slot_expire(slot, false, &word)) {
@@ -22,7 +23,7 @@ static void end_run(cf_executor *executor, unsigned worker, cfi_slot *slot, uint
         }
         return;
     }
-    cfi_times_stamp_finish(&executor->queue, slot);
+    cfi_times_stamp_finish(cfi_times_of(&executor->queue, future));
     if (cfi_slot_expire(slot, true, &word)) {
         executor->counts.lost++; /* stats wait for the lock: a caller with the result finds it */
         executor->counts.timed_out++;
@@ -34,14 +35,14 @@ static void end_run(cf_executor *executor, unsigned worker, cfi_slot *slot, uint
 static void end_if_running(cf_executor *executor, unsigned worker, uint32_t limited,
                            uint64_t word) {
     if (cfi_word_is_run_by(word, worker)) {
-        cfi_assert(limited > 0);
-        end_run(executor, worker, cfi_queue_slot(&executor->queue, limited - 1), word);
+        end_run(executor, worker, cfi_slabs_future_at(&executor->slabs, limited - 1), word);
     }
 }
 
 static uint64_t word_of(const cf_executor *executor, uint32_t limited) {
-    return limited == 0 ? 0
-                        : plat_load_acquire(&cfi_queue_slot(&executor->queue, limited - 1)->word);
+    const cf_future *future =
+        limited > 0 ? cfi_slabs_future_at(&executor->slabs, limited - 1) : NULL;
+    return future != NULL ? plat_load_acquire(&cfi_slot_of(future)->word) : 0;
 }
 
 /* What a worker's record shows: a run, and when it must end. */

@@ -4,11 +4,22 @@
 
 #include "cfutures/core/executor.h"
 
-/* The slot must be settled. */
-void cfi_ending_of(cfi_slot *slot, cf_exception *exception);
+/* The task must be over. If a task has overwritten what the slot says, the answer is CF_EBROKEN, and
+ * the pool breaks. */
+void cfi_ending_of(cf_future *future, cf_exception *exception);
+
+/* The task has succeeded, as `word` and its slot say, which fit what the caller knows. *size: bytes of
+ * the result, read once and then checked. */
+static inline bool cfi_ending_is_success(const cf_future *future, uint64_t word, size_t *size) {
+    const cfi_slot *slot = cfi_slot_of(future);
+    *size = (uint32_t)slot->detail;
+    return (word & (CFI_PHASE_MASK | CFI_EXPIRED | CFI_BROKEN)) == CFI_FINISHED &&
+           slot->outcome == CF_OK && *size <= cfi_future_result_size(future) &&
+           cfi_future_fits(future);
+}
 
 /* A caller was told how the task failed: counts that once (cf_stats.unseen). The caller holds a
  * reference. */
-void cfi_ending_observed(cfi_slot *slot);
+void cfi_ending_observed(cf_future *future);
 
 #endif

@@ -43,10 +43,15 @@ typedef struct cfi_executor_ops {
     void (*kill)(cf_executor *executor, unsigned worker, int signal);
 
     /* A task was published. No lock of the core held. NULL: the core calls cfi_queue_wake_one. */
-    void (*submitted)(cf_executor *executor, cfi_slot *slot);
+    void (*submitted)(cf_executor *executor, cf_future *future);
 
     /* The arena has grown for another slab. Under `lock`; must not wait. NULL: nothing to do. */
     void (*grown)(cf_executor *executor);
+
+    /* A task has overwritten what workers share: ends all workers and breaks the executor
+     * (cfi_executor_break), soon. Any lock may be held; must not wait. NULL: the workers are threads
+     * of the caller's process, whose own memory a task may have overwritten as well. */
+    void (*damaged)(cf_executor *executor);
 
     /* No more tasks will come: `stop` is set, and the workers have been woken. Once; no lock of the
      * core held; must not wait. NULL: nothing to do. */
@@ -102,8 +107,11 @@ struct cf_executor {
     cfi_release_batch release_batch;
     cfi_task_table tasks;
     _Atomic unsigned started; /* workers */
+    _Atomic unsigned workers; /* that, or one more that is being started: in control for workers */
     cf_status refuses;        /* CF_OK while submit is open; else the status that it returns */
     cf_exception why_broken;  /* never changes once `refuses` is CF_EBROKEN */
+    _Atomic bool damaged;     /* by a task that wrote to what workers share */
+    _Atomic bool stopping;    /* no more tasks will come: workers read control->stop */
     bool dead;                /* broken, and all workers have ended */
     bool cancels;   /* pending tasks are cancelled, also those of workers that die later */
     bool destroyed; /* freed when no slab is in use any more */
@@ -121,8 +129,8 @@ struct cf_executor {
     bool joined;
 };
 
-static inline cf_executor *cfi_executor_of(const cfi_slot *slot) {
-    return cfi_slab_of(slot)->executor;
+static inline cf_executor *cfi_executor_of(const cf_future *future) {
+    return cfi_slab_of(future)->executor;
 }
 
 /* Destroyed, and no slot is held. Read under the lock; the thread that reads true gives the lock
@@ -135,10 +143,10 @@ static inline bool cfi_executor_is_foreign(const cf_executor *executor) {
     return !plat_fork_mark_is_ours(executor->fork_mark);
 }
 
-/* The slot was made by another process, before a fork. Does not read the slot: the other process
- * may have given its memory back. */
-static inline bool cfi_slot_is_foreign(const cfi_slot *slot) {
-    return !plat_fork_mark_is_first() && !plat_own_memory_has(slot);
+/* The future was made by another process, before a fork. Does not read it: the other process may
+ * have given its memory back, and this one may have forked after that. */
+static inline bool cfi_future_is_foreign(const cf_future *future) {
+    return !plat_fork_mark_is_first() && !plat_own_memory_has(future);
 }
 
 /* Tasks run on their submitters' threads: the worker has no thread or process of its own. */

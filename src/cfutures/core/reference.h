@@ -1,4 +1,4 @@
-/* References to a slot, and what goes with the last one: the slot, its slab, a destroyed executor.
+/* References to a future, and what goes with the last one: its slot, its slab, a destroyed executor.
  *
  *   - The caller's handle is a reference; so are each watch, and the entry in the completion stack.
  *   - With the last reference the slot is given up, and its slab counts it.
@@ -11,11 +11,11 @@
 
 /* Any thread of the caller's process, holding at most drain_lock and locks above it
  * (core/executor.h). release may free a destroyed executor. */
-void cfi_slot_retain(cfi_slot *slot);
-void cfi_slot_release(cfi_slot *slot);
+void cfi_future_retain(cf_future *future);
+void cfi_future_release(cf_future *future);
 
 /* Undoes cfi_slab_pin. May free a destroyed executor too. */
-void cfi_slab_unpin(cfi_slab *slab);
+void cfi_slab_unpin(cf_executor *executor, cfi_slab *slab);
 
 /* Counts the executor's release batch. Under the lock. True if a slab became free by that. */
 bool cfi_release_batch_end(cf_executor *executor);

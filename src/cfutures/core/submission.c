@@ -21,14 +21,14 @@ static cf_status start_worker(cf_executor *executor) {
     if (started == executor->max_workers || cfi_executor_is_serial(executor)) {
         return CF_OK;
     }
-    if (plat_load_relaxed(&executor->queue.control->workers) == started) {
+    if (plat_load_relaxed(&executor->workers) == started) {
+        plat_store_release(&executor->workers, started + 1);
         plat_store_release(&executor->queue.control->workers, started + 1);
     }
     cf_status status = executor->ops->start_worker(executor, started);
     if (status == CF_OK) {
         plat_store_relaxed(&executor->started, started + 1);
     }
-    cfi_assert(plat_peek(&executor->started) <= plat_peek(&executor->queue.control->workers));
     return started > 0 ? CF_OK : status;
 }
 
@@ -54,11 +54,11 @@ static inline void start_workers(cf_executor *executor, unsigned before, size_t 
     }
 }
 
-static void show_to_workers(cf_executor *executor, cfi_slot *slot) {
+static void show_to_workers(cf_executor *executor, cf_future *future) {
     cfi_assert(!plat_biased_lock_is_held(&executor->lock));
     cfi_assert(!plat_biased_lock_is_held(&executor->drain_lock)); /* the task may run in here */
     if (executor->ops->submitted != NULL) {
-        executor->ops->submitted(executor, slot);
+        executor->ops->submitted(executor, future);
     } else {
         cfi_queue_wake_one(&executor->queue);
     }
@@ -100,7 +100,7 @@ static bool find_slot(cf_executor *executor) {
 
 /* Under the lock. */
 static inline cf_status reserve(cf_executor *executor, const cfi_submission *submission,
-                                cfi_slot **slot) {
+                                cf_future **future) {
     const cf_task *task = submission->task;
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
     uint16_t index;
@@ -120,71 +120,69 @@ static inline cf_status reserve(cf_executor *executor, const cfi_submission *sub
     }
     unsigned kind = index | (submission->timeout_ns > 0 ? CFI_LIMITED : 0) |
                     (task->unzeroed ? CFI_UNZEROED : 0);
-    *slot = cfi_slabs_reserve(&executor->slabs, task->arg_size, task->result_size, kind,
-                              submission->block);
-    return *slot != NULL ? CF_OK : CF_ENOMEM;
+    *future = cfi_slabs_reserve(&executor->slabs, task->arg_size, task->result_size, kind,
+                                submission->block);
+    return *future != NULL ? CF_OK : CF_ENOMEM;
 }
 
 /* ---- publish: cannot fail -------------------------------------------------------------------- */
 
-static void fill_in(cf_executor *executor, cfi_slot *slot, const cfi_submission *submission) {
-    int64_t *limit = cfi_slot_limit(slot, executor->queue.base);
+static void fill_in(cf_executor *executor, const cf_future *future,
+                    const cfi_submission *submission) {
+    int64_t *limit = cfi_future_limit(future, executor->queue.base);
     cfi_assert((limit != NULL) == (submission->timeout_ns > 0));
-    cfi_assert(submission->block == 0 ||
-               (cfi_slot_has_block(slot) && slot->block == submission->block));
     if (limit != NULL) {
         *limit = submission->timeout_ns;
     }
-    if (submission->block == 0 && slot->arg_size > 0) {
-        plat_copy(cfi_slot_arg(slot, executor->queue.base), submission->arg, slot->arg_size);
+    if (submission->block == 0 && submission->task->arg_size > 0) {
+        plat_copy(cfi_future_arg(future, executor->queue.base), submission->arg,
+                  submission->task->arg_size);
     }
 }
 
-/* The task has no future: its slot counts as given up from the start. */
-static void give_up(cf_executor *executor, cfi_slot *slot) {
-    if (cfi_slot_has_block(slot)) {
-        cfi_slabs_defer(&executor->slabs, slot);
-    } else if (cfi_slab_give_up(slot)) {
-        cfi_slabs_retire(&executor->slabs, cfi_slab_of(slot));
+/* Nobody wants the future: its slot counts as given up from the start. */
+static void give_up(cf_executor *executor, cf_future *future) {
+    if (cfi_future_has_block(future)) {
+        cfi_slabs_defer(&executor->slabs, future);
+    } else if (cfi_slab_give_up(future)) {
+        cfi_slabs_retire(&executor->slabs, cfi_slab_of(future));
     }
 }
 
 /* Under the lock. */
-static inline void publish(cf_executor *executor, const cfi_submission *submission, cfi_slot *slot,
-                           bool wanted) {
+static inline void publish(cf_executor *executor, const cfi_submission *submission,
+                           cf_future *future, bool wanted) {
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
     cfi_assert(executor->refuses == CF_OK);
-    cfi_assert(slot == cfi_slab_slot(executor->slabs.open, executor->slabs.next));
-    cfi_assert(cfi_slab_ticket_of(slot) == plat_peek(&executor->queue.control->tail));
-    cfi_assert((plat_peek(&slot->refs) & ~CFI_OBSERVED) == 0); /* nobody holds its last task */
-    plat_store_relaxed(&slot->announcement, CFI_NOT_ASKED);
-    slot->watch = NULL;
-    plat_store_relaxed(&slot->refs, wanted ? 1 : 0);
-    fill_in(executor, slot, submission);
-    cfi_times_stamp_submit(&executor->queue, slot);
+    cfi_assert(cfi_slab_ticket_of(future) == executor->slabs.tail);
+    cfi_assert(cfi_future_refs(future) == 0); /* nobody holds its last task */
+    future->watch = NULL;
+    plat_store_relaxed(&future->refs, wanted ? 1 : 0);
+    fill_in(executor, future, submission);
+    cfi_times_stamp_submit(&executor->queue, future);
     executor->counts.submitted++;
     cfi_slabs_use(&executor->slabs);
-    cfi_slot_open(slot, submission->retries);
-    cfi_queue_publish(&executor->queue);
+    cfi_slot_open(cfi_slot_of(future), submission->retries);
+    cfi_queue_publish(&executor->queue, executor->slabs.tail);
     cfi_assert(executor->max_pending == 0 || cfi_counts_pending(executor) <= executor->max_pending);
     if (!wanted) {
-        give_up(executor, slot);
+        give_up(executor, future);
     }
 }
 
 /* Called with the lock: starts a worker if there may be more, gives the lock, wakes a worker. */
-static inline void finish(cf_executor *executor, unsigned started, cfi_slot *slot) {
+static inline void finish(cf_executor *executor, unsigned started, cf_future *future) {
     start_workers(executor, started, 1);
     plat_biased_lock_give(&executor->lock);
-    show_to_workers(executor, slot);
+    show_to_workers(executor, future);
 }
 
 /* ---- the steps, from outside ----------------------------------------------------------------- */
 
 cf_status cfi_submission_reserve(cf_executor *executor, const cfi_submission *submission,
-                                 cfi_slot **slot) {
+                                 cf_future **future) {
     plat_biased_lock_take(&executor->lock);
-    cf_status status = reserve(executor, submission, slot);
+    cf_status status = reserve(executor, submission, future);
     if (status != CF_OK) {
         plat_biased_lock_give(&executor->lock);
     }
@@ -194,53 +192,53 @@ cf_status cfi_submission_reserve(cf_executor *executor, const cfi_submission *su
 }
 
 void cfi_submission_publish(cf_executor *executor, const cfi_submission *submission,
-                            cfi_slot *slot) {
-    publish(executor, submission, slot, true);
-    finish(executor, plat_load_relaxed(&executor->started), slot);
+                            cf_future *future) {
+    publish(executor, submission, future, true);
+    finish(executor, plat_load_relaxed(&executor->started), future);
 }
 
-void cfi_submission_abandon(cf_executor *executor, cfi_slot *slot) {
-    cfi_assert(slot == cfi_slab_slot(executor->slabs.open, executor->slabs.next));
+void cfi_submission_abandon(cf_executor *executor, cf_future *future) {
+    cfi_assert(future == cfi_slab_future(executor->slabs.open, executor->slabs.next));
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
-    cfi_slabs_unreserve(slot);
+    cfi_slabs_unreserve(future);
     plat_biased_lock_give(&executor->lock);
 }
 
 cf_status cfi_submission_submit(cf_executor *executor, const cfi_submission *submission,
                                 cf_future **future) {
-    cfi_slot *slot;
+    cf_future *made;
     plat_biased_lock_take(&executor->lock);
     const unsigned started = plat_load_relaxed(&executor->started);
-    cf_status status = reserve(executor, submission, &slot);
+    cf_status status = reserve(executor, submission, &made);
     if (status != CF_OK) {
         plat_biased_lock_give(&executor->lock);
         return status;
     }
-    cfi_assert(cfi_executor_of(slot) == executor);
-    publish(executor, submission, slot, future != NULL);
+    cfi_assert(cfi_executor_of(made) == executor);
+    publish(executor, submission, made, future != NULL);
     if (future != NULL) {
-        *future = slot;
+        *future = made;
     }
-    finish(executor, started, slot);
+    finish(executor, started, made);
     return CF_OK;
 }
 
 size_t cfi_submission_submit_batch(cf_executor *executor, cfi_submission submission, size_t count,
                                    cf_future **futures, cf_status *status) {
-    cfi_slot *slot = NULL;
+    cf_future *future = NULL;
     size_t limit = executor->ops->submitted != NULL ? 1 : CFI_SUBMIT_BATCH;
     size_t done = 0;
     *status = CF_OK;
     plat_biased_lock_take(&executor->lock);
     const unsigned started = plat_load_relaxed(&executor->started);
     while (done < count && done < limit) {
-        *status = reserve(executor, &submission, &slot);
+        *status = reserve(executor, &submission, &future);
         if (*status != CF_OK) {
             break;
         }
-        publish(executor, &submission, slot, futures != NULL);
+        publish(executor, &submission, future, futures != NULL);
         if (futures != NULL) {
-            futures[done] = slot;
+            futures[done] = future;
         }
         submission.arg = (const char *)submission.arg + submission.task->arg_size;
         done++;
@@ -253,7 +251,7 @@ size_t cfi_submission_submit_batch(cf_executor *executor, cfi_submission submiss
     cfi_assert(done <= count && done <= limit);
     cfi_assert(done > 0 || count == 0 || *status != CF_OK); /* else the caller would never end */
     if (done > 0) {
-        show_to_workers(executor, slot);
+        show_to_workers(executor, future);
     }
     return done;
 }
@@ -277,16 +275,18 @@ void cfi_executor_give_block(cf_executor *executor, uint64_t block, size_t arg_s
     plat_biased_lock_give(&executor->lock);
 }
 
-const cfi_task_entry *cfi_executor_task_of(cf_executor *executor, const cfi_slot *slot) {
+const cfi_task_entry *cfi_executor_task_of(cf_executor *executor, const cf_future *future) {
     plat_biased_lock_take(&executor->lock);
-    cfi_assert((slot->kind & CFI_KIND_TASK) < executor->tasks.count);
-    const cfi_task_entry *entry = executor->tasks.entries[slot->kind & CFI_KIND_TASK];
+    uint32_t index = cfi_slot_of(future)->kind & CFI_KIND_TASK;
+    index = index < executor->tasks.count ? index : 0; /* a task has overwritten it */
+    const cfi_task_entry *entry = executor->tasks.entries[index];
     plat_biased_lock_give(&executor->lock);
     return entry;
 }
 
-bool cfi_executor_cancel(cf_executor *executor, cfi_slot *slot) {
+bool cfi_executor_cancel(cf_executor *executor, cf_future *future) {
     uint64_t word;
+    cfi_slot *slot = cfi_slot_of(future);
     if (cfi_slot_withdraw(slot, false, &word)) {
         plat_add_relaxed(&executor->counts.cancelled, 1);
         cfi_completion_announce(&executor->queue, slot, word);

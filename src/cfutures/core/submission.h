@@ -29,15 +29,14 @@ typedef struct cfi_submission {
  * reserve waits for room, it gives the lock and takes it again. Inside a task of the same executor
  * it does not wait but returns CF_EFULL: that task's worker may be the one that must make room. */
 cf_status cfi_submission_reserve(cf_executor *executor, const cfi_submission *submission,
-                                 cfi_slot **slot);
+                                 cf_future **future);
 
-/* After reserve. Gives the lock and wakes a worker. The slot is the task's future; the caller owns
- * it. */
+/* After reserve. Gives the lock and wakes a worker. The caller owns the future. */
 void cfi_submission_publish(cf_executor *executor, const cfi_submission *submission,
-                            cfi_slot *slot);
+                            cf_future *future);
 
 /* After reserve, for a submission with a block. Gives the lock; the block stays the caller's. */
-void cfi_submission_abandon(cf_executor *executor, cfi_slot *slot);
+void cfi_submission_abandon(cf_executor *executor, cf_future *future);
 
 /* Reserve, and publish at once. future: NULL = the caller wants none. */
 cf_status cfi_submission_submit(cf_executor *executor, const cfi_submission *submission,
@@ -55,11 +54,11 @@ uint64_t cfi_executor_take_block(cf_executor *executor, size_t arg_size, size_t 
 void cfi_executor_give_block(cf_executor *executor, uint64_t block, size_t arg_size,
                              size_t result_size);
 
-/* The kind of task that the slot holds. The entry lasts as long as the executor. */
-const cfi_task_entry *cfi_executor_task_of(cf_executor *executor, const cfi_slot *slot);
+/* What kind of task it is. The entry lasts as long as the executor. */
+const cfi_task_entry *cfi_executor_task_of(cf_executor *executor, const cf_future *future);
 
 /* PENDING -> CANCELLED; announces that to the threads that wait. True if the task is cancelled, now
  * or before. */
-bool cfi_executor_cancel(cf_executor *executor, cfi_slot *slot);
+bool cfi_executor_cancel(cf_executor *executor, cf_future *future);
 
 #endif

@@ -5,7 +5,6 @@
 
 static void push(cfi_queue *queue, cfi_slot *slot) {
     cfi_assert(cfi_word_settled(plat_peek(&slot->word)));
-    cfi_assert((plat_peek(&slot->refs) & ~CFI_OBSERVED) > 0); /* the stack's own */
     _Atomic uint32_t *done = &queue->control->done;
     uint32_t first = plat_load_relaxed(done);
     do {
@@ -30,15 +29,5 @@ bool cfi_completion_any(const cfi_queue *queue) {
 }
 
 uint32_t cfi_completion_take(cfi_queue *queue) {
-    uint32_t newest = plat_swap_seq_cst(&queue->control->done, 0);
-    uint32_t oldest = 0;
-    while (newest != 0) { /* the stack is newest first */
-        cfi_slot *slot = cfi_queue_slot(queue, newest - 1);
-        uint32_t next = slot->next_done;
-        cfi_assert(next != newest && cfi_word_settled(plat_peek(&slot->word)));
-        slot->next_done = oldest;
-        oldest = newest;
-        newest = next;
-    }
-    return oldest;
+    return plat_swap_seq_cst(&queue->control->done, 0);
 }

@@ -17,19 +17,12 @@
 
 #include "cfutures/queue/queue.h"
 
-/* State of a slot's announcement: cf_future.announcement. */
-typedef enum cfi_announcement {
-    CFI_NOT_ASKED,
-    CFI_ASKED,    /* the settler pushes the slot or has pushed it; the stack holds a reference */
-    CFI_COLLECTED /* taken off the stack */
-} cfi_announcement;
-
 /* replaced: the word that the settling CAS replaced. */
 void cfi_completion_announce(cfi_queue *queue, cfi_slot *slot, uint64_t replaced);
 
 bool cfi_completion_any(const cfi_queue *queue);
 
-/* Takes all announced slots, oldest first, linked by next_done. Returns the first one's index + 1,
+/* Takes all announced slots, newest first, linked by next_done. Returns the first one's index + 1,
  * 0 = none. Under drain_lock. */
 uint32_t cfi_completion_take(cfi_queue *queue);
 

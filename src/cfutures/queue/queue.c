@@ -34,9 +34,10 @@ void cfi_queue_init(cfi_queue *queue, cfi_arena *arena, cfi_bell *bell, bool sha
     queue->shared = shared;
     queue->followed = CFI_FIXED_BYTES;
     arena->told = &queue->control->committed;
+    plat_store_relaxed(arena->told, CFI_FIXED_BYTES);
 }
 
-cfi_slot *cfi_queue_at(const cfi_queue *queue, uint64_t ticket) {
+static cfi_slot *slot_at(const cfi_queue *queue, uint64_t ticket) {
     cfi_assert(ticket < plat_peek(&queue->control->tail));
     uint32_t slab = plat_load_relaxed(
         &queue->directory[ticket / CFI_SLAB_SLOTS % CFI_SLABS_QUEUED_MAX]); /* ordered by tail */
@@ -58,7 +59,6 @@ void cfi_queue_rewind(cfi_queue *queue, uint64_t ticket) {
     uint64_t tail = plat_load_relaxed(&queue->control->tail); /* ordered by the executor's lock */
     uint64_t seen = plat_load_acquire(&queue->control->cursor);
     uint64_t next;
-    cfi_assert(ticket < tail);
     do {
         uint64_t at = ticket_of(seen, tail);
         next = moved(seen + EPOCH, at < ticket ? at : ticket);
@@ -83,7 +83,7 @@ static bool is_pending(const cfi_slot *slot) {
 static cfi_slot *find_pending(const cfi_queue *queue, uint64_t *ticket, uint64_t end) {
     cfi_assert(*ticket <= end);
     for (; *ticket < end; ++*ticket) {
-        cfi_slot *slot = cfi_queue_at(queue, *ticket);
+        cfi_slot *slot = slot_at(queue, *ticket);
         if (is_pending(slot)) {
             return slot;
         }
@@ -91,10 +91,10 @@ static cfi_slot *find_pending(const cfi_queue *queue, uint64_t *ticket, uint64_t
     return NULL;
 }
 
-/* The tickets that a worker has claimed, from *ticket to *end. */
-static void claimed_by(const cfi_queue *queue, unsigned worker, uint64_t *ticket, uint64_t *end) {
+void cfi_queue_claimed_by(const cfi_queue *queue, unsigned worker, uint64_t *ticket,
+                          uint64_t *end) {
+    cfi_assert(worker < CF_WORKERS_MAX);
     uint64_t claimed = plat_load_acquire(&queue->records[worker].claimed);
-    cfi_assert((claimed & 0xff) <= CFI_CLAIM_MAX && (claimed & 0xff) != 1);
     *ticket = claimed >> 8;
     *end = *ticket + (claimed & 0xff);
 }
@@ -105,7 +105,8 @@ static cfi_slot *find_claimed(cfi_queue *queue, uint64_t *ticket, uint64_t *end)
     unsigned workers = plat_load_acquire(&queue->control->workers);
     cfi_assert(workers <= CF_WORKERS_MAX);
     for (unsigned i = 0; i < workers; i++) {
-        claimed_by(queue, i, ticket, end);
+        cfi_queue_claimed_by(queue, i, ticket, end);
+        cfi_assert(*end - *ticket <= CFI_CLAIM_MAX);
         cfi_queue_follow_growth(queue); /* the claim may lie in memory committed since */
         cfi_slot *slot = find_pending(queue, ticket, *end);
         if (slot != NULL) {
@@ -129,31 +130,6 @@ bool cfi_queue_has_idle_worker(const cfi_queue *queue, unsigned workers) {
         }
     }
     return false;
-}
-
-void cfi_queue_visit_claimed(const cfi_queue *queue, unsigned worker,
-                             void (*visit)(cfi_slot *slot, void *context), void *context) {
-    uint64_t ticket, end;
-    cfi_assert(worker < CF_WORKERS_MAX);
-    claimed_by(queue, worker, &ticket, &end);
-    for (; ticket < end; ticket++) {
-        visit(cfi_queue_at(queue, ticket), context);
-    }
-}
-
-/* Sees a slot that a worker is just claiming in one of the two places: the worker writes `claimed`
- * before it moves the cursor, and this reads the cursor first. */
-void cfi_queue_visit(const cfi_queue *queue, void (*visit)(cfi_slot *slot, void *context),
-                     void *context) {
-    uint64_t ticket = cfi_queue_cursor(queue);
-    uint64_t tail = plat_load_relaxed(&queue->control->tail);
-    cfi_assert(ticket <= tail);
-    for (unsigned i = 0; i < plat_load_acquire(&queue->control->workers); i++) {
-        cfi_queue_visit_claimed(queue, i, visit, context);
-    }
-    for (; ticket < tail; ticket++) {
-        visit(cfi_queue_at(queue, ticket), context);
-    }
 }
 
 /* ---- claiming -------------------------------------------------------------------------------- */
@@ -216,7 +192,7 @@ static bool begin(cfi_queue *queue, cfi_claim *claim, cfi_slot *slot, uint64_t *
 static cfi_slot *begin_claimed(cfi_queue *queue, cfi_claim *claim, uint64_t *word) {
     cfi_assert(claim->end - claim->next <= CFI_CLAIM_MAX);
     while (claim->next < claim->end) {
-        cfi_slot *slot = cfi_queue_at(queue, claim->next++);
+        cfi_slot *slot = slot_at(queue, claim->next++);
         if (is_pending(slot) && begin(queue, claim, slot, word)) {
             return slot;
         }

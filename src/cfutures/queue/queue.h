@@ -158,7 +158,7 @@ static inline cfi_slot *cfi_queue_slot(const cfi_queue *queue, uint32_t index) {
 }
 
 static inline uint32_t cfi_queue_index(const cfi_queue *queue, const cfi_slot *slot) {
-    cfi_assert(cfi_queue_holds(queue, (size_t)((const char *)slot - queue->base)));
+    cfi_assert((const char *)slot >= queue->base + CFI_FIXED_BYTES);
     return (uint32_t)((size_t)((const char *)slot - queue->base) / sizeof(cfi_slot));
 }
 
@@ -174,26 +174,19 @@ typedef struct cfi_claim {
 
 /* ---- the caller's side, under the executor's lock -------------------------------------------- */
 
-cfi_slot *cfi_queue_at(const cfi_queue *queue, uint64_t ticket);
 uint64_t cfi_queue_cursor(const cfi_queue *queue);
 bool cfi_queue_has_work(const cfi_queue *queue); /* from the cursor on */
 bool cfi_queue_has_any_work(cfi_queue *queue);   /* that, or claimed and not begun */
 /* Some worker has nothing to do. */
 bool cfi_queue_has_idle_worker(const cfi_queue *queue, unsigned workers);
-/* Shows the slot of the next ticket to the workers. The slot must be open. */
-static inline void cfi_queue_publish(cfi_queue *queue) {
-    uint64_t tail = plat_load_relaxed(&queue->control->tail); /* ordered by the executor's lock */
-    plat_store_release(&queue->control->tail, tail + 1);
+/* Shows the slots of the tickets before `tail` to the workers. The last one must be open. */
+static inline void cfi_queue_publish(cfi_queue *queue, uint64_t tail) {
+    plat_store_release(&queue->control->tail, tail);
 }
 /* Moves the cursor back to `ticket` unless it is before it already; changes its epoch. */
 void cfi_queue_rewind(cfi_queue *queue, uint64_t ticket);
-/* Calls visit for every slot that may be pending: those that workers have claimed, and those from the
- * cursor on. */
-void cfi_queue_visit(const cfi_queue *queue, void (*visit)(cfi_slot *slot, void *context),
-                     void *context);
-/* The same for the slots in one worker's `claimed`; its `current` is left out. */
-void cfi_queue_visit_claimed(const cfi_queue *queue, unsigned worker,
-                             void (*visit)(cfi_slot *slot, void *context), void *context);
+/* The tickets that a worker has claimed, from *ticket to *end, without that of its `current`. */
+void cfi_queue_claimed_by(const cfi_queue *queue, unsigned worker, uint64_t *ticket, uint64_t *end);
 
 /* ---- the worker's side ----------------------------------------------------------------------- */
 

@@ -1,4 +1,5 @@
-/* One task and its future: 64 bytes that the caller and the workers share.
+/* One task: 64 bytes that the caller and the workers share. The caller's half of it is the future
+ * (queue/future.h).
  *
  * The word holds the task's state. All its transitions are in this file. In an open slot each is
  * one compare-and-swap (cfi_slot_vacate: an atomic AND).
@@ -15,7 +16,6 @@
  *   worker   detail, outcome and the result, between begin and settle, while the word says RUNNING
  *            with its own number as the owner; the settling CAS publishes them
  *   caller   the same fields, in place of a worker that is known to be dead
- *   caller   refs, watch and announcement at any time: no worker reads them
  *   deadline thread   CFI_EXPIRED in the word of a run over its time. A process is then killed and
  *            judged like any dead worker. From a thread the task is taken in the same step, by
  *            FINISHED and CFI_OCCUPIED. The thread goes on in the slot, but nothing reads what it
@@ -46,10 +46,8 @@
 #error "the slot's word assumes a little-endian machine"
 #endif
 
-struct cfi_watch; /* waiting/watch.h */
-
 enum {
-    CFI_SLOT_INLINE = 24,
+    CFI_SLOT_INLINE = 32,
     CFI_LIMIT_BYTES = 8
 };
 
@@ -62,8 +60,9 @@ enum {
     CFI_TIMED = 0x4000,    /* its times are recorded (times.h) */
 };
 
-/* The caller holds a slot as a cf_future. */
-typedef struct cf_future {
+/* A task may write here, by mistake, whatever process runs it. So the caller uses no size and no
+ * place that it reads in a slot: it has its own copies. */
+typedef struct cfi_slot {
     union {
         _Atomic uint64_t word;
         _Atomic uint32_t futex; /* the low half, for the kernel only */
@@ -74,18 +73,12 @@ typedef struct cf_future {
     /* CF_OK: bytes of the result; CF_ETASK: the task's error number; CF_EWORKER: wait status of its
      * dead worker */
     int32_t detail;
-    uint16_t kind;                /* index into the task table, and the bits above */
-    uint8_t outcome;              /* a cf_status, once FINISHED */
-    _Atomic uint8_t announcement; /* a cfi_announcement; in an open slot, under drain_lock */
-    _Atomic uint32_t refs;        /* of the caller, watches, the completion stack; CFI_OBSERVED */
-    union {
-        struct cfi_watch *watch; /* list of its watches; under drain_lock */
-        cfi_link deferred;       /* if no future of it is held: slab.h */
-    };
+    uint16_t kind;   /* index into the task table, and the bits above */
+    uint8_t outcome; /* a cf_status, once FINISHED */
     union {
         /* The payload if it fits: time limit, argument, result (each 8-aligned). If not, the offset
          * of the block that holds it. */
-        unsigned char data[CFI_SLOT_INLINE];
+        _Alignas(8) unsigned char data[CFI_SLOT_INLINE];
         uint64_t block;
     };
 } cfi_slot;
@@ -93,9 +86,6 @@ typedef struct cf_future {
 _Static_assert(CF_WORKERS_MAX <= 1024, "an owner has 10 bits");
 _Static_assert(sizeof(cfi_slot) == 64, "a slot is one cache line");
 _Static_assert(offsetof(cfi_slot, data) % 8 == 0, "arguments are aligned to 8 bytes");
-
-/* In refs: a caller has asked how the task ended. */
-#define CFI_OBSERVED UINT32_C(0x80000000)
 
 /* ---- the word -------------------------------------------------------------------------------- */
 
@@ -155,7 +145,7 @@ static inline bool cfi_word_is_run_by(uint64_t word, unsigned worker) {
     return cfi_word_phase(word) == CFI_RUNNING && cfi_word_owner(word) == worker;
 }
 
-/* For assertions: what every word must look like, of whatever slot. */
+/* What every word must look like, of whatever slot. If it does not, a task has overwritten it. */
 static inline bool cfi_word_is_sound(uint64_t word) {
     const cfi_phase phase = cfi_word_phase(word);
     const bool expired = (word & CFI_EXPIRED) != 0;
@@ -164,7 +154,11 @@ static inline bool cfi_word_is_sound(uint64_t word) {
     if (phase == CFI_CLOSED) {
         return word == CFI_CLOSED;
     }
-    if (phase > CFI_CANCELLED || cfi_word_attempts(word) > cfi_word_allowed(word)) {
+    if (phase > CFI_CANCELLED || cfi_word_attempts(word) > cfi_word_allowed(word) ||
+        cfi_word_allowed(word) == 0) {
+        return false;
+    }
+    if (phase == CFI_PENDING && cfi_word_attempts(word) == cfi_word_allowed(word)) {
         return false;
     }
     if ((phase == CFI_RUNNING || expired) && cfi_word_attempts(word) == 0) {
@@ -175,13 +169,17 @@ static inline bool cfi_word_is_sound(uint64_t word) {
            (!broken || (phase == CFI_FINISHED && !expired));
 }
 
+/* Of an open slot, for the caller: settled, or overwritten, so that nobody will settle it. */
+static inline bool cfi_word_is_over(uint64_t word) {
+    return cfi_word_settled(word) || word == CFI_CLOSED || !cfi_word_is_sound(word);
+}
+
 /* ---- transitions ----------------------------------------------------------------------------- */
 
 /* Caller: a worker may begin the filled-in slot from now on. */
 static inline void cfi_slot_open(cfi_slot *slot, unsigned retries) {
     cfi_assert(retries <= CF_RETRIES_MAX);
-    cfi_assert(cfi_word_phase(plat_peek(&slot->word)) == CFI_CLOSED ||
-               cfi_word_vacant(plat_peek(&slot->word)));
+    cfi_assert(cfi_word_is_over(plat_peek(&slot->word))); /* its last task, if it had one */
     plat_store_release(&slot->word, (uint64_t)(retries + 1) << 48 | CFI_PENDING);
 }
 
@@ -289,7 +287,7 @@ static inline bool cfi_slot_orphan(cfi_slot *slot, unsigned worker, cfi_phase ph
 /* Caller: PENDING -> CANCELLED, or FINISHED if the pool is broken. */
 static inline bool cfi_slot_withdraw(cfi_slot *slot, bool broken, uint64_t *word) {
     *word = plat_load_relaxed(&slot->word);
-    while (cfi_word_phase(*word) == CFI_PENDING) {
+    while (cfi_word_phase(*word) == CFI_PENDING && cfi_word_is_sound(*word)) {
         uint64_t next = broken ? cfi_word_with_phase(*word, CFI_FINISHED) | CFI_BROKEN
                                : cfi_word_with_phase(*word, CFI_CANCELLED);
         cfi_assert(cfi_word_is_sound(next));
@@ -300,13 +298,26 @@ static inline bool cfi_slot_withdraw(cfi_slot *slot, bool broken, uint64_t *word
     return false;
 }
 
-/* Caller: asks the settler to wake or announce. False if the slot is settled; *word was then read
+/* Caller, all workers being dead: the task ends with the pool, whatever the word says. False if it
+ * had ended before. */
+static inline bool cfi_slot_condemn(cfi_slot *slot, uint64_t *word) {
+    *word = plat_load_acquire(&slot->word);
+    while (!cfi_word_settled(*word) || !cfi_word_is_sound(*word)) {
+        uint64_t next = CFI_FINISHED | CFI_BROKEN | UINT64_C(1) << 48;
+        cfi_assert(cfi_word_is_sound(next) && cfi_word_vacant(next));
+        if (plat_cas(&slot->word, word, next)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Caller: asks the settler to wake or announce. False if the task is over; *word was then read
  * with acquire, so the result may be read. *word: the word as it is now. */
 static inline bool cfi_slot_flag(cfi_slot *slot, uint64_t flag, uint64_t *word) {
     *word = plat_load_acquire(&slot->word);
-    cfi_assert(cfi_word_phase(*word) != CFI_CLOSED && cfi_word_is_sound(*word));
     cfi_assert(flag == CFI_WAITED || flag == CFI_WATCHED);
-    while (!cfi_word_settled(*word)) {
+    while (!cfi_word_is_over(*word)) {
         if ((*word & flag) != 0 || plat_cas(&slot->word, word, *word | flag)) {
             *word |= flag;
             return true;
@@ -315,7 +326,7 @@ static inline bool cfi_slot_flag(cfi_slot *slot, uint64_t flag, uint64_t *word) 
     return false;
 }
 
-/* ---- payload --------------------------------------------------------------------------------- */
+/* ---- payload, as the worker finds it --------------------------------------------------------- */
 
 static inline size_t cfi_result_offset(size_t arg_size) {
     return (arg_size + 7) & ~(size_t)7;
@@ -325,22 +336,14 @@ static inline size_t cfi_payload_size(size_t arg_size, size_t result_size) {
     return cfi_result_offset(arg_size) + result_size;
 }
 
-static inline size_t cfi_slot_limit_size(const cfi_slot *slot) {
-    return (slot->kind & CFI_LIMITED) != 0 ? CFI_LIMIT_BYTES : 0;
-}
-
-/* Bytes of the slot's payload. */
-static inline size_t cfi_slot_payload_size(const cfi_slot *slot) {
-    return cfi_slot_limit_size(slot) + cfi_payload_size(slot->arg_size, slot->result_size);
-}
-
-static inline bool cfi_slot_has_block(const cfi_slot *slot) {
-    return cfi_slot_payload_size(slot) > CFI_SLOT_INLINE;
+static inline size_t cfi_limit_size(unsigned kind) {
+    return (kind & CFI_LIMITED) != 0 ? CFI_LIMIT_BYTES : 0;
 }
 
 /* The payload's first byte. base: start of the region that holds the slot. */
 static inline unsigned char *cfi_slot_payload(cfi_slot *slot, char *base) {
-    return cfi_slot_has_block(slot) ? (unsigned char *)base + slot->block : slot->data;
+    size_t size = cfi_limit_size(slot->kind) + cfi_payload_size(slot->arg_size, slot->result_size);
+    return size > CFI_SLOT_INLINE ? (unsigned char *)base + slot->block : slot->data;
 }
 
 /* The time limit of one run; NULL = none. */
@@ -349,7 +352,7 @@ static inline int64_t *cfi_slot_limit(cfi_slot *slot, char *base) {
 }
 
 static inline void *cfi_slot_arg(cfi_slot *slot, char *base) {
-    return cfi_slot_payload(slot, base) + cfi_slot_limit_size(slot);
+    return cfi_slot_payload(slot, base) + cfi_limit_size(slot->kind);
 }
 
 static inline void *cfi_slot_result(cfi_slot *slot, char *base) {

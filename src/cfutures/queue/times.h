@@ -8,19 +8,28 @@
 
 #include "platform/clock.h"
 
-/* NULL: the executor records none. */
-static inline cfi_times *cfi_times_of(const cfi_queue *queue, const cfi_slot *slot) {
+/* The caller's side. NULL: the executor records none. */
+static inline cfi_times *cfi_times_of(const cfi_queue *queue, const cf_future *future) {
+    const uint64_t block = cfi_slab_of(future)->times;
+    if (block == 0) {
+        return NULL;
+    }
+    return (cfi_times *)(void *)(queue->base + block) + cfi_future_number(future);
+}
+
+/* The worker's side: the place of the slab's first slot says where they are. */
+static inline cfi_times *cfi_times_at(const cfi_queue *queue, const cfi_slot *slot) {
     if ((slot->kind & CFI_TIMED) == 0) {
         return NULL;
     }
-    const cfi_slab *slab = cfi_slab_of(slot);
-    cfi_assert(slab->times != 0 && cfi_queue_holds(queue, slab->times));
-    cfi_times *times = (cfi_times *)(void *)(queue->base + slab->times);
-    return &times[slot - (const cfi_slot *)(const void *)slab];
+    const cfi_slot *first = (const cfi_slot *)((uintptr_t)slot & ~(uintptr_t)(CFI_SLAB_BYTES - 1));
+    cfi_assert(first->block != 0 && cfi_queue_holds(queue, first->block));
+    cfi_times *times = (cfi_times *)(void *)(queue->base + first->block);
+    return &times[slot - first];
 }
 
-static inline void cfi_times_stamp_submit(const cfi_queue *queue, const cfi_slot *slot) {
-    cfi_times *times = cfi_times_of(queue, slot);
+static inline void cfi_times_stamp_submit(const cfi_queue *queue, const cf_future *future) {
+    cfi_times *times = cfi_times_of(queue, future);
     if (times != NULL) {
         plat_store_relaxed(&times->submitted_ns, plat_now_ns());
         plat_store_relaxed(&times->started_ns, 0);
@@ -29,17 +38,15 @@ static inline void cfi_times_stamp_submit(const cfi_queue *queue, const cfi_slot
 }
 
 static inline void cfi_times_stamp_start(const cfi_queue *queue, const cfi_slot *slot) {
-    cfi_times *times = cfi_times_of(queue, slot);
+    cfi_times *times = cfi_times_at(queue, slot);
     if (times != NULL) {
         cfi_assert(plat_peek(&times->submitted_ns) != 0);
         plat_store_relaxed(&times->started_ns, plat_now_ns());
     }
 }
 
-static inline void cfi_times_stamp_finish(const cfi_queue *queue, const cfi_slot *slot) {
-    cfi_times *times = cfi_times_of(queue, slot);
+static inline void cfi_times_stamp_finish(cfi_times *times) {
     if (times != NULL) {
-        cfi_assert(plat_peek(&times->submitted_ns) != 0);
         plat_store_relaxed(&times->finished_ns, plat_now_ns());
     }
 }

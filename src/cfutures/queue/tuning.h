@@ -88,6 +88,10 @@ enum {
     CFI_TAKE_BACK_NS = 20000,
     CFI_POLL_NS = 200000,
     CFI_POLL_MAX_NS = 5000000,
+
+    /* From look to look of a sleeping caller whether a task in another process has overwritten what
+     * it waits for (core/damage.h). A look costs a microsecond or so. 0 = it never looks. */
+    CFI_DAMAGE_LOOK_NS = 1000000000,
 };
 
 #endif

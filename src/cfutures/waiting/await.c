@@ -1,5 +1,6 @@
 #include "cfutures/waiting/await.h"
 
+#include "cfutures/core/damage.h"
 #include "cfutures/queue/completion.h"
 #include "cfutures/queue/tuning.h"
 #include "cfutures/waiting/nested.h"
@@ -9,23 +10,43 @@
 #include "platform/futex.h"
 #include "platform/spin.h"
 
-/* ---- one slot -------------------------------------------------------------------------------- */
+/* The earlier of two points in time; a negative one means never. */
+static int64_t earlier(int64_t a_ns, int64_t b_ns) {
+    return a_ns < 0 || (b_ns >= 0 && b_ns < a_ns) ? b_ns : a_ns;
+}
 
-static cf_status sleep_on(cfi_slot *slot, uint64_t word, int64_t deadline_ns) {
-    cfi_blocked blocked = {.slot = slot};
-    bool shared = cfi_executor_of(slot)->queue.shared;
+/* Until when a thread sleeps before it looks for damage. */
+static int64_t until_look_ns(int64_t until_ns, bool shared) {
+    return shared && CFI_DAMAGE_LOOK_NS > 0 ? earlier(until_ns, plat_now_ns() + CFI_DAMAGE_LOOK_NS)
+                                            : until_ns;
+}
+
+static bool is_over(int64_t deadline_ns) {
+    return deadline_ns >= 0 && plat_now_ns() >= deadline_ns;
+}
+
+/* ---- one task -------------------------------------------------------------------------------- */
+
+static cf_status sleep_on(cf_future *future, uint64_t word, int64_t deadline_ns) {
+    cfi_blocked blocked = {.future = future};
+    cfi_slot *slot = cfi_slot_of(future);
+    bool shared = cfi_executor_of(future)->queue.shared;
+    bool forever = deadline_ns < 0; /* else the wait ends by itself */
     cfi_assert(!cfi_word_settled(word) && (word & CFI_WAITED) != 0); /* so it is woken */
-    cfi_assert(!plat_biased_lock_is_held(&cfi_executor_of(slot)->drain_lock));
-    if (deadline_ns >= 0) { /* such a wait ends by itself */
-        return plat_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared) ? CF_OK
-                                                                                  : CF_ETIMEDOUT;
-    }
-    if (!cfi_nested_block(&blocked)) {
+    cfi_assert(!plat_biased_lock_is_held(&cfi_executor_of(future)->drain_lock));
+    if (forever && !cfi_nested_block(&blocked)) {
         return CF_EDEADLOCK;
     }
-    plat_futex_wait(&slot->futex, (uint32_t)word, deadline_ns, shared);
-    cfi_nested_unblock(&blocked);
-    return CF_OK;
+    int64_t until_ns = until_look_ns(deadline_ns, shared);
+    bool woken = plat_futex_wait(&slot->futex, (uint32_t)word, until_ns, shared);
+    if (forever) {
+        cfi_nested_unblock(&blocked);
+    }
+    if (!woken && shared) {
+        cfi_damage_look(cfi_executor_of(future));
+        cfi_damage_look_at(future);
+    }
+    return woken || !is_over(deadline_ns) ? CF_OK : CF_ETIMEDOUT;
 }
 
 /* Looks for a while: a small task is done before its waiter could fall asleep and be woken. */
@@ -40,21 +61,21 @@ static bool settles_soon(const cfi_slot *slot, uint64_t *word) {
     return false;
 }
 
-cf_status cfi_await_longer(cfi_slot *slot, int64_t timeout_ns, uint64_t *word) {
+cf_status cfi_await_longer(cf_future *future, int64_t timeout_ns, uint64_t *word) {
     int64_t deadline_ns = plat_deadline_ns(timeout_ns);
     cfi_assert(timeout_ns != 0);
     bool ran;
-    cf_status status = cfi_nested_run(slot, &ran);
-    if (status == CF_OK && settles_soon(slot, word)) {
+    cf_status status = cfi_nested_run(future, &ran);
+    if (status == CF_OK && settles_soon(cfi_slot_of(future), word)) {
         return CF_OK;
     }
-    while (cfi_slot_flag(slot, CFI_WAITED, word)) {
+    while (cfi_slot_flag(cfi_slot_of(future), CFI_WAITED, word)) {
         if (status != CF_OK) {
             return status;
         }
-        status = sleep_on(slot, *word, deadline_ns);
+        status = sleep_on(future, *word, deadline_ns);
     }
-    cfi_assert(cfi_word_settled(*word));
+    cfi_assert(cfi_word_is_over(*word));
     return CF_OK;
 }
 
@@ -78,29 +99,43 @@ static cfi_watch *drain_and_pop(cfi_watch_set *set) {
     return cfi_watch_set_pop(set);
 }
 
-/* The earlier of two points in time; a negative one means never. */
-static int64_t earlier(int64_t a_ns, int64_t b_ns) {
-    return a_ns < 0 || (b_ns >= 0 && b_ns < a_ns) ? b_ns : a_ns;
+static bool is_shared(const cfi_watch_set *set) {
+    for (size_t i = 0; i < set->executor_count; i++) {
+        if (set->executors[i]->queue.shared) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The look once a second. */
+static void look_for_damage(cfi_watch_set *set) {
+    for (size_t i = 0; i < set->executor_count; i++) {
+        cfi_damage_look(set->executors[i]);
+    }
+    for (cfi_node *node = set->members.first; node != NULL; node = node->next) {
+        cfi_damage_look_at(CFI_ENTRY(node, cfi_watch, member)->future);
+    }
 }
 
 static cf_status sleep_for_bell(cfi_watch_set *set, uint32_t seen, int64_t deadline_ns,
                                 int64_t poll_ns) {
     cfi_blocked blocked = {.set = set};
     int64_t until_ns = earlier(deadline_ns, poll_ns);
+    int64_t look_ns = until_look_ns(until_ns, is_shared(set));
     bool forever = deadline_ns < 0; /* with looks in between, or none */
     if (forever && !cfi_nested_block(&blocked)) {
         return CF_EDEADLOCK;
     }
-    bool rang = plat_event_sleep(&set->bell->event, seen, until_ns, true);
+    bool rang = plat_event_sleep(&set->bell->event, seen, look_ns, true);
     if (forever) {
         cfi_nested_unblock(&blocked);
     }
-    cfi_assert(rang || until_ns >= 0);
+    if (!rang && look_ns != until_ns) {
+        look_for_damage(set);
+        return CF_OK;
+    }
     return rang ? CF_OK : CF_ETIMEDOUT;
-}
-
-static bool is_over(int64_t deadline_ns) {
-    return deadline_ns >= 0 && plat_now_ns() >= deadline_ns;
 }
 
 cf_status cfi_await_set(cfi_watch_set *set, int64_t deadline_ns, int64_t poll_ns,

@@ -1,7 +1,10 @@
-/* The two sleeps: until one slot is settled, and until one of many is.
+/* The two sleeps: until one task is over, and until one of many is.
  *
  *      one    looks for a while, then sleeps on the slot's own word; the settler wakes it (WAITED)
  *      many   drains the completion stacks itself, then sleeps on the bell of the process
+ *
+ * A task in another process may overwrite the words of a task that is waited for, and nobody wakes
+ * the sleeper then. So it looks at them once a second.
  *
  * Inside a task a thread first runs what it waits for. A wait there that could never end is refused
  * (waiting/nested.h). */
@@ -10,17 +13,17 @@
 
 #include "cfutures/waiting/watch.h"
 
-/* The rest of cfi_await_slot, after a look that found the slot unsettled. */
-cf_status cfi_await_longer(cfi_slot *slot, int64_t timeout_ns, uint64_t *word);
+/* The rest of cfi_await_future, after a look that found the task unsettled. */
+cf_status cfi_await_longer(cf_future *future, int64_t timeout_ns, uint64_t *word);
 
-/* Waits until the slot is settled; *word is the settled word, read with acquire. CF_ETIMEDOUT;
+/* Waits until the task is over; *word is its last word, read with acquire. CF_ETIMEDOUT;
  * CF_EDEADLOCK inside a task. A timeout of 0 looks once; a negative one waits forever. */
-static inline cf_status cfi_await_slot(cfi_slot *slot, int64_t timeout_ns, uint64_t *word) {
-    *word = plat_load_acquire(&slot->word);
-    if (cfi_word_settled(*word)) {
+static inline cf_status cfi_await_future(cf_future *future, int64_t timeout_ns, uint64_t *word) {
+    *word = plat_load_acquire(&cfi_slot_of(future)->word);
+    if (cfi_word_is_over(*word)) {
         return CF_OK;
     }
-    return timeout_ns == 0 ? CF_ETIMEDOUT : cfi_await_longer(slot, timeout_ns, word);
+    return timeout_ns == 0 ? CF_ETIMEDOUT : cfi_await_longer(future, timeout_ns, word);
 }
 
 /* Waits for the set's next watch whose slot is settled. CF_ETIMEDOUT when the deadline has passed

@@ -29,11 +29,11 @@ bool cfi_callback_is_of(const cf_executor *executor) {
 
 /* ---- the list -------------------------------------------------------------------------------- */
 
-/* The watch's slot is settled: moves the callback from there to the executor's list. */
+/* The watch's task is over: moves the callback from there to the executor's list. */
 static void deliver(cfi_watch *watch) {
-    cfi_assert(watch->set == NULL && cfi_word_settled(plat_peek(&watch->slot->word)));
+    cfi_assert(watch->set == NULL);
     cfi_watch_take_off(watch);
-    cfi_list_append(&cfi_executor_of(watch->slot)->callbacks.waiting,
+    cfi_list_append(&cfi_executor_of(watch->future)->callbacks.waiting,
                     &((cfi_callback *)watch)->link);
 }
 
@@ -41,11 +41,11 @@ static void deliver(cfi_watch *watch) {
 
 static void call(cf_executor *executor, cfi_callback *callback) {
     const call_scope scope = {.executor = executor, .outer = innermost_call};
-    cfi_slot *slot = callback->watch.slot;
+    cf_future *future = callback->watch.future;
     cfi_assert(!plat_biased_lock_is_held(&executor->drain_lock));
     cfi_assert(!plat_biased_lock_is_held(&executor->lock));
     innermost_call = &scope;
-    callback->call(slot, callback->context);
+    callback->call(future, callback->context);
     if (cfi_executor_is_foreign(executor)) { /* a child that the callback has forked */
         plat_process_end(EXIT_SUCCESS);
     }
@@ -54,7 +54,7 @@ static void call(cf_executor *executor, cfi_callback *callback) {
     free(callback);
     cfi_assert(plat_peek(&executor->callbacks.outstanding) > 0);
     plat_sub_acq_rel(&executor->callbacks.outstanding, 1); /* see cfi_callbacks_finish */
-    cfi_slot_release(slot);
+    cfi_future_release(future);
 }
 
 /* One thread calls at a time. False: another one does. */
@@ -147,16 +147,16 @@ void cfi_callbacks_finish(cf_executor *executor) {
 
 /* Puts the callback on its slot if that will still be announced, else on the executor's list. */
 static void add(cf_executor *executor, cfi_callback *callback) {
-    cfi_slot *slot = callback->watch.slot;
+    cf_future *future = callback->watch.future;
     plat_biased_lock_take(&executor->drain_lock);
     plat_add_relaxed(&executor->callbacks.outstanding, 1);
-    callback->watch.next = slot->watch;
-    slot->watch = &callback->watch;
-    if (!cfi_watch_ask(slot)) {
+    callback->watch.next = future->watch;
+    future->watch = &callback->watch;
+    if (!cfi_watch_ask(future)) {
         deliver(&callback->watch);
     }
-    cfi_assert(plat_peek(&slot->announcement) == CFI_ASKED ||
-               cfi_word_settled(plat_peek(&slot->word)));
+    cfi_assert(cfi_future_is_asked(future) ||
+               cfi_word_is_over(plat_peek(&cfi_slot_of(future)->word)));
     plat_biased_lock_give(&executor->drain_lock);
 }
 
@@ -164,7 +164,7 @@ cf_status cf_future_add_done_callback(cf_future *future, cf_done_fn *callback, v
     if (future == NULL || callback == NULL) {
         return CF_EINVAL;
     }
-    if (cfi_slot_is_foreign(future)) {
+    if (cfi_future_is_foreign(future)) {
         return CF_EFORKED;
     }
     cf_executor *executor = cfi_executor_of(future);
@@ -178,15 +178,15 @@ cf_status cf_future_add_done_callback(cf_future *future, cf_done_fn *callback, v
         return CF_EAGAIN;
     }
     *made = (cfi_callback){
-        .watch = {.slot = future, .deliver = deliver}, .call = callback, .context = context};
-    cfi_slot_retain(future);
-    cfi_slot_retain(future); /* ours: the callback may be called, and release its own, at once */
+        .watch = {.future = future, .deliver = deliver}, .call = callback, .context = context};
+    cfi_future_retain(future);
+    cfi_future_retain(future); /* ours: the callback may be called, and release its own, at once */
     add(executor, made);
     if (has_thread(executor)) {
         ring(executor);
     } else {
         cfi_callbacks_attend(executor);
     }
-    cfi_slot_release(future);
+    cfi_future_release(future);
     return CF_OK;
 }

@@ -8,9 +8,9 @@
 
 /* ---- running what is waited for -------------------------------------------------------------- */
 
-/* The scope in which the calling thread could run the slot; NULL = none. */
-static const cfi_worker_scope *scope_for(const cfi_slot *slot) {
-    return cfi_worker_innermost() != NULL ? cfi_worker_scope_of(&cfi_executor_of(slot)->queue)
+/* The scope in which the calling thread could run the task; NULL = none. */
+static const cfi_worker_scope *scope_for(const cf_future *future) {
+    return cfi_worker_innermost() != NULL ? cfi_worker_scope_of(&cfi_executor_of(future)->queue)
                                           : NULL;
 }
 
@@ -18,12 +18,13 @@ static bool is_pending(cfi_slot *slot) {
     return cfi_word_phase(plat_load_relaxed(&slot->word)) == CFI_PENDING;
 }
 
-static cf_status run_in(const cfi_worker_scope *scope, cfi_slot *slot, bool *ran) {
+static cf_status run_in(const cfi_worker_scope *scope, cf_future *future, bool *ran) {
     uint64_t word;
+    cfi_slot *slot = cfi_slot_of(future);
     if (cfi_worker_innermost()->depth >= CF_NESTING_MAX) {
         return CF_EDEADLOCK;
     }
-    cfi_assert(scope->worker->queue == &cfi_executor_of(slot)->queue);
+    cfi_assert(scope->worker->queue == &cfi_executor_of(future)->queue);
     *ran = cfi_slot_begin(slot, scope->worker->number, &word);
     if (*ran) {
         cfi_worker_execute_in_scope(scope->worker, slot, word);
@@ -32,10 +33,10 @@ static cf_status run_in(const cfi_worker_scope *scope, cfi_slot *slot, bool *ran
     return CF_OK;
 }
 
-cf_status cfi_nested_run(cfi_slot *slot, bool *ran) {
-    const cfi_worker_scope *scope = scope_for(slot);
+cf_status cfi_nested_run(cf_future *future, bool *ran) {
+    const cfi_worker_scope *scope = scope_for(future);
     *ran = false;
-    return scope != NULL && is_pending(slot) ? run_in(scope, slot, ran) : CF_OK;
+    return scope != NULL && is_pending(cfi_slot_of(future)) ? run_in(scope, future, ran) : CF_OK;
 }
 
 cf_status cfi_nested_run_one_of(cfi_watch_set *set, bool *ran) {
@@ -47,7 +48,7 @@ cf_status cfi_nested_run_one_of(cfi_watch_set *set, bool *ran) {
     while (set->unhelped != NULL && !*ran && status == CF_OK) {
         cfi_watch *watch = CFI_ENTRY(set->unhelped, cfi_watch, member);
         cfi_assert(watch->set == set);
-        status = cfi_nested_run(watch->slot, ran);
+        status = cfi_nested_run(watch->future, ran);
         if (status == CF_OK) {
             set->unhelped = set->unhelped->next;
         }
@@ -98,10 +99,10 @@ static bool some_worker_goes_on(const cf_executor *executor) {
     return hopeless < plat_load_relaxed(&executor->started);
 }
 
-static bool slot_goes_on(cfi_slot *slot) {
-    const cf_executor *executor = cfi_executor_of(slot);
-    uint64_t word = plat_load_acquire(&slot->word);
-    if (cfi_word_settled(word) || executor->queue.shared) {
+static bool task_goes_on(cf_future *future) {
+    const cf_executor *executor = cfi_executor_of(future);
+    uint64_t word = plat_load_acquire(&cfi_slot_of(future)->word);
+    if (cfi_word_is_over(word) || executor->queue.shared) {
         return true;
     }
     return cfi_word_phase(word) == CFI_RUNNING
@@ -110,8 +111,8 @@ static bool slot_goes_on(cfi_slot *slot) {
 }
 
 static bool goes_on(const cfi_blocked *blocked) {
-    return blocked->slot != NULL ? slot_goes_on(blocked->slot)
-                                 : cfi_watch_set_any(blocked->set, slot_goes_on);
+    return blocked->future != NULL ? task_goes_on(blocked->future)
+                                   : cfi_watch_set_any(blocked->set, task_goes_on);
 }
 
 /* Marks the threads that will never go on: all, except those that are shown to go on. Returns how
@@ -139,7 +140,7 @@ static unsigned find_hopeless(void) {
 }
 
 bool cfi_nested_block(cfi_blocked *blocked) {
-    cfi_assert((blocked->slot != NULL) != (blocked->set != NULL));
+    cfi_assert((blocked->future != NULL) != (blocked->set != NULL));
     blocked->scope = cfi_worker_innermost();
     blocked->hopeless = false;
     if (blocked->scope == NULL) {

@@ -34,15 +34,15 @@
 #include "cfutures/waiting/watch.h"
 #include "cfutures/worker/scope.h"
 
-/* Inside a task of the slot's executor: runs the slot if it has not begun. CF_EDEADLOCK if that
+/* Inside a task of the future's executor: runs the task if it has not begun. CF_EDEADLOCK if that
  * would nest too deep. *ran: whether it has run; false outside. */
-cf_status cfi_nested_run(cfi_slot *slot, bool *ran);
-/* The same for the first of a set's slots that has not begun. */
+cf_status cfi_nested_run(cf_future *future, bool *ran);
+/* The same for the first of a set's tasks that has not begun. */
 cf_status cfi_nested_run_one_of(cfi_watch_set *set, bool *ran);
 
-/* What a thread waits for without a timeout: a slot or a set. */
+/* What a thread waits for without a timeout: a task or a set. */
 typedef struct cfi_blocked {
-    cfi_slot *slot;
+    cf_future *future;
     cfi_watch_set *set;
     const cfi_worker_scope *scope; /* of the waiting thread */
     bool hopeless;

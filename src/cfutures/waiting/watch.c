@@ -1,5 +1,6 @@
 #include "cfutures/waiting/watch.h"
 
+#include "cfutures/core/damage.h"
 #include "cfutures/core/reference.h"
 #include "cfutures/queue/completion.h"
 
@@ -14,8 +15,8 @@
  * when that slot is drained. */
 static void deliver_to_set(cfi_watch *watch) {
     cfi_watch_set *set = watch->set;
-    cfi_assert(plat_biased_lock_is_held(&cfi_executor_of(watch->slot)->drain_lock));
-    cfi_assert(cfi_word_settled(plat_peek(&watch->slot->word)));
+    cfi_assert(plat_biased_lock_is_held(&cfi_executor_of(watch->future)->drain_lock));
+    cfi_assert(cfi_word_is_over(plat_peek(&cfi_slot_of(watch->future)->word)));
     plat_biased_lock_take(&set->lock);
     if (!watch->delivered) {
         watch->delivered = true;
@@ -24,7 +25,7 @@ static void deliver_to_set(cfi_watch *watch) {
     plat_biased_lock_give(&set->lock);
 }
 
-/* Reverses the slot's list of watches, which is last in, first out. */
+/* Reverses the future's list of watches, which is last in, first out. */
 static cfi_watch *oldest_first(cfi_watch *newest) {
     cfi_watch *oldest = NULL;
     while (newest != NULL) {
@@ -36,30 +37,61 @@ static cfi_watch *oldest_first(cfi_watch *newest) {
     return oldest;
 }
 
-void cfi_watch_deliver_all(cfi_slot *slot) {
-    cfi_assert(plat_biased_lock_is_held(&cfi_executor_of(slot)->drain_lock));
-    slot->watch = oldest_first(slot->watch);
-    for (cfi_watch *watch = slot->watch, *next; watch != NULL; watch = next) {
+void cfi_watch_deliver_all(cf_future *future) {
+    cfi_assert(plat_biased_lock_is_held(&cfi_executor_of(future)->drain_lock));
+    future->watch = oldest_first(future->watch);
+    for (cfi_watch *watch = future->watch, *next; watch != NULL; watch = next) {
         next = watch->next; /* deliver may take the watch off */
         watch->deliver(watch);
     }
 }
 
-static void collect(cfi_slot *slot) {
-    cfi_assert(plat_peek(&slot->announcement) == CFI_ASKED);
-    cfi_assert(cfi_word_settled(plat_peek(&slot->word)));
-    plat_store_relaxed(&slot->announcement, CFI_COLLECTED);
-    cfi_watch_deliver_all(slot);
-    cfi_slot_release(slot); /* the stack's reference */
+static void collect(cf_future *future) {
+    cfi_assert(cfi_future_is_asked(future));
+    cfi_future_mark(future, CFI_COLLECTED);
+    cfi_watch_deliver_all(future);
+    cfi_future_release(future); /* the stack's reference */
+}
+
+/* The future of an index that the stack may have. NULL: it makes no sense there, so a task has
+ * overwritten the stack. */
+static cf_future *announced(const cf_executor *executor, uint32_t index) {
+    cf_future *future = cfi_slabs_future_at(&executor->slabs, index);
+    return future != NULL && cfi_future_is_asked(future) &&
+                   cfi_word_is_over(plat_load_acquire(&cfi_slot_of(future)->word))
+               ? future
+               : NULL;
+}
+
+/* The stack is newest first: reverses it. Its links lie where a task may write, so they are checked
+ * here, and again when they are followed. */
+static uint32_t reverse(cf_executor *executor, uint32_t newest) {
+    uint32_t oldest = 0;
+    while (newest != 0) {
+        cf_future *future = announced(executor, newest - 1);
+        if (future == NULL) {
+            cfi_damage_note(executor);
+            break;
+        }
+        uint32_t next = cfi_slot_of(future)->next_done;
+        cfi_slot_of(future)->next_done = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    return oldest;
 }
 
 static void drain_locked(cf_executor *executor) {
     cfi_assert(plat_biased_lock_is_held(&executor->drain_lock));
-    uint32_t first = cfi_completion_take(&executor->queue);
+    uint32_t first = reverse(executor, cfi_completion_take(&executor->queue));
     while (first != 0) {
-        cfi_slot *slot = cfi_queue_slot(&executor->queue, first - 1);
-        first = slot->next_done;
-        collect(slot);
+        cf_future *future = announced(executor, first - 1);
+        if (future == NULL) {
+            cfi_damage_note(executor);
+            return;
+        }
+        first = cfi_slot_of(future)->next_done;
+        collect(future);
     }
 }
 
@@ -79,18 +111,37 @@ void cfi_watch_drain(cf_executor *executor) {
     }
 }
 
-void cfi_watch_drain_orphan(cf_executor *executor, cfi_slot *slot, unsigned worker) {
+static void ring_all(const cf_executor *executor) {
+    plat_event_ring_always(&executor->queue.bell->event, true);
+    plat_event_ring_always(&executor->queue.control->callbacks, executor->queue.shared);
+}
+
+void cfi_watch_drain_orphan(cf_executor *executor, cf_future *future, unsigned worker) {
     cfi_assert(!plat_biased_lock_is_held(&executor->lock));
     plat_biased_lock_take(&executor->drain_lock);
     drain_locked(executor);
-    uint64_t word = plat_load_acquire(&slot->word);
-    if (plat_load_relaxed(&slot->announcement) == CFI_ASKED &&
-        cfi_word_phase(word) == CFI_FINISHED && cfi_word_owner(word) == worker) {
-        collect(slot);
+    uint64_t word = plat_load_acquire(&cfi_slot_of(future)->word);
+    if (cfi_future_is_asked(future) && cfi_word_phase(word) == CFI_FINISHED &&
+        cfi_word_owner(word) == worker) {
+        collect(future);
     }
     plat_biased_lock_give(&executor->drain_lock);
-    plat_event_ring_always(&executor->queue.bell->event, true);
-    plat_event_ring_always(&executor->queue.control->callbacks, executor->queue.shared);
+    ring_all(executor);
+}
+
+void cfi_watch_drain_broken(cf_executor *executor) {
+    plat_biased_lock_take(&executor->drain_lock);
+    cfi_completion_take(&executor->queue); /* they are found without it */
+    for (const cfi_slab *slab = executor->slabs.all; slab != NULL; slab = slab->all_next) {
+        for (uint32_t i = 1; i < CFI_SLAB_SLOTS; i++) {
+            cf_future *future = cfi_slab_future(slab, i);
+            if (cfi_future_is_asked(future)) {
+                collect(future);
+            }
+        }
+    }
+    plat_biased_lock_give(&executor->drain_lock);
+    ring_all(executor);
 }
 
 /* ---- watching -------------------------------------------------------------------------------- */
@@ -124,9 +175,9 @@ static bool know_executor(cfi_watch_set *set, cf_executor *executor) {
     return true;
 }
 
-static bool is_watched_by(const cfi_slot *slot, const cfi_watch_set *set) {
-    cfi_assert(plat_biased_lock_is_held(&cfi_executor_of(slot)->drain_lock));
-    for (const cfi_watch *watch = slot->watch; watch != NULL; watch = watch->next) {
+static bool is_watched_by(const cf_future *future, const cfi_watch_set *set) {
+    cfi_assert(plat_biased_lock_is_held(&cfi_executor_of(future)->drain_lock));
+    for (const cfi_watch *watch = future->watch; watch != NULL; watch = watch->next) {
         if (watch->set == set) {
             return true;
         }
@@ -134,19 +185,19 @@ static bool is_watched_by(const cfi_slot *slot, const cfi_watch_set *set) {
     return false;
 }
 
-bool cfi_watch_ask(cfi_slot *slot) {
+bool cfi_watch_ask(cf_future *future) {
     uint64_t word;
-    cfi_assert(plat_biased_lock_is_held(&cfi_executor_of(slot)->drain_lock));
-    cfi_assert((plat_peek(&slot->refs) & ~CFI_OBSERVED) > 0); /* the caller has one */
-    if (plat_load_relaxed(&slot->announcement) != CFI_NOT_ASKED) {
-        return plat_load_relaxed(&slot->announcement) == CFI_ASKED;
+    cfi_assert(plat_biased_lock_is_held(&cfi_executor_of(future)->drain_lock));
+    cfi_assert(cfi_future_refs(future) > 0); /* the caller has one */
+    if ((plat_load_relaxed(&future->about) & CFI_ASKED) != 0) {
+        return cfi_future_is_asked(future);
     }
-    cfi_slot_retain(slot); /* before the settler can push it */
-    if (cfi_slot_flag(slot, CFI_WATCHED, &word)) {
-        plat_store_relaxed(&slot->announcement, CFI_ASKED);
+    cfi_future_retain(future); /* before the settler can push it */
+    if (cfi_slot_flag(cfi_slot_of(future), CFI_WATCHED, &word)) {
+        cfi_future_mark(future, CFI_ASKED);
         return true;
     }
-    cfi_slot_release(slot); /* never the last one: the caller has its own */
+    cfi_future_release(future); /* never the last one: the caller has its own */
     return false;
 }
 
@@ -165,39 +216,40 @@ static void leave_set(cfi_watch_set *set, cfi_watch *watch) {
     cfi_chain_remove(&set->members, &watch->member);
 }
 
-cfi_watch_begun cfi_watch_begin(cfi_watch_set *set, cfi_watch *watch, cfi_slot *slot,
+cfi_watch_begun cfi_watch_begin(cfi_watch_set *set, cfi_watch *watch, cf_future *future,
                                 size_t index) {
-    cf_executor *executor = cfi_executor_of(slot);
+    cf_executor *executor = cfi_executor_of(future);
     cfi_assert(executor->queue.bell == set->bell);
-    watch->slot = NULL;
+    watch->future = NULL;
     if (!know_executor(set, executor)) {
         return CFI_WATCH_NO_MEMORY;
     }
     cfi_watch_begun begun = CFI_WATCH_DUPLICATE;
     plat_biased_lock_take(&executor->drain_lock);
-    if (!is_watched_by(slot, set)) {
-        cfi_slot_retain(slot);
-        *watch = (cfi_watch){.slot = slot,
+    if (!is_watched_by(future, set)) {
+        cfi_future_retain(future);
+        *watch = (cfi_watch){.future = future,
                              .deliver = deliver_to_set,
                              .set = set,
-                             .next = slot->watch,
+                             .next = future->watch,
                              .index = index};
-        slot->watch = watch;
-        if (!cfi_watch_ask(slot) || cfi_word_settled(plat_load_acquire(&slot->word))) {
+        future->watch = watch;
+        if (!cfi_watch_ask(future) ||
+            cfi_word_is_over(plat_load_acquire(&cfi_slot_of(future)->word))) {
             deliver_to_set(watch);
         }
         join_set(set, watch);
         begun = CFI_WATCH_BEGUN;
-        cfi_assert(watch->delivered || plat_peek(&slot->announcement) == CFI_ASKED);
+        cfi_assert(watch->delivered || cfi_future_is_asked(future));
     }
-    cfi_assert((watch->slot != NULL) == (begun == CFI_WATCH_BEGUN));
+    cfi_assert((watch->future != NULL) == (begun == CFI_WATCH_BEGUN));
     plat_biased_lock_give(&executor->drain_lock);
     return begun;
 }
 
 void cfi_watch_take_off(cfi_watch *watch) {
-    cfi_assert(plat_biased_lock_is_held(&cfi_executor_of(watch->slot)->drain_lock));
-    cfi_watch **link = &watch->slot->watch;
+    cfi_assert(plat_biased_lock_is_held(&cfi_executor_of(watch->future)->drain_lock));
+    cfi_watch **link = &watch->future->watch;
     while (*link != watch) {
         cfi_assert(*link != NULL);
         link = &(*link)->next;
@@ -206,18 +258,18 @@ void cfi_watch_take_off(cfi_watch *watch) {
 }
 
 void cfi_watch_end(cfi_watch *watch) {
-    cfi_slot *slot = watch->slot;
-    if (slot == NULL) {
+    cf_future *future = watch->future;
+    if (future == NULL) {
         return;
     }
-    cf_executor *executor = cfi_executor_of(slot);
+    cf_executor *executor = cfi_executor_of(future);
     cfi_assert(watch->set != NULL); /* no callback */
     plat_biased_lock_take(&executor->drain_lock);
     cfi_watch_take_off(watch);
     plat_biased_lock_give(&executor->drain_lock);
     leave_set(watch->set, watch);
-    watch->slot = NULL;
-    cfi_slot_release(slot);
+    watch->future = NULL;
+    cfi_future_release(future);
 }
 
 /* ---- waiting --------------------------------------------------------------------------------- */
@@ -227,7 +279,7 @@ cfi_watch *cfi_watch_set_pop(cfi_watch_set *set) {
     cfi_link *link = cfi_list_take(&set->ready);
     plat_biased_lock_give(&set->lock);
     cfi_watch *watch = link != NULL ? CFI_ENTRY(link, cfi_watch, ready) : NULL;
-    cfi_assert(watch == NULL || (watch->set == set && watch->slot != NULL && watch->delivered));
+    cfi_assert(watch == NULL || (watch->set == set && watch->future != NULL && watch->delivered));
     return watch;
 }
 
@@ -237,13 +289,14 @@ void cfi_watch_set_drain(cfi_watch_set *set) {
     }
 }
 
-bool cfi_watch_set_any(cfi_watch_set *set, bool (*f)(cfi_slot *slot)) {
+bool cfi_watch_set_any(cfi_watch_set *set, bool (*f)(cf_future *future)) {
     plat_biased_lock_take(&set->lock);
     bool any = !cfi_list_is_empty(&set->ready);
     for (cfi_node *node = set->members.first; node != NULL && !any; node = node->next) {
         const cfi_watch *watch = CFI_ENTRY(node, cfi_watch, member);
         any = !watch->delivered &&
-              (cfi_word_settled(plat_load_acquire(&watch->slot->word)) || f(watch->slot));
+              (cfi_word_is_over(plat_load_acquire(&cfi_slot_of(watch->future)->word)) ||
+               f(watch->future));
     }
     plat_biased_lock_give(&set->lock);
     return any;

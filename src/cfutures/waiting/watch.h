@@ -17,10 +17,10 @@
 #include "cfutures/core/executor.h"
 
 typedef struct cfi_watch {
-    cfi_slot *slot;                           /* NULL: not in use */
-    void (*deliver)(struct cfi_watch *watch); /* the slot is settled; under drain_lock */
+    cf_future *future;                        /* NULL: not in use */
+    void (*deliver)(struct cfi_watch *watch); /* the task is over; under drain_lock */
     struct cfi_watch_set *set;                /* NULL: the watch is a callback */
-    struct cfi_watch *next;                   /* of the same slot; under drain_lock */
+    struct cfi_watch *next;                   /* of the same future; under drain_lock */
     cfi_node member;                          /* of the same set; the waiting thread's */
     cfi_link ready;                           /* under the set's lock, like `delivered` */
     size_t index;                             /* the owner's */
@@ -48,7 +48,8 @@ typedef enum cfi_watch_begun {
 } cfi_watch_begun;
 
 /* The owner of `watch` leaves it where it is until cfi_watch_end. */
-cfi_watch_begun cfi_watch_begin(cfi_watch_set *set, cfi_watch *watch, cfi_slot *slot, size_t index);
+cfi_watch_begun cfi_watch_begin(cfi_watch_set *set, cfi_watch *watch, cf_future *future,
+                                size_t index);
 void cfi_watch_end(cfi_watch *watch);
 
 /* Delivers what is done on the set's executors. */
@@ -60,14 +61,14 @@ cfi_watch *cfi_watch_set_pop(cfi_watch_set *set);
 /* True if a watch is ready to be handed out, or its slot is settled but not delivered, or f is true
  * for the slot of a watch that is neither. Called under the lock of nested.c's list: so the waiting
  * thread cannot go on meanwhile. */
-bool cfi_watch_set_any(cfi_watch_set *set, bool (*f)(cfi_slot *slot));
+bool cfi_watch_set_any(cfi_watch_set *set, bool (*f)(cf_future *future));
 
 /* Under drain_lock: asks the settler to announce the slot. False: the slot was announced and drained
  * before, or it is settled and will not be announced. */
-bool cfi_watch_ask(cfi_slot *slot);
+bool cfi_watch_ask(cf_future *future);
 
 /* Under drain_lock: delivers the slot's watches, in the order in which they began. */
-void cfi_watch_deliver_all(cfi_slot *slot);
+void cfi_watch_deliver_all(cf_future *future);
 
 /* Under drain_lock: takes the watch off its slot's list. */
 void cfi_watch_take_off(cfi_watch *watch);
@@ -76,6 +77,9 @@ void cfi_watch_take_off(cfi_watch *watch);
 void cfi_watch_drain(cf_executor *executor);
 
 /* The settler of this slot died, perhaps before it pushed the slot: delivers the slot if so. */
-void cfi_watch_drain_orphan(cf_executor *executor, cfi_slot *slot, unsigned worker);
+void cfi_watch_drain_orphan(cf_executor *executor, cf_future *future, unsigned worker);
+
+/* All workers are dead, and every task is over: delivers what is asked for, whatever the stack has. */
+void cfi_watch_drain_broken(cf_executor *executor);
 
 #endif

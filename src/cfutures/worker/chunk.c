@@ -205,9 +205,8 @@ int cfi_chunk_run(const void *arg, void *result, cf_task_context *ctx) {
 
 /* ---- taking back ----------------------------------------------------------------------------- */
 
-uint32_t cfi_chunk_take_back(cfi_chunk_progress *progress, bool shared) {
+uint32_t cfi_chunk_take_back(cfi_chunk_progress *progress, uint32_t end, bool shared) {
     uint32_t begun = plat_load_acquire(&progress->begun);
-    uint32_t end = plat_load_relaxed(&progress->end); /* only the caller writes it */
     if (begun == 0 || begun >= end) {
         return 0;
     }

@@ -104,8 +104,9 @@ cfi_chunk_ending cfi_chunk_ending_of(const cfi_chunk_progress *progress, size_t 
 /* The chunk's task function. Its argument and result are laid out as above. */
 int cfi_chunk_run(const void *arg, void *result, cf_task_context *ctx);
 
-/* Takes back the second half of the items that a running chunk has not begun. Returns the number of
- * the first of them. 0: there is nothing to take back, or not now. */
-uint32_t cfi_chunk_take_back(cfi_chunk_progress *progress, bool shared);
+/* Takes back the second half of the items that a running chunk has not begun. end: what the caller
+ * wrote there. Returns the number of the first of them. 0: there is nothing to take back, or not
+ * now. */
+uint32_t cfi_chunk_take_back(cfi_chunk_progress *progress, uint32_t end, bool shared);
 
 #endif

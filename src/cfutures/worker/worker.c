@@ -95,7 +95,7 @@ static inline void end_run(task_run *run) {
     slot->detail = failed ? run->error : (int32_t)ctx->result_size;
     slot->outcome = failed ? CF_ETASK : CF_OK;
     if (cfi_task_is_ours(ctx)) { /* else others stamp its end */
-        cfi_times_stamp_finish(queue, slot);
+        cfi_times_stamp_finish(cfi_times_at(queue, slot));
     }
     uint64_t word;
     cfi_assert(ctx->result_size <= slot->result_size);

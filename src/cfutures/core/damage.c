@@ -1,0 +1,128 @@
+#include "cfutures/core/damage.h"
+
+#include "cfutures/queue/tuning.h"
+#include "cfutures/queue/wakeup.h"
+
+#include "platform/assert.h"
+
+void cfi_damage_note(cf_executor *executor) {
+    plat_store_release(&executor->damaged, true);
+    if (executor->ops->damaged != NULL) {
+        executor->ops->damaged(executor);
+    }
+}
+
+/* A worker shows the slot as its `current` before it begins the task, and until it has settled it. */
+static bool is_run_by_its_owner(const cf_future *future, uint64_t word) {
+    const cf_executor *executor = cfi_executor_of(future);
+    const cfi_slot *slot = cfi_slot_of(future);
+    const unsigned owner = cfi_word_owner(word);
+    return (owner < executor->max_workers &&
+            plat_load_acquire(&executor->queue.records[owner].current) ==
+                cfi_queue_index(&executor->queue, slot) + 1) ||
+           cfi_word_phase(plat_load_acquire(&slot->word)) != CFI_RUNNING;
+}
+
+void cfi_damage_look_at(cf_future *future) {
+    uint64_t word = plat_load_acquire(&cfi_slot_of(future)->word);
+    bool may_end = word != CFI_CLOSED && cfi_word_is_sound(word) &&
+                   (cfi_word_phase(word) != CFI_RUNNING || is_run_by_its_owner(future, word));
+    if (!may_end && cfi_executor_of(future)->queue.shared) {
+        cfi_damage_note(cfi_executor_of(future));
+    }
+}
+
+/* An index + 1, or 0 for none. */
+static bool names_a_slot(const cf_executor *executor, uint32_t index) {
+    return index == 0 || cfi_slabs_future_at(&executor->slabs, index - 1) != NULL;
+}
+
+/* What the caller writes there is what it has written. */
+static bool has_callers_words(const cf_executor *executor) {
+    const cfi_control *control = executor->queue.control;
+    uint64_t committed = (uint64_t)executor->arena.committed * CFI_SPAN_BYTES;
+    return plat_peek(&control->tail) == executor->slabs.tail &&
+           plat_peek(&control->committed) == committed &&
+           plat_peek(&control->workers) == plat_peek(&executor->workers) &&
+           (plat_peek(&control->stop) != 0) == plat_peek(&executor->stopping);
+}
+
+static bool has_sound_record(const cf_executor *executor, unsigned worker) {
+    const cfi_record *record = &executor->queue.records[worker];
+    uint64_t ticket, end;
+    cfi_queue_claimed_by(&executor->queue, worker, &ticket, &end);
+    return end <= executor->slabs.tail && end - ticket <= CFI_CLAIM_MAX &&
+           names_a_slot(executor, plat_peek(&record->current)) &&
+           names_a_slot(executor, plat_peek(&record->limited));
+}
+
+static bool has_sound_directory(const cf_executor *executor) {
+    const cfi_queue *queue = &executor->queue;
+    for (const cfi_slab *slab = executor->slabs.all; slab != NULL; slab = slab->all_next) {
+        uint64_t number = slab->first_ticket / CFI_SLAB_SLOTS;
+        uint64_t newest = executor->slabs.tail / CFI_SLAB_SLOTS;
+        bool is_entered = slab->was_opened && newest - number < CFI_SLABS_QUEUED_MAX - 1;
+        if (is_entered && plat_peek(&queue->directory[number % CFI_SLABS_QUEUED_MAX]) !=
+                              cfi_queue_index(queue, slab->slots)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool has_sound_tasks(const cf_executor *executor) {
+    for (uint32_t i = 0; i < executor->tasks.count; i++) {
+        if (plat_peek(&executor->queue.tasks[i]) != executor->tasks.entries[i]->run) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_idle(const cf_executor *executor) {
+    for (unsigned i = 0; i < plat_peek(&executor->started); i++) {
+        const cfi_record *record = &executor->queue.records[i];
+        if (plat_peek(&record->current) != 0 || plat_peek(&record->claimed) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* A pending task that no worker will find: it lies before the cursor, and no worker has claimed it. A
+ * worker shows its claim before it moves the cursor: so this reads the cursor first, and the task's
+ * word after the claims once more. */
+static bool has_lost_task(const cf_executor *executor) {
+    uint64_t cursor = cfi_queue_cursor(&executor->queue);
+    cf_future *future = is_idle(executor) ? cfi_slabs_find_pending(&executor->slabs, cursor) : NULL;
+    return future != NULL && is_idle(executor) &&
+           cfi_word_phase(plat_load_acquire(&cfi_slot_of(future)->word)) == CFI_PENDING;
+}
+
+#define QUEUED_MAX ((uint64_t)CFI_SLABS_QUEUED_MAX * CFI_SLAB_SLOTS)
+
+static bool is_sound(const cf_executor *executor) {
+    const cfi_control *control = executor->queue.control;
+    bool sound = has_callers_words(executor) &&
+                 executor->slabs.tail - cfi_queue_cursor(&executor->queue) < QUEUED_MAX &&
+                 names_a_slot(executor, plat_peek(&control->done)) &&
+                 has_sound_directory(executor) && has_sound_tasks(executor);
+    for (unsigned i = 0; sound && i < plat_peek(&executor->started); i++) {
+        sound = has_sound_record(executor, i);
+    }
+    return sound && !has_lost_task(executor);
+}
+
+void cfi_damage_look(cf_executor *executor) {
+    if (executor->ops->damaged == NULL) {
+        return;
+    }
+    plat_biased_lock_take(&executor->lock);
+    bool sound = is_sound(executor);
+    plat_biased_lock_give(&executor->lock);
+    if (!sound) {
+        cfi_damage_note(executor);
+    } else if (cfi_queue_has_work(&executor->queue)) {
+        cfi_queue_wake_all(&executor->queue); /* the word that tells of sleepers may be wrong */
+    }
+}
