@@ -100,6 +100,8 @@ const scenario *const scenarios[] = {
     &deadline_nested,
     &deadline_chunk,
     &deadline_occupied,
+    &deadline_stopped,
+    &deadline_stopped_overdue,
     /* scenarios_callback.c */
     &callback_two,
     &callback_iteration,

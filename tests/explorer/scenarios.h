@@ -45,7 +45,8 @@ extern const scenario nested_begun, nested_cancelled, nested_circle, nested_circ
     nested_circle_in_set, nested_set, nested_relay, nested_two_pools, nested_in_pool, nested_tail;
 /* ---- scenarios_deadline.c ---- */
 extern const scenario deadline_ends, deadline_overdue, deadline_earlier, deadline_outer,
-    deadline_inner, deadline_outer_again, deadline_nested, deadline_chunk, deadline_occupied;
+    deadline_inner, deadline_outer_again, deadline_nested, deadline_chunk, deadline_occupied,
+    deadline_stopped, deadline_stopped_overdue;
 /* ---- scenarios_callback.c ---- */
 extern const scenario callback_two, callback_iteration, callback_goes_on, callback_at_the_end;
 /* ---- scenarios_serial.c ---- */
