@@ -183,6 +183,12 @@ bool process_alive(pid_t pid) {
     return process_stat(pid, &state, &parent) && state != 'Z' && state != 'X';
 }
 
+char process_state(pid_t pid) {
+    char state;
+    pid_t parent;
+    return process_stat(pid, &state, &parent) ? state : '?';
+}
+
 size_t child_count(void) {
     size_t count = 0;
     DIR *proc = opendir("/proc");

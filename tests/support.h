@@ -79,6 +79,7 @@ extern const cf_task whereabouts_task; /* nothing -> whereabouts */
 /* ---- processes ------------------------------------------------------------------------------- */
 
 bool process_alive(pid_t pid); /* and no zombie: what runs as init here may not reap */
+char process_state(pid_t pid); /* its letter in /proc: 'T' = stopped; '?' = there is none */
 size_t child_count(void);      /* of this process, zombies too */
 size_t fd_count(void);
 size_t thread_count(void);

@@ -102,7 +102,11 @@
  *              pool was created. So a pipe whose writing end was open then has no end of file
  *              before the pool is destroyed. The limit of descriptors may be lowered later, even to
  *              0.
- *   Stopped    Time in which the program is stopped (Ctrl-Z) counts against the time limits of tasks.
+ *   Stopped    Time in which the program is stopped (Ctrl-Z, SIGSTOP) does not count against the
+ *              time limits of tasks, except on serial. Up to 0.2 s of each stop may count. A stop
+ *              does count in the timeouts of calls that wait. If a worker process is stopped alone,
+ *              it is killed at the limit of its task. If the machine is so busy that the library's
+ *              thread for time limits runs late, limits become longer.
  *   Nursery    If the nursery is stopped (SIGSTOP), workers go on, but none that dies is replaced.
  *              It continues when the pool needs it (see Stopped at cf_process_pool_create).
  *   pid 1      If the program is pid 1 or a subreaper, and the nursery is killed, the dead workers
@@ -393,8 +397,9 @@ typedef struct cf_submit_options {
      * no effect. At most CF_RETRIES_MAX. */
     unsigned retries;
 
-    /* How long one run may take, from its start. 0 or CF_FOREVER = no limit. A run over its time is
-     * not run again: its future reports CF_EDEADLINE.
+    /* How long one run may take, from its start. 0 or CF_FOREVER = no limit. Time in which the
+     * program is stopped (Ctrl-Z) does not count, except on serial: see Surroundings. A run over
+     * its time is not run again: its future reports CF_EDEADLINE.
      *   process_pool  at once; the worker is killed with its process group, and replaced
      *   thread_pool   at once; cf_task_cancelled is true from then on. The thread is free when the
      *                 task returns; destroy waits for that

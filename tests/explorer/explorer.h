@@ -47,7 +47,7 @@ void sim_kill(unsigned thread);
 bool sim_is_dead(unsigned thread);
 /* Waits until a thread has died, and returns its number; -1 when none will any more. */
 int sim_await_death(void);
-/* So much time passes in set_up. */
+/* So much time passes: in set_up, or in one step of a thread, as if all of them had been stopped. */
 void sim_pass(int64_t ns);
 
 #define CHECK(condition)                                                                           \

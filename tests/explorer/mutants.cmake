@@ -50,7 +50,7 @@ explorer_mutant(stop_does_not_ring_callbacks cfutures/queue/wakeup.c callback_st
 explorer_mutant(stop_makes_no_room cfutures/queue/wakeup.c room_stopped
                 "    plat_event_ring_always(&control->room, queue->shared);" "")
 
-explorer_mutant(stop_hides_a_deadline cfutures/queue/wakeup.c deadline_stopped
+explorer_mutant(stop_hides_a_deadline cfutures/queue/wakeup.c deadline_stopped_worker
                 "    plat_event_ring_always(&control->deadline, queue->shared);" "")
 
 explorer_mutant(
@@ -454,12 +454,37 @@ explorer_mutant(
   "plat_store_seq_cst(&record->run_until_ns, until_ns);" "plat_store_release(&record->run_until_ns, until_ns);")
 
 explorer_mutant(deadline_thread_looks_once cfutures/core/deadline.c deadline_overdue
-                "if (look_through(executor, plat_now_ns()) == earliest_ns) {" "if (earliest_ns != 0) {")
+                "if (look_through(executor, time_ns) >= next_ns) {" "if (next_ns != 0) {")
 
 explorer_mutant(
   deadline_rung_read_late cfutures/core/deadline.c deadline_overdue
   "plat_event_sleep(&control->deadline, seen,"
   "plat_event_sleep(&control->deadline, plat_event_seen(&control->deadline) + 0 * seen,")
+
+explorer_mutant(
+  stop_counts cfutures/queue/program_time.c deadline_stopped
+  "int64_t time_ns = lesser(now_ns - stopped_ns, stands_at_ns);" "int64_t time_ns = now_ns - stopped_ns;")
+
+explorer_mutant(stop_counts_at_the_worker cfutures/queue/program_time.c deadline_stopped
+                "return lesser(plat_now_ns() - stopped_ns, stands_at_ns);"
+                "return stands_at_ns > 0 ? plat_now_ns() - stopped_ns : 0;")
+
+explorer_mutant(
+  time_goes_on_before_the_stop_is_known cfutures/queue/program_time.c deadline_stopped [[
+    plat_store_release(&control->stopped_ns, now_ns - time_ns); /* before stands_at */
+    plat_store_release(&control->stands_at_ns, time_ns + 2 * CFI_LOOK_NS);]] [[
+    plat_store_release(&control->stands_at_ns, time_ns + 2 * CFI_LOOK_NS);
+    plat_store_release(&control->stopped_ns, now_ns - time_ns);]])
+
+explorer_mutant(
+  stop_read_first cfutures/queue/program_time.c deadline_stopped_overdue [[
+    int64_t stands_at_ns = plat_load_acquire(&control->stands_at_ns);
+    int64_t stopped_ns = plat_load_acquire(&control->stopped_ns);]] [[
+    int64_t stopped_ns = plat_load_acquire(&control->stopped_ns);
+    int64_t stands_at_ns = plat_load_acquire(&control->stands_at_ns);]])
+
+explorer_mutant(no_look_before_the_limit cfutures/core/deadline.c deadline_stopped_overdue
+                "return lesser(earliest_ns, time_ns + CFI_LOOK_NS);" "return earliest_ns;")
 
 explorer_mutant(
   limit_does_not_ring cfutures/worker/limit.c deadline_earlier
@@ -482,7 +507,7 @@ explorer_mutant(outer_limit_does_not_come_back cfutures/worker/limit.c deadline_
 
 explorer_mutant(
   outer_limit_is_not_slept_for cfutures/core/deadline.c deadline_outer
-  "*earliest_ns = outer->until_ns < *earliest_ns ? outer->until_ns : *earliest_ns;" "")
+  "earliest_ns = lesser(earliest_ns, outer->until_ns);" "")
 
 explorer_mutant(limited_changes_under_a_limit cfutures/worker/limit.c deadline_nested
                 "    plat_store_release(&record->run_until_ns, 0);" "")

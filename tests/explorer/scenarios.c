@@ -103,6 +103,8 @@ const scenario *const scenarios[] = {
     &deadline_chunk,
     &deadline_occupied,
     &deadline_stopped,
+    &deadline_stopped_overdue,
+    &deadline_stopped_worker,
     /* scenarios_callback.c */
     &callback_two,
     &callback_iteration,

@@ -46,7 +46,7 @@ extern const scenario nested_begun, nested_cancelled, nested_circle, nested_circ
 /* ---- scenarios_deadline.c ---- */
 extern const scenario deadline_ends, deadline_overdue, deadline_earlier, deadline_outer,
     deadline_inner, deadline_outer_again, deadline_nested, deadline_chunk, deadline_occupied,
-    deadline_stopped;
+    deadline_stopped, deadline_stopped_overdue, deadline_stopped_worker;
 /* ---- scenarios_callback.c ---- */
 extern const scenario callback_two, callback_iteration, callback_goes_on, callback_at_the_end,
     callback_stopped;

@@ -5,6 +5,7 @@
 #include "include/hooks.h"
 
 #include "cfutures/core/deadline.h"
+#include "cfutures/queue/program_time.h"
 #include "cfutures/worker/chunk.h"
 #include "cfutures/worker/context.h"
 
@@ -367,10 +368,66 @@ const scenario deadline_occupied = {.name = "deadline_occupied",
                                     .bound = 2,
                                     .lazy_clock = true};
 
+/* ---- the program is stopped, between any two steps ------------------------------------------- */
+
+/* A stop may count for two looks. */
+#define STOP         (25 * CFI_LOOK_NS)
+#define LONGER_LIMIT (3 * CFI_LOOK_NS)
+
+static void stop(void *context) {
+    (void)context;
+    sim_pass(STOP);
+}
+
+static void stop_and_arrive(void *context) {
+    stop(context);
+    pool_arrive();
+}
+
+static void set_up_stop(void (*terminal)(void *), void (*caller)(void *)) {
+    begin(1);
+    futures[0] = submit(&overdue_task, 0, LONGER_LIMIT);
+    pool_worker(0, futures[0]);
+    sim_thread("terminal", terminal, NULL);
+    sim_thread("caller", caller, NULL);
+}
+
+/* The task ends as soon as the program goes on. */
+static void set_up_stopped(void) {
+    set_up_stop(stop_and_arrive, see_one);
+}
+
+/* The task has its whole time beside the stop, and no more. */
+static void set_up_stopped_overdue(void) {
+    set_up_stop(stop, see_one_overdue);
+}
+
+static void check_stopped(void) {
+    CHECK(late == 0 && passed_ns() >= STOP);
+    check_counts(1);
+}
+
+static void check_stopped_overdue(void) {
+    const int64_t counted_ns = told_ns - STOP;
+    CHECK(counted_ns >= LONGER_LIMIT - 2 * CFI_LOOK_NS && counted_ns < LONGER_LIMIT + A_LITTLE);
+    check_counts(1);
+}
+
+const scenario deadline_stopped = {.name = "deadline_stopped",
+                                   .set_up = set_up_stopped,
+                                   .check = check_stopped,
+                                   .bound = 2,
+                                   .lazy_clock = true};
+const scenario deadline_stopped_overdue = {.name = "deadline_stopped_overdue",
+                                           .set_up = set_up_stopped_overdue,
+                                           .check = check_stopped_overdue,
+                                           .bound = 2,
+                                           .lazy_clock = true};
+
 /* ---- the worker is stopped before it has told the deadline thread ------------------------------ */
 
 /* It may also be stopped before it has shown its limit: then nobody knows of one. */
-static void see_stopped(void *context) {
+static void see_stopped_worker(void *context) {
     (void)context;
     cf_status status = cf_future_result(futures[0], 2 * SECOND, NULL);
     int64_t shown_ns = plat_load_acquire(&executor->queue.records[0].run_until_ns);
@@ -379,19 +436,19 @@ static void see_stopped(void *context) {
     cfi_deadlines_stop(executor);
 }
 
-static void set_up_stopped(void) {
+static void set_up_stopped_worker(void) {
     begin(1);
     futures[0] = submit(&overdue_task, 0, SECOND);
     pool_may_stop(pool_worker(0, futures[0]), 0);
-    sim_thread("caller", see_stopped, NULL);
+    sim_thread("caller", see_stopped_worker, NULL);
 }
 
 static void check_nothing(void) {
 }
 
-const scenario deadline_stopped = {.name = "deadline_stopped",
-                                   .set_up = set_up_stopped,
-                                   .check = check_nothing,
-                                   .bound = 2,
-                                   .deaths = true,
-                                   .lazy_clock = true};
+const scenario deadline_stopped_worker = {.name = "deadline_stopped_worker",
+                                          .set_up = set_up_stopped_worker,
+                                          .check = check_nothing,
+                                          .bound = 2,
+                                          .deaths = true,
+                                          .lazy_clock = true};

@@ -544,6 +544,9 @@ int64_t sim_now_ns(void) {
 }
 
 void sim_pass(int64_t ns) {
+    if (current != NULL) {
+        threads_step("time passes", __func__, memory_note(current, &now_ns, true));
+    }
     now_ns += ns;
 }
 

@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -295,23 +293,10 @@ static int run_job(void *context) {
     return 0;
 }
 
-static char state_of(pid_t pid) {
-    char path[64], line[512], state = '?';
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    FILE *f = fopen(path, "re");
-    if (f) {
-        line[fread(line, 1, sizeof line - 1, f)] = '\0';
-        fclose(f);
-        const char *after_name = strrchr(line, ')');
-        state = after_name ? after_name[2] : '?';
-    }
-    return state;
-}
-
 static bool all_stopped(const job *j, pid_t host, bool wanted) {
-    bool all = (state_of(host) == 'T') == wanted;
+    bool all = (process_state(host) == 'T') == wanted;
     for (size_t i = 0; i < WORKERS; i++) {
-        all = all && (state_of(atomic_load(&j->processes[i])) == 'T') == wanted;
+        all = all && (process_state(atomic_load(&j->processes[i])) == 'T') == wanted;
     }
     return all;
 }
@@ -399,9 +384,9 @@ Test(groups, a_hasty_ctrl_z_leaves_nobody_stopped) {
         cr_assert_eq(kill(-host, SIGCONT), 0);
         const uint32_t rounds = counter_get(&j->rounds);
         cr_assert(counter_wait(&j->rounds, rounds + 5),
-                  "the job hangs: program %c, a worker %c, nursery %c", state_of(host),
-                  state_of(atomic_load(&j->processes[0])),
-                  state_of(atomic_load(&j->processes[WORKERS])));
+                  "the job hangs: program %c, a worker %c, nursery %c", process_state(host),
+                  process_state(atomic_load(&j->processes[0])),
+                  process_state(atomic_load(&j->processes[WORKERS])));
     }
     expect_job_ends(j, host);
     shared_free(j, sizeof *j);

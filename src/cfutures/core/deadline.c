@@ -1,10 +1,10 @@
 #include "cfutures/core/deadline.h"
 
 #include "cfutures/queue/completion.h"
+#include "cfutures/queue/program_time.h"
 #include "cfutures/queue/times.h"
 
 #include "platform/assert.h"
-#include "platform/clock.h"
 #include "platform/futex.h"
 #include "platform/refusal.h"
 #include "platform/thread_id.h"
@@ -62,57 +62,89 @@ static bool read_shown(const cf_executor *executor, unsigned worker, int64_t unt
     return plat_load_acquire(&record->run_until_ns) == until_ns;
 }
 
-static void look_at_shown(cf_executor *executor, unsigned worker, int64_t now_ns,
-                          int64_t *earliest_ns) {
+static void end_shown(cf_executor *executor, unsigned worker, int64_t time_ns) {
     int64_t *ended_ns = &executor->limits.of[worker].ended_ns; /* shown until the worker knows */
     shown_run run;
-    cfi_assert(plat_biased_lock_is_held(&executor->lock));
-    cfi_assert(*ended_ns <= now_ns);
-    int64_t until_ns = plat_load_seq_cst(&executor->queue.records[worker].run_until_ns);
-    if (until_ns == 0 || until_ns == *ended_ns) {
-        return;
-    }
-    if (until_ns > now_ns) {
-        *earliest_ns = until_ns < *earliest_ns ? until_ns : *earliest_ns;
-    } else if (read_shown(executor, worker, until_ns, &run)) {
+    int64_t until_ns = plat_load_acquire(&executor->queue.records[worker].run_until_ns);
+    cfi_assert(*ended_ns <= time_ns);
+    if (until_ns != 0 && until_ns != *ended_ns && until_ns <= time_ns &&
+        read_shown(executor, worker, until_ns, &run)) {
         end_if_running(executor, worker, run.limited, run.word);
         *ended_ns = until_ns;
     }
 }
 
-static void look_at_outer(cf_executor *executor, unsigned worker, int64_t now_ns,
-                          int64_t *earliest_ns) {
+static void end_outer(cf_executor *executor, unsigned worker, int64_t time_ns) {
     for (cfi_outer_limit *outer = executor->limits.of[worker].outer; outer != NULL;
          outer = outer->next) {
         cfi_assert(outer->until_ns > 0 && outer->limited > 0);
-        if (outer->ended) {
-            continue;
-        }
-        if (outer->until_ns > now_ns) {
-            *earliest_ns = outer->until_ns < *earliest_ns ? outer->until_ns : *earliest_ns;
-        } else {
+        if (!outer->ended && outer->until_ns <= time_ns) {
             end_if_running(executor, worker, outer->limited, word_of(executor, outer->limited));
             outer->ended = true;
         }
     }
 }
 
-/* ---- the thread ------------------------------------------------------------------------------ */
-
-/* Ends the runs that are over their time. Returns the earliest end of the others. */
-static int64_t look_through(cf_executor *executor, int64_t now_ns) {
-    int64_t earliest_ns = INT64_MAX;
+static void end_overdue(cf_executor *executor, int64_t time_ns) {
     plat_biased_lock_take(&executor->lock);
     plat_lock_take(&executor->limits.lock);
-    cfi_assert(executor->limits.of != NULL);
-    for (unsigned i = 0; i < plat_load_relaxed(&executor->started); i++) {
-        look_at_shown(executor, i, now_ns, &earliest_ns);
-        look_at_outer(executor, i, now_ns, &earliest_ns);
+    for (unsigned i = 0; i < executor->max_workers; i++) {
+        end_shown(executor, i, time_ns);
+        end_outer(executor, i, time_ns);
     }
     plat_lock_give(&executor->limits.lock);
     plat_biased_lock_give(&executor->lock);
-    cfi_assert(earliest_ns > now_ns); /* what is over was ended */
+}
+
+/* ---- the thread ------------------------------------------------------------------------------ */
+
+static int64_t lesser(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* Of all workers, started or not: so the executor's lock is not needed. To take it for each look
+ * would cost its owner the ownership, twenty times a second. */
+static int64_t earliest_end(cf_executor *executor) {
+    int64_t earliest_ns = INT64_MAX;
+    plat_lock_take(&executor->limits.lock);
+    cfi_assert(executor->limits.of != NULL);
+    for (unsigned i = 0; i < executor->max_workers; i++) {
+        const cfi_worker_limit *limit = &executor->limits.of[i];
+        int64_t until_ns = plat_load_seq_cst(&executor->queue.records[i].run_until_ns);
+        if (until_ns != 0 && until_ns != limit->ended_ns) {
+            earliest_ns = lesser(earliest_ns, until_ns);
+        }
+        for (const cfi_outer_limit *outer = limit->outer; outer != NULL; outer = outer->next) {
+            if (!outer->ended) {
+                earliest_ns = lesser(earliest_ns, outer->until_ns);
+            }
+        }
+    }
+    plat_lock_give(&executor->limits.lock);
     return earliest_ns;
+}
+
+/* Ends the runs that are over their time. Returns the earliest end of the others. */
+static int64_t look_through(cf_executor *executor, int64_t time_ns) {
+    int64_t earliest_ns = earliest_end(executor);
+    while (earliest_ns <= time_ns) {
+        end_overdue(executor, time_ns);
+        earliest_ns = earliest_end(executor);
+    }
+    return earliest_ns;
+}
+
+static int64_t next_look(int64_t time_ns, int64_t earliest_ns, bool found_none) {
+    if (found_none && earliest_ns == INT64_MAX) {
+        return INT64_MAX; /* when it is rung */
+    }
+    return lesser(earliest_ns, time_ns + CFI_LOOK_NS);
+}
+
+static void sleep_until(cf_executor *executor, int64_t time_ns, uint32_t seen) {
+    cfi_control *control = executor->queue.control;
+    int64_t clock_ns = time_ns == INT64_MAX ? -1 : cfi_program_time_on_clock(control, time_ns);
+    plat_event_sleep(&control->deadline, seen, clock_ns, executor->queue.shared);
 }
 
 static void *deadlines_main(void *context) {
@@ -120,17 +152,20 @@ static void *deadlines_main(void *context) {
     cfi_control *control = executor->queue.control;
     plat_thread_name("cf-deadlines");
     cfi_assert(!cfi_executor_is_serial(executor));
+    bool found_none = false; /* by the look before */
     for (;;) {
         uint32_t seen = plat_event_seen(&control->deadline);
         if (plat_load_acquire(
                 &executor->deadlines.stopped)) { /* read after `seen`: cfi_deadlines_stop rings */
             return NULL;
         }
-        int64_t earliest_ns = look_through(executor, plat_now_ns());
-        plat_store_seq_cst(&control->deadline_at_ns, earliest_ns);
-        if (look_through(executor, plat_now_ns()) == earliest_ns) {
-            plat_event_sleep(&control->deadline, seen, earliest_ns == INT64_MAX ? -1 : earliest_ns,
-                             executor->queue.shared);
+        int64_t time_ns = cfi_program_time_look(control);
+        int64_t earliest_ns = look_through(executor, time_ns);
+        int64_t next_ns = next_look(time_ns, earliest_ns, found_none);
+        found_none = earliest_ns == INT64_MAX && next_ns != INT64_MAX; /* anew after a ring */
+        plat_store_seq_cst(&control->deadline_at_ns, next_ns);
+        if (look_through(executor, time_ns) >= next_ns) {
+            sleep_until(executor, next_ns, seen);
         }
     }
 }
@@ -148,6 +183,7 @@ cf_status cfi_deadlines_start(cf_executor *executor) {
     cfi_assert(!plat_biased_lock_is_held(&executor->lock)); /* above limits.lock in the order */
     plat_lock_take(&limits->lock);
     if (limits->of == NULL) {
+        cfi_program_time_start(executor->queue.control);
         limits->of = plat_noted(calloc(executor->max_workers, sizeof *limits->of));
     }
     bool ready = limits->of != NULL;

@@ -2,20 +2,24 @@
  *
  * A time limit counts from the start of a run, not from submission: it limits what a task does, not
  * how busy the pool is. A run over its time is not run again, since most would take as long again.
+ * All times here are program time, which stands still while the program is stopped
+ * (queue/program_time.h).
  *
  * The executor starts the deadline thread with the first task that has a time limit. The thread
- * sleeps until the earliest end of a run. It then declares over their time the runs that have not
- * ended.
+ * sleeps until the earliest end of a run, and at most CFI_LOOK_MS, because program time goes on only
+ * with its looks. It then declares over their time the runs that have not ended.
  *
  *      worker begins a limited run                 deadline thread
- *      record.limited = slot                       deadline_at = the earliest run_until it has seen
- *      record.run_until = its end   (seq_cst)                                (seq_cst)
+ *      record.limited = slot                       deadline_at = the earliest run_until it has seen,
+ *      record.run_until = its end   (seq_cst)        or CFI_LOOK_MS from now (seq_cst)
  *      earlier than deadline_at?                   look through the records once more
  *      then ring                                   sleep until deadline_at, or a ring
  *
  * No deadline is lost: each side writes its word before it reads the other's, all seq_cst. So
- * either the worker rings or the thread sees the run. Runs of about equal length ring once in a
- * while, not once a task. If a worker is stopped before it rings, the nursery rings (queue/wakeup.h).
+ * either the worker rings or the thread sees the run. A run that is longer than CFI_LOOK_MS rings
+ * only if the thread sleeps without an end. It does so after two looks in a row, CFI_LOOK_MS apart,
+ * that found no limited run. So such runs ring a few times a second at most, not once a task. If a
+ * worker is stopped before it rings, the nursery rings (queue/wakeup.h).
  *
  * A task that waits for another of its own executor may run that one on top of itself. The record
  * then shows the inner run, and the outer limit lies in a list under limits.lock (worker/limit.h).

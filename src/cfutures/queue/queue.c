@@ -33,6 +33,7 @@ void cfi_queue_init(cfi_queue *queue, cfi_arena *arena, cfi_bell *bell, bool sha
     queue->bell = bell;
     queue->shared = shared;
     queue->followed = CFI_FIXED_BYTES;
+    plat_store_relaxed(&queue->control->stands_at_ns, INT64_MAX); /* nobody else knows it yet */
     arena->told = &queue->control->committed;
     plat_store_relaxed(arena->told, CFI_FIXED_BYTES);
 }

@@ -116,9 +116,11 @@ typedef struct cfi_control {
     _Atomic int32_t spawn_error;
     plat_event_count spawn_rounds;
     _Alignas(64) _Atomic int64_t
-        deadline_at_ns;         /* when the deadline thread looks next (core/deadline.h) */
-    plat_event_count deadline;  /* on which the deadline thread sleeps */
-    plat_event_count callbacks; /* on which the callback thread sleeps (waiting/callback.h) */
+        deadline_at_ns;           /* when the deadline thread looks next (core/deadline.h) */
+    _Atomic int64_t stopped_ns;   /* how far program time is behind the clock (program_time.h) */
+    _Atomic int64_t stands_at_ns; /* where program time stands still until the next look */
+    plat_event_count deadline;    /* on which the deadline thread sleeps */
+    plat_event_count callbacks;   /* on which the callback thread sleeps (waiting/callback.h) */
 } cfi_control;
 
 /* The fixed part of the region. */

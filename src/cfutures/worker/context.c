@@ -1,6 +1,6 @@
 #include "cfutures/worker/context.h"
 
-#include "platform/clock.h"
+#include "cfutures/queue/program_time.h"
 
 unsigned cf_task_worker(const cf_task_context *ctx) {
     return ctx->worker;
@@ -32,6 +32,8 @@ bool cfi_task_is_ours(const cf_task_context *ctx) {
 }
 
 bool cf_task_cancelled(const cf_task_context *ctx) {
-    return plat_load_acquire(&ctx->queue->control->terminating) != 0 ||
-           (ctx->until_ns != 0 && plat_now_ns() >= ctx->until_ns) || !cfi_task_is_ours(ctx);
+    const cfi_control *control = ctx->queue->control;
+    return plat_load_acquire(&control->terminating) != 0 ||
+           (ctx->until_ns != 0 && cfi_program_time_ns(control) >= ctx->until_ns) ||
+           !cfi_task_is_ours(ctx);
 }

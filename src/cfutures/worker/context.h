@@ -6,7 +6,7 @@
 
 /* The time limit of a run that waits for another run on the same thread (worker/limit.h). */
 typedef struct cfi_outer_limit {
-    int64_t until_ns; /* 0 = no limit */
+    int64_t until_ns; /* in program time; 0 = no limit */
     uint32_t limited; /* its slot: index + 1 */
     bool ended;       /* declared over its time; under the limits' lock, like `next` */
     struct cfi_outer_limit *next;
@@ -23,7 +23,7 @@ struct cf_task_context {
     size_t room;
     size_t result_size;
     void *local;
-    int64_t until_ns;      /* when the time of the run ends; 0 = no limit */
+    int64_t until_ns;      /* when the time of the run ends, in program time; 0 = no limit */
     cfi_outer_limit outer; /* limit of the task around it, which waits for it */
 };
 

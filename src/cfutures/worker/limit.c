@@ -1,7 +1,8 @@
 #include "cfutures/worker/limit.h"
 
+#include "cfutures/queue/program_time.h"
+
 #include "platform/assert.h"
-#include "platform/clock.h"
 
 /* The deadline thread reads run_until, limited, the slot's word, and run_until again, in this
  * order. So `limited` changes only while run_until is 0. */
@@ -58,10 +59,14 @@ bool cfi_limit_renew(const cf_task_context *ctx) {
     return cfi_slot_tick(ctx->slot, ctx->worker);
 }
 
+static int64_t end_of(int64_t timeout_ns, int64_t time_ns) {
+    return timeout_ns > INT64_MAX - time_ns ? INT64_MAX : time_ns + timeout_ns;
+}
+
 void cfi_limit_show(cf_task_context *ctx, int64_t timeout_ns) {
     cfi_record *record = &ctx->queue->records[ctx->worker];
     cfi_assert(timeout_ns > 0);
-    ctx->until_ns = plat_deadline_ns(timeout_ns);
+    ctx->until_ns = end_of(timeout_ns, cfi_program_time_ns(ctx->queue->control));
     push_outer(ctx, record);
     publish(ctx->queue, record, cfi_queue_index(ctx->queue, ctx->slot) + 1, ctx->until_ns);
 }
@@ -79,5 +84,5 @@ bool cfi_limit_end(cf_task_context *ctx) {
     cfi_assert(ctx->until_ns != 0);
     pop_outer(ctx);
     publish(ctx->queue, &ctx->queue->records[ctx->worker], ctx->outer.limited, ctx->outer.until_ns);
-    return plat_now_ns() < ctx->until_ns && cfi_task_is_ours(ctx);
+    return cfi_program_time_ns(ctx->queue->control) < ctx->until_ns && cfi_task_is_ours(ctx);
 }

@@ -1,5 +1,6 @@
 /* A run under a time limit, on the worker's side. The deadline thread (core/deadline.h) declares
- * runs over their time; that file says why no deadline is lost.
+ * runs over their time; that file says why no deadline is lost. Limits count in program time
+ * (queue/program_time.h).
  *
  * A worker's record shows one limited run. A task that waits for another one of its own executor
  * may run that one on top of itself:
