@@ -121,6 +121,10 @@
  *   Pointers   A worker process has a copy of the program's memory, as it was when the pool was
  *              created. So a pointer in an argument is good only if it points to shared memory that
  *              was made before.
+ *   Damage     If a task of a process pool writes to a wrong place in the memory that the workers
+ *              share, the program's own memory stays as it is. The pool breaks when the library
+ *              finds the damage, at the latest a second after a thread began to wait for what is
+ *              lost. Results that lie there may be wrong.
  *   cgroups    cf_cpu_count heeds the cpuset and the CPU quota of control groups. Their limit of
  *              memory kills the program, or a worker (CF_EWORKER): no call can report it before.
  *   Filters    A filter of system calls (seccomp) may forbid membarrier, also one that an

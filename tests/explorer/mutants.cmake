@@ -665,3 +665,13 @@ explorer_mutant(
   pool_without_workers_is_not_broken executors/process_pool.c process_no_workers
   "if (self->gives_up != 0 || !self->quits || plat_load_acquire(&self->base.damaged)) {"
   "if (!self->quits) {")
+
+explorer_mutant(overwritten_stack_is_believed cfutures/waiting/watch.c process_overwritten [[
+        if (future == NULL) {
+            cfi_damage_note(executor);
+            break;]] [[
+        if (future == NULL) {
+            break;]])
+
+explorer_mutant(broken_pool_trusts_the_stack cfutures/worker_death.c process_overwritten
+                "cfi_watch_drain_broken(executor);" "cfi_watch_drain(executor);")

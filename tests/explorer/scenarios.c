@@ -131,6 +131,7 @@ const scenario *const scenarios[] = {
     &process_retired,
     &process_two,
     &process_callback,
+    &process_overwritten,
     &process_first,
     &process_first_broken,
     &process_no_workers,

@@ -409,3 +409,47 @@ const scenario process_first_broken = {.name = "process_first_broken",
                                        .bound = 1,
                                        .deaths = true,
                                        .lazy_clock = true};
+
+/* ---- a task of another process overwrites the stack of what is done ---------------------------- */
+
+static unsigned wild;
+
+static void overwrite(void *context) {
+    (void)context;
+    plat_store_seq_cst(&executor->queue.control->done, UINT32_MAX);
+}
+
+/* Both come out, whatever became of the stack; then the pool ends. */
+static void see_overwritten(void *context) {
+    cf_as_completed *iteration;
+    cf_future *future;
+    (void)context;
+    CHECK(cf_as_completed_create(futures, TASKS, &iteration) == CF_OK);
+    for (unsigned n = 0; n < TASKS; n++) {
+        CHECK(cf_as_completed_next(iteration, CF_FOREVER, &future, NULL) == CF_OK);
+    }
+    cf_as_completed_destroy(iteration);
+    for (unsigned n = 0; n < TASKS; n++) {
+        see(n);
+    }
+    sim_join(wild);
+    CHECK(cf_executor_shutdown(executor, true, false) == CF_OK);
+    cf_executor_destroy(executor);
+    CHECK(processes_are_forgotten());
+}
+
+static void set_up_overwritten(void) {
+    processes_begin(1, plain, NOBODY_DIES, see_overwritten);
+    submit(0, 0);
+    submit(1, 0);
+    wild = sim_thread("wild task", overwrite, NULL);
+}
+
+static void check_overwritten(void) {
+    for (unsigned n = 0; n < TASKS; n++) {
+        CHECK(ended[n] == CF_OK || ended[n] == CF_EBROKEN);
+    }
+}
+
+const scenario process_overwritten = {
+    .name = "process_overwritten", .set_up = set_up_overwritten, .check = check_overwritten, .bound = 1};
