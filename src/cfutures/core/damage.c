@@ -6,8 +6,8 @@
 #include "platform/assert.h"
 
 void cfi_damage_note(cf_executor *executor) {
-    plat_store_release(&executor->damaged, true);
-    if (executor->ops->damaged != NULL) {
+    bool known = plat_swap_seq_cst(&executor->damaged, true);
+    if (!known && executor->ops->damaged != NULL) {
         executor->ops->damaged(executor);
     }
 }
