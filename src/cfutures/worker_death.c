@@ -93,12 +93,10 @@ static void judge(cf_executor *executor, cf_future *future, unsigned worker, int
     }
 }
 
-/* The task may be pending, and only the dead worker knew of it. */
+/* The task may be pending, and only the dead worker knew of it. (Not if the pool cancels what is
+ * pending: that was looked for in all slots.) */
 static void give_back(cf_executor *executor, cf_future *future) {
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
-    if (executor->cancels) {
-        cfi_executor_cancel(executor, future);
-    }
     if (cfi_word_phase(plat_load_acquire(&cfi_slot_of(future)->word)) == CFI_PENDING) {
         cfi_queue_rewind(&executor->queue, cfi_slab_ticket_of(future));
     }

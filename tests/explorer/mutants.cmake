@@ -628,9 +628,6 @@ explorer_mutant(
   counts_are_not_confirmed cfutures/worker/worker.c process_lost "    confirm_counts(record, failed, late);"
   "    (void)confirm_counts;")
 
-explorer_mutant(claimed_is_not_cancelled cfutures/worker_death.c process_all_killed
-                "    if (executor->cancels) {" "    if (executor->dead) {")
-
 explorer_mutant(broken_pool_loses_a_run cfutures/worker_death.c process_broken
                 "    executor->dead = true;" "")
 

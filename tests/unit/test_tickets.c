@@ -29,6 +29,7 @@ static void begin_at(cf_executor *pool, uint64_t ticket) {
     cr_assert(ticket % CFI_SLAB_SLOTS == 0);
     cr_assert(cfi_arena_commit_fixed(&pool->arena, CFI_DIRECTORY_AT, DIRECTORY_PAGE));
     cr_assert(cfi_arena_commit_fixed(&pool->arena, CFI_DIRECTORY_AT + page, DIRECTORY_PAGE));
+    pool->slabs.tail = ticket;
     atomic_store(&pool->queue.control->tail, ticket);
     atomic_store(&pool->queue.control->cursor, ticket & ((UINT64_C(1) << LOW_BITS) - 1));
 }

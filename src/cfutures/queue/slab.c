@@ -249,7 +249,6 @@ bool cfi_slabs_open(cfi_slabs *slabs) {
     uint64_t ticket = slabs->tail; /* a multiple of CFI_SLAB_SLOTS */
     uint64_t number = ticket / CFI_SLAB_SLOTS;
     uint64_t cursor = cfi_queue_cursor(queue);
-    cfi_assert(cursor <= ticket);
     if (number - cursor / CFI_SLAB_SLOTS >= CFI_SLABS_QUEUED_MAX - 1) {
         plat_refusal_note_limit();
         return false;
