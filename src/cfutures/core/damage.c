@@ -12,24 +12,31 @@ void cfi_damage_note(cf_executor *executor) {
     }
 }
 
-/* A worker shows the slot as its `current` before it begins the task, and until it has settled it. */
-static bool is_run_by_its_owner(const cf_future *future, uint64_t word) {
+static bool is_current_of_its_owner(const cf_future *future, uint64_t word) {
     const cf_executor *executor = cfi_executor_of(future);
-    const cfi_slot *slot = cfi_slot_of(future);
     const unsigned owner = cfi_word_owner(word);
-    return (owner < executor->max_workers &&
-            plat_load_acquire(&executor->queue.records[owner].current) ==
-                cfi_queue_index(&executor->queue, slot) + 1) ||
-           cfi_word_phase(plat_load_acquire(&slot->word)) != CFI_RUNNING;
+    return owner < executor->max_workers &&
+           plat_load_acquire(&executor->queue.records[owner].current) ==
+               cfi_queue_index(&executor->queue, cfi_slot_of(future)) + 1;
 }
 
-void cfi_damage_look_at(cf_future *future) {
-    uint64_t word = plat_load_acquire(&cfi_slot_of(future)->word);
-    bool may_end = word != CFI_CLOSED && cfi_word_is_sound(word) &&
-                   (cfi_word_phase(word) != CFI_RUNNING || is_run_by_its_owner(future, word));
-    if (!may_end && cfi_executor_of(future)->queue.shared) {
-        cfi_damage_note(cfi_executor_of(future));
+/* A worker shows a slot as its `current` before it begins the task, and until it has settled it. When
+ * it has died, its `current` is cleaned after the word is judged. So if the two do not fit, and the
+ * word is still the same, it lies. */
+bool cfi_damage_look_at(cf_future *future) {
+    cf_executor *executor = cfi_executor_of(future);
+    cfi_slot *slot = cfi_slot_of(future);
+    uint64_t word = plat_load_acquire(&slot->word);
+    bool runs = cfi_word_phase(word) == CFI_RUNNING && cfi_word_is_sound(word);
+    if (runs && is_current_of_its_owner(future, word)) {
+        return true;
     }
+    bool may_end = !runs && word != CFI_CLOSED && cfi_word_is_sound(word);
+    uint64_t changed = plat_load_acquire(&slot->word) ^ word;
+    if (!may_end && (changed & ~(CFI_WAITED | CFI_WATCHED)) == 0 && executor->queue.shared) {
+        cfi_damage_note(executor);
+    }
+    return false;
 }
 
 /* An index + 1, or 0 for none. */
@@ -80,7 +87,7 @@ static bool has_sound_tasks(const cf_executor *executor) {
 }
 
 static bool is_idle(const cf_executor *executor) {
-    for (unsigned i = 0; i < plat_peek(&executor->started); i++) {
+    for (unsigned i = 0; i < plat_peek(&executor->workers); i++) {
         const cfi_record *record = &executor->queue.records[i];
         if (plat_peek(&record->current) != 0 || plat_peek(&record->claimed) != 0) {
             return false;
@@ -107,7 +114,7 @@ static bool is_sound(const cf_executor *executor) {
                  executor->slabs.tail - cfi_queue_cursor(&executor->queue) < QUEUED_MAX &&
                  names_a_slot(executor, plat_peek(&control->done)) &&
                  has_sound_directory(executor) && has_sound_tasks(executor);
-    for (unsigned i = 0; sound && i < plat_peek(&executor->started); i++) {
+    for (unsigned i = 0; sound && i < plat_peek(&executor->workers); i++) {
         sound = has_sound_record(executor, i);
     }
     return sound && !has_lost_task(executor);

@@ -6,7 +6,9 @@
  *   - Whoever finds what no worker writes notes the damage. The pool then breaks: its workers are
  *     killed, and each task that is not done ends with CF_EBROKEN (worker_death.c).
  *   - Some damage is silent: a task that nobody finds any more, an index past the end. So the words
- *     are looked through when a worker dies, and once a second by who waits (waiting/await.c).
+ *     are looked through when a worker dies, and once a second by who waits (waiting/await.c). Who
+ *     waits for a task that runs does not look further: the look takes the lock, and ends its
+ *     ownership (platform/biased_lock.h).
  *   - A value that a worker could have written is believed. So a result may be wrong that a wild write
  *     hits: nothing can tell. */
 #ifndef CFUTURES_DAMAGE_H
@@ -17,8 +19,9 @@
 /* What a worker may have written makes no sense. Any lock may be held. */
 void cfi_damage_note(cf_executor *executor);
 
-/* Looks at the word of a task that is waited for, and notes the damage if nobody could end the task. */
-void cfi_damage_look_at(cf_future *future);
+/* Looks at a task that is waited for, and notes the damage if nobody could end it. True if its worker
+ * is running it: so it is not lost. */
+bool cfi_damage_look_at(cf_future *future);
 
 /* Looks through the words of the queue and of the workers' records, and notes the damage that it
  * finds. Does nothing for threads. Takes the lock. */

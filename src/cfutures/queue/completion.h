@@ -8,7 +8,7 @@
  *   - The waiting threads take the stack as a whole (waiting/watch.h). So to wait for n tasks takes
  *     n steps, in whatever order they end. A stack that is only taken whole has no ABA problem.
  *   - A slot is pushed at most once in its life.
- *   - The stack has its own reference to a slot, taken before the flag is set. The settler pushes
+ *   - The stack has its own reference to the future, taken before the flag is set. The settler pushes
  *     after it has settled, when the caller may already have the result and have released the
  *     future. The reference keeps the slot from being used again before it is off the stack.
  *   - If a worker dies before it has pushed, the supervisor delivers the slot. */

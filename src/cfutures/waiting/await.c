@@ -42,9 +42,8 @@ static cf_status sleep_on(cf_future *future, uint64_t word, int64_t deadline_ns)
     if (forever) {
         cfi_nested_unblock(&blocked);
     }
-    if (!woken && shared) {
+    if (!woken && shared && !cfi_damage_look_at(future)) {
         cfi_damage_look(cfi_executor_of(future));
-        cfi_damage_look_at(future);
     }
     return woken || !is_over(deadline_ns) ? CF_OK : CF_ETIMEDOUT;
 }
@@ -110,11 +109,12 @@ static bool is_shared(const cfi_watch_set *set) {
 
 /* The look once a second. */
 static void look_for_damage(cfi_watch_set *set) {
-    for (size_t i = 0; i < set->executor_count; i++) {
-        cfi_damage_look(set->executors[i]);
-    }
+    bool runs = false;
     for (cfi_node *node = set->members.first; node != NULL; node = node->next) {
-        cfi_damage_look_at(CFI_ENTRY(node, cfi_watch, member)->future);
+        runs |= cfi_damage_look_at(CFI_ENTRY(node, cfi_watch, member)->future);
+    }
+    for (size_t i = 0; i < set->executor_count && !runs; i++) {
+        cfi_damage_look(set->executors[i]);
     }
 }
 

@@ -3,14 +3,14 @@
  *      worker ──settles a watched slot──▶ completion stack ──cfi_watch_drain──▶ sets ──▶ waiting
  *                                         (one an executor)  (a waiting thread)         threads
  *
- *   - A watch ties one slot to one set.
+ *   - A watch ties one future to one set.
  *   - A thread that waits on a set drains the stacks of the set's executors itself, for every set
  *     that watches there. No thread of the library is on the way.
  *   - Reaping is done under the executor's drain_lock; delivering to a set under the set's lock.
- *   - Each watch holds a reference to its slot.
- *   - The completion stack holds one too, from the first watch of a slot until the slot has been
+ *   - Each watch holds a reference to its future.
+ *   - The completion stack holds one too, from the first watch of a future until its slot has been
  *     drained. The settler pushes a slot after it has settled it; by then the caller may have
- *     released the slot. The reference keeps it from being used again while it is on the stack. */
+ *     released the future. The reference keeps the slot from being used again while it is on the stack. */
 #ifndef CFUTURES_WATCH_H
 #define CFUTURES_WATCH_H
 
