@@ -355,10 +355,11 @@ cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **ex
  *            before the fork, an OpenMP region in a worker hangs.
  * Deaths     A worker that dies (a signal, _exit) affects at most the task that it was running. The
  *            task is run again if it has retries left; else its future reports CF_EWORKER. The
- *            worker is replaced. The pool is broken if the nursery dies, or if tasks wait and for
- *            two seconds not one worker can be started, or each dies before it is ready. Then
- *            every unfinished future reports CF_EBROKEN, and submit returns it. A worker that is
- *            stopped (SIGSTOP) keeps its task until it continues. The others go on.
+ *            worker is replaced. The pool is broken if the nursery dies; if tasks wait and for two
+ *            seconds not one worker can be started, or workers die and none begins a task; or by
+ *            Damage (see Surroundings). Then every unfinished future reports CF_EBROKEN, and submit
+ *            returns it. A worker that is stopped (SIGSTOP) keeps its task until it continues. The
+ *            others go on.
  * End        Nursery and workers end by themselves within a second after the calling process ends
  *            in any way, stopped ones too (SIGSTOP), with one exception. If the nursery was killed
  *            before, a worker whose task has called setuid stays (an initializer may call it). exec
@@ -458,8 +459,9 @@ char *cf_exception_describe(const cf_exception *exception, char *text, size_t si
 typedef double cf_cost_fn(void *context, const void *arg);
 
 typedef struct cf_map_options {
-    /* Items that travel together; obeyed, up to 16 382 with a time limit. 0 = the library chooses, by
-     * the time that items are seen to take. Then a worker that is idle gets part of what another has not begun of its chunk. */
+    /* Items that travel together; obeyed, up to 16 382 with a time limit. 0 = the library chooses,
+     * by the time that items are seen to take. Then a worker that is idle gets part of what another
+     * has not begun of its chunk. */
     size_t chunk;
 
     unsigned retries;         /* for each item, as in cf_submit_options */
@@ -659,10 +661,10 @@ typedef struct cf_stream_options {
     size_t window;
 
     /* Items that travel together, cut to the window: one worker runs them one after the other, and
-     * they are handed out when all of them are done. Obeyed, up to 16 382 with a time limit. 0 = the
-     * library chooses, by the time that items are seen to take: about half a millisecond's work, 1 for long ones. Then a worker
-     * that is idle when there is nothing to send gets half of what another has not begun of its
-     * chunk. */
+     * they are handed out when all of them are done. Obeyed, up to 16 382 with a time limit. 0 =
+     * the library chooses, by the time that items are seen to take: about half a millisecond's
+     * work, 1 for long ones. Then a worker that is idle when there is nothing to send gets half of
+     * what another has not begun of its chunk. */
     size_t chunk;
 
     /* How many items there will be, so that the last chunks are small. 0 = unknown. Need not be

@@ -451,5 +451,7 @@ static void check_overwritten(void) {
     }
 }
 
-const scenario process_overwritten = {
-    .name = "process_overwritten", .set_up = set_up_overwritten, .check = check_overwritten, .bound = 1};
+const scenario process_overwritten = {.name = "process_overwritten",
+                                      .set_up = set_up_overwritten,
+                                      .check = check_overwritten,
+                                      .bound = 1};
