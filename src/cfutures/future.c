@@ -41,7 +41,7 @@ cf_status cf_future_view(cf_future *future, int64_t timeout_ns, const void **res
         return CF_EFORKED;
     }
     uint64_t word;
-    size_t bytes;
+    size_t bytes = 0;
     cf_status status = cfi_await_future(future, timeout_ns, &word);
     if (status == CF_OK && !cfi_ending_is_success(future, word, &bytes)) {
         cf_exception exception;

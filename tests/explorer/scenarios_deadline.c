@@ -98,7 +98,7 @@ static void check_ends(void) {
 }
 
 const scenario deadline_ends = {
-    .name = "deadline_ends", .set_up = set_up_ends, .check = check_ends, .bound = 3};
+    .name = "deadline_ends", .set_up = set_up_ends, .check = check_ends, .bound = 2};
 
 /* ---- a run that would never end -------------------------------------------------------------- */
 

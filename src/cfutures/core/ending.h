@@ -9,12 +9,14 @@
 void cfi_ending_of(cf_future *future, cf_exception *exception);
 
 /* The task has succeeded, as `word` and its slot say, which fit what the caller knows. *size: bytes of
- * the result, read once and then checked. */
+ * the result, read once and then checked. (The thread of a run over its time may still write.) */
 static inline bool cfi_ending_is_success(const cf_future *future, uint64_t word, size_t *size) {
     const cfi_slot *slot = cfi_slot_of(future);
+    if ((word & (CFI_PHASE_MASK | CFI_EXPIRED | CFI_BROKEN)) != CFI_FINISHED) {
+        return false;
+    }
     *size = (uint32_t)slot->detail;
-    return (word & (CFI_PHASE_MASK | CFI_EXPIRED | CFI_BROKEN)) == CFI_FINISHED &&
-           slot->outcome == CF_OK && *size <= cfi_future_result_size(future) &&
+    return slot->outcome == CF_OK && *size <= cfi_future_result_size(future) &&
            cfi_future_fits(future);
 }
 
