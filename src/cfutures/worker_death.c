@@ -172,7 +172,9 @@ void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_s
     cfi_assert(worker < executor->max_workers);
     cfi_assert(!plat_biased_lock_is_held(&executor->lock));
     plat_store_relaxed(&record->run_until_ns, 0);
-    cfi_damage_look(executor);
+    if (wait_status != 0) { /* it looks at all slots: not for each worker that retires */
+        cfi_damage_look(executor);
+    }
     judge_current(executor, worker, wait_status);
     give_back_claimed(executor, worker);
     wake_in_its_place(&executor->queue, worker);

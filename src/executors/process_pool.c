@@ -297,9 +297,11 @@ static bool is_out_of_workers(process_pool *self) {
     return self->gives_up != 0;
 }
 
-/* poll fails if the program has lowered its limit of descriptors below two (a sandbox), and does not
+/* False: nothing has happened for STOPPED_LOOK_MS in a stopped pool.
+ *
+ * poll fails if the program has lowered its limit of descriptors below two (a sandbox), and does not
  * wait if it has closed one of these. Then the supervisor looks again and again. */
-static void wait_for_events(const process_pool *self) {
+static bool wait_for_events(const process_pool *self) {
     struct pollfd files[] = {{.fd = self->nursery_pidfd, .events = POLLIN},
                              {.fd = self->event_file, .events = POLLIN}};
     int patience_ms = plat_pidfd_poll_ms(self->nursery_pidfd);
@@ -315,6 +317,7 @@ static void wait_for_events(const process_pool *self) {
     if (ours) {
         cfi_nursery_clear(self->event_file);
     }
+    return ready != 0;
 }
 
 /* The nursery is dead, and the kernel has sent its workers a SIGKILL, but not what they have started.
@@ -358,14 +361,13 @@ static void *supervisor_main(void *context) {
         if (are_all_fruitless(self)) {
             cfi_executor_all_fruitless(&self->base, self->fruitless_status);
         }
-        if (is_stopped(self)) {
-            cfi_damage_look(&self->base);
-        }
         if (is_out_of_workers(self) || plat_load_acquire(&self->base.damaged) ||
             (is_stopped(self) && all_gone(self))) {
             quit(self);
         }
-        wait_for_events(self);
+        if (!wait_for_events(self) && is_stopped(self)) {
+            cfi_damage_look(&self->base);
+        }
     }
     bool has_reaped = reap_nursery(self);
     if (self->gives_up != 0 || !self->quits || plat_load_acquire(&self->base.damaged)) {
