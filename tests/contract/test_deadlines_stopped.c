@@ -19,6 +19,7 @@ typedef struct program {
     counter begun;
     counter gate;
     counter ran;
+    counter told;             /* after the wait */
     _Atomic cf_status waited; /* what a wait with a timeout of STOPPED_LIMIT returned */
     _Atomic cf_status status; /* how the task ended */
     _Atomic int64_t took;     /* from its submission to its result */
@@ -46,6 +47,7 @@ static int run_program(void *context) {
     const int64_t start = now_ns();
     HOST_CHECK(cf_executor_submit_with(ex, p->task, &b, &limit, &f) == CF_OK);
     atomic_store(&p->waited, cf_future_result(f, STOPPED_LIMIT, NULL));
+    counter_add(&p->told, 1);
     atomic_store(&p->status, cf_future_result(f, CF_FOREVER, NULL));
     atomic_store(&p->took, now_ns() - start);
     cf_future_release(f);
@@ -80,6 +82,9 @@ Test(deadlines_stopped, a_stop_does_not_count) {
     cr_assert(counter_wait(&p->begun, 1));
     stop_and_continue(host, SIGTSTP);
     stop_and_continue(host, SIGSTOP);
+    if (row()->runs_beside_caller) { /* else submit has not returned yet */
+        cr_assert(counter_wait(&p->told, 1));
+    }
     counter_add(&p->gate, 1);
     EXPECT_HOST_OK(host_wait(host));
     EXPECT(row()->runs_beside_caller ? CF_OK : CF_EDEADLINE, atomic_load(&p->status));
