@@ -1,0 +1,50 @@
+# The suites that break pools on purpose: README.md, "Chaos". Included by CMakeLists.txt, as `tests` shall
+# build them.
+
+set(chaos "${CMAKE_CURRENT_SOURCE_DIR}/chaos")
+add_custom_target(chaos)
+
+# The library with fault points and assertions, whatever the build has else.
+get_target_property(chaos_core_sources cfutures SOURCES)
+list(TRANSFORM chaos_core_sources PREPEND "${PROJECT_SOURCE_DIR}/src/")
+
+# chaos_suite(NAME SOURCE...): a program that uses the library, and its test in the reduced form.
+function(chaos_suite name)
+  list(TRANSFORM ARGN PREPEND "${chaos}/")
+  add_executable(chaos_${name} ${ARGN} "${chaos}/tally.c")
+  target_link_libraries(chaos_${name} PRIVATE test_support primepool_warnings)
+  add_dependencies(chaos chaos_${name})
+  primepool_test(chaos.${name} chaos 300 chaos_${name})
+  set(chaos_${name}_sources ${ARGN} "${chaos}/tally.c" PARENT_SCOPE)
+endfunction()
+
+# chaos_planted(SUITE NAME FILE EXPECTED ORIGINAL REPLACEMENT): proof that a suite can fail. FILE (a .c or
+# .h of src), with ORIGINAL, which stands there once, replaced. The suite must fail, and print what matches
+# EXPECTED.
+function(chaos_planted suite name file expected original replacement)
+  set(target chaos_planted_${name})
+  set(folder "${CMAKE_CURRENT_BINARY_DIR}/planted/${name}")
+  set(input "${PROJECT_SOURCE_DIR}/src/${file}")
+  explorer_replace("${input}" "${folder}/${file}" "${original}" "${replacement}")
+  if(file MATCHES "\\.h$")
+    set(sources ${chaos_core_sources})
+  else()
+    set(sources "${folder}/${file}")
+  endif()
+  add_custom_target(${target}_source DEPENDS "${folder}/${file}")
+  add_library(${target}_core OBJECT ${sources})
+  add_dependencies(${target}_core ${target}_source)
+  target_include_directories(${target}_core PRIVATE "${folder}" "${PROJECT_SOURCE_DIR}/src"
+                                                    "${PROJECT_SOURCE_DIR}/src/include")
+  get_target_property(definitions chaos_${suite} COMPILE_DEFINITIONS)
+  add_executable(${target} ${chaos_${suite}_sources})
+  if(definitions)
+    target_compile_definitions(${target} PRIVATE ${definitions})
+  endif()
+  target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/src")
+  # Its objects come before the library, of which the linker then does not take the original.
+  target_link_libraries(${target} PRIVATE ${target}_core test_support primepool_warnings)
+  primepool_test(chaos.planted.${name} chaos 300 ${target})
+  set_tests_properties(chaos.planted.${name} PROPERTIES PASS_REGULAR_EXPRESSION "${expected}"
+                                                        FAIL_REGULAR_EXPRESSION "")
+endfunction()
