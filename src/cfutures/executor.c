@@ -12,6 +12,7 @@
 #include "platform/assert.h"
 #include "platform/barrier.h"
 #include "platform/cancellation.h"
+#include "platform/fault.h"
 #include "platform/refusal.h"
 #include "platform/thread.h"
 
@@ -133,6 +134,9 @@ cf_status cfi_executor_create(size_t size, const cfi_executor_ops *ops,
     if (options == NULL) {
         options = &default_options;
     }
+    if (!plat_fault_load()) {
+        return CF_EINVAL;
+    }
     cfi_assert(size >= sizeof(cf_executor));
     cfi_assert((ops->start_worker == NULL) == (ops->submitted != NULL)); /* who runs the tasks */
     cf_status status = check_options(options, ops);
@@ -196,6 +200,7 @@ static void cancel_pending_tasks(cf_executor *executor) {
 static void close_submission(cf_executor *executor, bool cancel_pending) {
     cfi_assert(!plat_biased_lock_is_held(&executor->lock));
     cfi_assert(!plat_biased_lock_is_held(&executor->drain_lock));
+    plat_fault_point(SHUTDOWN_BEGINS);
     plat_biased_lock_take(&executor->lock);
     if (executor->refuses == CF_OK) {
         executor->refuses = CF_ESHUTDOWN;
@@ -208,12 +213,14 @@ static void close_submission(cf_executor *executor, bool cancel_pending) {
     plat_store_release(&executor->queue.control->stop, 1);
     plat_biased_lock_give(&executor->lock);
     plat_event_ring_always(&executor->queue.control->room, executor->queue.shared);
+    plat_fault_point(SHUTDOWN_STOPPED);
     if (first) {
         cfi_queue_wake_all(&executor->queue);
         if (executor->ops->stop != NULL) {
             executor->ops->stop(executor);
         }
     }
+    plat_fault_point(SHUTDOWN_TOLD);
 }
 
 static void join(cf_executor *executor) {
@@ -223,6 +230,7 @@ static void join(cf_executor *executor) {
         if (executor->ops->join != NULL) {
             executor->ops->join(executor);
         }
+        plat_fault_point(SHUTDOWN_JOINED);
         cfi_deadlines_stop(executor);
         cfi_callbacks_finish(executor);
     }

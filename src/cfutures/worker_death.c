@@ -19,6 +19,7 @@
 
 #include "platform/assert.h"
 #include "platform/clock.h"
+#include "platform/fault.h"
 #include "platform/futex.h"
 #include "platform/wait_status.h"
 
@@ -175,10 +176,15 @@ void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_s
     if (wait_status != 0) { /* it looks at all slots: not for each worker that retires */
         cfi_damage_look(executor);
     }
+    plat_fault_point(DEATH_SEEN);
     judge_current(executor, worker, wait_status);
+    plat_fault_point(DEATH_JUDGED);
     give_back_claimed(executor, worker);
+    plat_fault_point(DEATH_GIVEN_BACK);
     wake_in_its_place(&executor->queue, worker);
+    plat_fault_point(DEATH_WOKEN);
     clean_record(record);
+    plat_fault_point(DEATH_CLEANED);
 }
 
 /* ---- the end of a pool ----------------------------------------------------------------------- */
@@ -219,6 +225,7 @@ static void condemn_rest(cf_executor *executor) {
 }
 
 void cfi_executor_break(cf_executor *executor, int fork_error) {
+    plat_fault_point(BREAK_BEGINS);
     plat_biased_lock_take(&executor->lock);
     if (executor->refuses != CF_EBROKEN) {
         executor->why_broken =

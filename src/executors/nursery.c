@@ -7,6 +7,7 @@
 #include "platform/assert.h"
 #include "platform/cancellation.h"
 #include "platform/clock.h"
+#include "platform/fault.h"
 #include "platform/futex.h"
 #include "platform/on_leaving.h"
 #include "platform/pidfd.h"
@@ -128,6 +129,8 @@ static _Noreturn void end_worker(const worker_life *life) {
 static _Noreturn void worker_main(const nursery_state *state, unsigned worker) {
     const cfi_nursery *links = state->links;
     nursery_pid = state->self;
+    plat_fault_become(PLAT_FAULT_WORKER, worker);
+    plat_fault_point(WORKER_FORKED);
     die_with_nursery();
     cfi_record *record = &links->queue->records[worker];
     setpgid(0, 0);
@@ -158,6 +161,7 @@ static bool fork_worker(nursery_state *state, unsigned worker) {
         return true; /* the worker is no longer needed */
     }
     cfi_assert(worker < state->known && state->pids[worker] == 0);
+    plat_fault_point(NURSERY_FORKS);
     pid_t pid = fork();
     if (pid == 0) {
         worker_main(state, worker);
@@ -166,11 +170,13 @@ static bool fork_worker(nursery_state *state, unsigned worker) {
         plat_store_release(&record->process_state, CFI_VACANT);
         return false;
     }
+    plat_fault_point(NURSERY_FORKED);
     setpgid(pid, pid); /* here too: it may be killed before it does so itself */
     state->pids[worker] = pid;
     state->alive++;
     plat_store_relaxed(&record->id, pid);
     plat_store_release(&record->process_state, CFI_ALIVE);
+    plat_fault_point(NURSERY_NOTED);
     plat_futex_wake_all(&record->process_state, true);
     return true;
 }
@@ -210,6 +216,7 @@ static void note_death(nursery_state *state, pid_t pid, int status) {
             state->alive--;
             plat_store_relaxed(&record->exit_state, status);
             plat_store_release(&record->process_state, CFI_DEAD);
+            plat_fault_point(NURSERY_BURIED);
             return;
         }
     }
@@ -240,14 +247,19 @@ static void reap(nursery_state *state) {
     bool any = false;
     while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
         int status;
+        plat_fault_point(NURSERY_KILLS);
         kill_group(info.si_pid);
+        plat_fault_forget(info.si_pid);
+        plat_fault_point(NURSERY_REAPS);
         waitpid(info.si_pid, &status, 0);
+        plat_fault_point(NURSERY_REAPED);
         note_death(state, info.si_pid, status);
         info.si_pid = 0;
         any = true;
     }
     if (any) {
         cfi_nursery_notify(state->links->event_file);
+        plat_fault_point(NURSERY_TOLD);
     }
     note_stops(state);
 }
@@ -259,6 +271,7 @@ static void send_signals(const nursery_state *state) {
         if (state->pids[i] == 0 || plat_load_acquire(request) == 0) {
             continue;
         }
+        plat_fault_point(NURSERY_SENDS);
         int number = (int)plat_swap_seq_cst(request, 0);
         if (number == SIGKILL) {
             kill_group(state->pids[i]);
@@ -278,6 +291,7 @@ static void signal_groups(const nursery_state *state, int number) {
 }
 
 static _Noreturn void end(nursery_state *state) {
+    plat_fault_point(NURSERY_ENDS);
     for (unsigned i = 0; i < state->known; i++) {
         if (state->pids[i] != 0) {
             kill_group(state->pids[i]);
@@ -363,6 +377,7 @@ static void wait_for_events(const nursery_state *state, bool refused) {
     sigfillset(&blocked);
     sigdelset(&blocked, SIGCHLD);
     sigdelset(&blocked, SIGTSTP);
+    plat_fault_point(NURSERY_WAITS);
     ppoll(files, 2, patience_ms < 0 ? NULL : &patience, &blocked);
     cfi_nursery_clear(links->command_file);
 }
@@ -370,6 +385,8 @@ static void wait_for_events(const nursery_state *state, bool refused) {
 _Noreturn void cfi_nursery_run(const cfi_nursery *nursery) {
     nursery_state state = {.links = nursery, .self = getpid()};
     plat_thread_name("cf-nursery");
+    plat_fault_become(PLAT_FAULT_NURSERY, 0);
+    plat_fault_point(NURSERY_STARTS);
     leave_caller_behind();
     set_signals();
     continue_when_host_ends();

@@ -32,6 +32,7 @@
 #include "platform/cancellation.h"
 #include "platform/clock.h"
 #include "platform/descriptor.h"
+#include "platform/fault.h"
 #include "platform/futex.h"
 #include "platform/pidfd.h"
 #include "platform/refusal.h"
@@ -211,6 +212,7 @@ static void settle_death(process_pool *self, unsigned worker) {
     plat_bump_owned(retired ? &record->retired : &record->restarts, 1);
     plat_store_relaxed(&record->ready, CFI_UNREADY);
     plat_store_release(&record->process_state, CFI_VACANT);
+    plat_fault_point(DEATH_VACANT);
 }
 
 static void settle_deaths(process_pool *self) {
@@ -274,6 +276,7 @@ static bool nursery_ended(const process_pool *self) {
 static bool reap_nursery(const process_pool *self) {
     siginfo_t info = {0};
     int r;
+    plat_fault_forget(self->nursery);
     while ((r = wait_for_nursery(self, &info, WEXITED)) != 0 && errno == EINTR) {}
     return r == 0 && info.si_code == CLD_EXITED;
 }
@@ -516,6 +519,7 @@ static bool start_nursery(process_pool *self) {
         return false;
     }
     self->base.queue.followed = UINT64_MAX; /* the caller's process opens what it commits */
+    plat_fault_point(CREATE_FORKED);
     self->nursery_pidfd = plat_pidfd_open(self->nursery);
     int error = plat_thread_start(&self->supervisor, supervisor_main, self);
     if (error != 0) {
@@ -523,6 +527,7 @@ static bool start_nursery(process_pool *self) {
         quit(self);
         reap_nursery(self);
     }
+    plat_fault_point(CREATE_DONE);
     return error == 0;
 }
 

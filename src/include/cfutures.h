@@ -763,6 +763,45 @@ typedef struct cf_cpu_explanation {
 /* How many processors this process may use. Read anew at each call; `explanation` may be NULL. */
 unsigned cf_cpu_count(cf_cpu_explanation *explanation);
 
+/* ---- fault points ---------------------------------------------------------------------------- */
+
+/* To test a program against workers that crash: the environment variable CF_FAULT says at which
+ * step which process of a pool dies. Only a library that was built with the CMake option
+ * PRIMEPOOL_FAULT_POINTS has fault points; any other does not look at CF_FAULT.
+ *
+ *     CF_FAULT='kill:worker@point=run.enters,task=17'           the first run of the 17th task
+ *     CF_FAULT='segv:worker@chance=0.001;seed=3'                one step in 1000, at any point
+ *     CF_FAULT='kill:worker@point=run.enters,task=17,times=0'   every run of it: its retries too
+ *     CF_FAULT='kill:nursery@point=publish.done,visit=100'      the pool breaks at the 100th task
+ *     CF_FAULT='pause:worker@point=settle.settled,chance=0.1,us=500'      a race gets wider
+ *
+ *   CF_FAULT   parts with ";" between them: rules, seed=N (of the chances; 1), trace (each fault is
+ *              told on stderr), list (all fault points are printed on stderr)
+ *   rule       ACTION:PROCESS@CONDITION,CONDITION... All conditions must hold
+ *   ACTION     kill, segv, bus, abrt, term, stop: the signal that is sent; or pause
+ *   PROCESS    worker, nursery or caller: who gets it. That is the process that passes the point,
+ *              if it is one of these. Else all that are: SIGKILL has ended them when the step after
+ *              the point begins. Threads cannot be killed alone: the workers of a thread pool pass
+ *              their points as the caller
+ *   point=     its name or number; without it any point that such a process passes
+ *   task=      in the order of submission to its executor, from 1; a chunk of a map is one task.
+ *              Only workers pass points of a task
+ *   attempt=   of that task, from 1
+ *   worker=    its number, from 0
+ *   visit=     only the N-th time that the other conditions hold
+ *   chance=    above 0, up to 1
+ *   times=     at most so often; 0 = no limit. Without it once, or with a chance without limit
+ *   us=        microseconds of a pause
+ *
+ * CF_FAULT is read when the process makes its first executor. If it cannot be read, stderr says
+ * why, and creating an executor fails with CF_EINVAL. Counts are those of the process that made the
+ * first executor and of all that were forked from it since. */
+
+/* point: from 1. NULL: there are no more, or the library has no fault points. */
+const char *cf_fault_point_name(unsigned point);
+uint64_t cf_fault_point_visits(unsigned point); /* how often it was passed */
+uint64_t cf_faults_done(void);                  /* how often a rule was carried out */
+
 #pragma GCC visibility pop
 #ifdef __cplusplus
 }

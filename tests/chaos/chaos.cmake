@@ -4,9 +4,20 @@
 set(chaos "${CMAKE_CURRENT_SOURCE_DIR}/chaos")
 add_custom_target(chaos)
 
-# The library with fault points and assertions, whatever the build has else.
 get_target_property(chaos_core_sources cfutures SOURCES)
 list(TRANSFORM chaos_core_sources PREPEND "${PROJECT_SOURCE_DIR}/src/")
+
+# The library with fault points. Objects, so that a program gets nothing of the library without them.
+set(with_fault_points ${chaos_core_sources})
+if(NOT PRIMEPOOL_FAULT_POINTS)
+  list(APPEND with_fault_points "${PROJECT_SOURCE_DIR}/src/platform/fault.c"
+              "${PROJECT_SOURCE_DIR}/src/platform/fault_plan.c")
+endif()
+add_library(chaos_fault_points OBJECT ${with_fault_points})
+target_compile_definitions(chaos_fault_points PRIVATE CFI_FAULT_POINTS=)
+target_include_directories(chaos_fault_points PRIVATE "${PROJECT_SOURCE_DIR}/src"
+                                                      "${PROJECT_SOURCE_DIR}/src/include")
+target_link_libraries(chaos_fault_points PRIVATE primepool_warnings)
 
 # chaos_suite(NAME SOURCE...): a program that uses the library, and its test in the reduced form.
 function(chaos_suite name)

@@ -86,6 +86,7 @@ explorer_mutant(
         if (slot != NULL) {
             plat_store_relaxed(&record->current, cfi_queue_index(queue, slot) + 1);
         }
+        cfi_fault_point(queue, claim->worker, CLAIM_NOTED);
         if (plat_cas(&control->cursor, &seen, moved(seen, ticket + count))) {]] [[
         if (slot != NULL) {
             plat_store_relaxed(&record->current, cfi_queue_index(queue, slot) + 1);
@@ -98,6 +99,7 @@ explorer_mutant(
         if (slot != NULL) {
             plat_store_relaxed(&record->current, cfi_queue_index(queue, slot) + 1);
         }
+        cfi_fault_point(queue, claim->worker, CLAIM_NOTED);
         if (plat_cas(&control->cursor, &seen, moved(seen, ticket + count))) {]] [[
         if (plat_cas(&control->cursor, &seen, moved(seen, ticket + count))) {]])
 
@@ -182,12 +184,11 @@ explorer_mutant(
 
 explorer_mutant(
   begun_counted_before_it_has_begun cfutures/queue/queue.c room_counted
-  "return cfi_slot_begin(slot, claim->worker, word);" [[
-    _Atomic uint64_t *begun = &queue->records[claim->worker].begun;
-    plat_bump_owned(begun, 1);
-    bool has_begun = cfi_slot_begin(slot, claim->worker, word);
-    plat_bump_owned(begun, (uint64_t)-1); /* the worker counts it */
-    return has_begun;]])
+  "bool begun = cfi_slot_begin(slot, claim->worker, word);" [[
+    _Atomic uint64_t *counted = &queue->records[claim->worker].begun;
+    plat_bump_owned(counted, 1);
+    bool begun = cfi_slot_begin(slot, claim->worker, word);
+    plat_bump_owned(counted, (uint64_t)-1); /* the worker counts it */]])
 
 explorer_mutant(begun_counted_when_it_has_ended cfutures/core/counts.c room_seen
                 "ended += plat_load_relaxed(&executor->queue.records[i].begun);"

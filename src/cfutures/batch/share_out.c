@@ -7,6 +7,7 @@
 
 #include "platform/assert.h"
 #include "platform/clock.h"
+#include "platform/fault.h"
 
 /* There are more workers than pieces under way, and no piece waits to be sent. */
 static bool lacks_pieces(const cf_stream *stream) {
@@ -82,10 +83,12 @@ static bool send_half(cf_stream *stream, cfi_piece *piece) {
     rest->count = piece->count - kept;
     piece->count = kept;
     cfi_assert(cfi_piece_is_in_order(piece) && cfi_piece_is_in_order(rest));
+    plat_fault_point(TAKE_BACK_DONE);
     cfi_send_copy_args(stream, rest, piece->watch.future, kept);
     cfi_send_write_header(stream, rest);
     cfi_submission_publish(executor, &submission, future);
     cfi_send_note(stream, rest, future);
+    plat_fault_point(TAKE_BACK_SENT);
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include "cfutures/queue/times.h"
 
 #include "platform/assert.h"
+#include "platform/fault.h"
 #include "platform/futex.h"
 #include "platform/refusal.h"
 #include "platform/thread_id.h"
@@ -19,7 +20,9 @@ static void end_run(cf_executor *executor, unsigned worker, cf_future *future, u
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
     if (executor->ops->kill != NULL) {
         if (cfi_slot_expire(slot, false, &word)) {
+            plat_fault_point(DEADLINE_DECLARED);
             executor->ops->kill(executor, worker, SIGKILL);
+            plat_fault_point(DEADLINE_KILLED);
         }
         return;
     }

@@ -9,6 +9,7 @@
 
 #include "platform/assert.h"
 #include "platform/copy.h"
+#include "platform/fault.h"
 
 /* ---- workers --------------------------------------------------------------------------------- */
 
@@ -62,6 +63,7 @@ static void show_to_workers(cf_executor *executor, cf_future *future) {
     } else {
         cfi_queue_wake_one(&executor->queue);
     }
+    plat_fault_point(PUBLISH_SHOWN);
 }
 
 /* ---- reserve: all that can fail -------------------------------------------------------------- */
@@ -156,14 +158,18 @@ static inline void publish(cf_executor *executor, const cfi_submission *submissi
     cfi_assert(executor->refuses == CF_OK);
     cfi_assert(cfi_slab_ticket_of(future) == executor->slabs.tail);
     cfi_assert(cfi_future_refs(future) == 0); /* nobody holds its last task */
+    plat_fault_point(RESERVE_DONE);
     future->watch = NULL;
     plat_store_relaxed(&future->refs, wanted ? 1 : 0);
     fill_in(executor, future, submission);
     cfi_times_stamp_submit(&executor->queue, future);
     executor->counts.submitted++;
     cfi_slabs_use(&executor->slabs);
+    plat_fault_point(PUBLISH_FILLED);
     cfi_slot_open(cfi_slot_of(future), submission->retries);
+    plat_fault_point(PUBLISH_OPENED);
     cfi_queue_publish(&executor->queue, executor->slabs.tail);
+    plat_fault_point(PUBLISH_DONE);
     cfi_assert(executor->max_pending == 0 || cfi_counts_pending(executor) <= executor->max_pending);
     if (!wanted) {
         give_up(executor, future);
@@ -201,6 +207,7 @@ void cfi_submission_abandon(cf_executor *executor, cf_future *future) {
     cfi_assert(future == cfi_slab_future(executor->slabs.open, executor->slabs.next));
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
     cfi_slabs_unreserve(future);
+    plat_fault_point(RESERVE_ABANDONED);
     plat_biased_lock_give(&executor->lock);
 }
 

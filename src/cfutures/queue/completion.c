@@ -1,6 +1,7 @@
 #include "cfutures/queue/completion.h"
 
 #include "platform/assert.h"
+#include "platform/fault.h"
 #include "platform/futex.h"
 
 static void push(cfi_queue *queue, cfi_slot *slot) {
@@ -9,17 +10,21 @@ static void push(cfi_queue *queue, cfi_slot *slot) {
     uint32_t first = plat_load_relaxed(done);
     do {
         slot->next_done = first;
+        plat_fault_point(ANNOUNCE_LINKED);
     } while (!plat_cas(done, &first, cfi_queue_index(queue, slot) + 1));
 }
 
 void cfi_completion_announce(cfi_queue *queue, cfi_slot *slot, uint64_t replaced) {
     cfi_assert(!cfi_word_settled(replaced));
     if ((replaced & CFI_WAITED) != 0) {
+        plat_fault_point(ANNOUNCE_WAITED);
         plat_futex_wake_all(&slot->futex, queue->shared);
     }
     if ((replaced & CFI_WATCHED) != 0) {
         push(queue, slot);
+        plat_fault_point(ANNOUNCE_PUSHED);
         plat_event_ring(&queue->bell->event, true);
+        plat_fault_point(ANNOUNCE_RUNG);
         plat_event_ring(&queue->control->callbacks, queue->shared);
     }
 }

@@ -1,5 +1,6 @@
 #include "cfutures/queue/queue.h"
 
+#include "cfutures/queue/fault_point.h"
 #include "cfutures/queue/tuning.h"
 
 #include "platform/assert.h"
@@ -175,10 +176,12 @@ static bool claim_more(cfi_queue *queue, cfi_claim *claim) {
         if (slot != NULL) {
             plat_store_relaxed(&record->current, cfi_queue_index(queue, slot) + 1);
         }
+        cfi_fault_point(queue, claim->worker, CLAIM_NOTED);
         if (plat_cas(&control->cursor, &seen, moved(seen, ticket + count))) {
             cfi_assert(claim->next == claim->end);
             claim->next = ticket;
             claim->end = ticket + count;
+            cfi_fault_point(queue, claim->worker, CLAIM_MOVED);
             return slot != NULL;
         }
     }
@@ -187,7 +190,12 @@ static bool claim_more(cfi_queue *queue, cfi_claim *claim) {
 static bool begin(cfi_queue *queue, cfi_claim *claim, cfi_slot *slot, uint64_t *word) {
     plat_store_relaxed(&queue->records[claim->worker].current,
                        cfi_queue_index(queue, slot) + 1); /* ordered by the CAS */
-    return cfi_slot_begin(slot, claim->worker, word);
+    cfi_fault_point(queue, claim->worker, BEGIN_NOTED);
+    bool begun = cfi_slot_begin(slot, claim->worker, word);
+    if (begun) {
+        cfi_fault_point(queue, claim->worker, BEGIN_BEGUN);
+    }
+    return begun;
 }
 
 static cfi_slot *begin_claimed(cfi_queue *queue, cfi_claim *claim, uint64_t *word) {

@@ -1,5 +1,6 @@
 #include "cfutures/queue/wakeup.h"
 
+#include "cfutures/queue/fault_point.h"
 #include "cfutures/queue/tuning.h"
 
 #include "platform/assert.h"
@@ -71,9 +72,11 @@ static void hand_over(cfi_queue *queue, cfi_claim *claim) {
     if (!claim->searching && !claim->woken) {
         return;
     }
+    cfi_fault_point(queue, claim->worker, HAND_OVER_BEGUN);
     if (claim->searching) {
         uint32_t searched = CFI_SEARCHED;
         plat_store_release(&control->searcher, 0);
+        cfi_fault_point(queue, claim->worker, HAND_OVER_LEFT);
         plat_cas(&control->need_wake, &searched, CFI_ARMED);
         plat_barrier_full(); /* need_wake is written before tail is read */
     }
@@ -82,6 +85,7 @@ static void hand_over(cfi_queue *queue, cfi_claim *claim) {
     }
     claim->searching = false;
     claim->woken = false;
+    cfi_fault_point(queue, claim->worker, HAND_OVER_ARMED);
     if (cfi_queue_has_any_work(queue)) {
         wake_if_armed(queue);
     }
@@ -98,6 +102,7 @@ static bool search(cfi_queue *queue, cfi_claim *claim) {
         return false;
     }
     claim->searching = true;
+    cfi_fault_point(queue, claim->worker, SEARCH_BEGUN);
     int64_t until_ns = plat_now_ns() + CFI_SEARCH_NS;
     do {
         for (unsigned i = 0; i < CFI_SEARCH_SPINS; i++) {
@@ -106,6 +111,7 @@ static bool search(cfi_queue *queue, cfi_claim *claim) {
                 plat_cas(&control->need_wake, &armed, CFI_SEARCHED);
             }
             if (cfi_queue_has_work(queue)) {
+                cfi_fault_point(queue, claim->worker, SEARCH_FOUND);
                 return true;
             }
             plat_spin_pause();
@@ -138,12 +144,15 @@ static bool fall_asleep(cfi_queue *queue, cfi_claim *claim) {
         return work;
     }
     arm(queue);
+    cfi_fault_point(queue, claim->worker, SLEEP_ARMED);
     claim->woken = true;
     if (cfi_queue_has_any_work(queue)) {
         return true;
     }
     cfi_queue_account(queue, claim->worker);
+    cfi_fault_point(queue, claim->worker, SLEEP_BEGINS);
     plat_futex_wait(&control->wake_count, woken, -1, queue->shared);
+    cfi_fault_point(queue, claim->worker, SLEEP_WOKEN);
     plat_store_relaxed(&record->awake_since_ns, plat_now_ns());
     return true;
 }

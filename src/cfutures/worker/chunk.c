@@ -1,5 +1,6 @@
 #include "cfutures/worker/chunk.h"
 
+#include "cfutures/queue/fault_point.h"
 #include "cfutures/worker/limit.h"
 
 #include "platform/assert.h"
@@ -41,6 +42,7 @@ static void note_ending(const cfi_chunk_header *header, cfi_chunk_progress *prog
         for (uint32_t k = 0; k < i; k++) {
             endings[k] = (cfi_chunk_ending){.result_size = (uint32_t)header->result_size};
         }
+        plat_fault_point(ITEM_VARIES);
         plat_store_release(&progress->varied, 1); /* a caller may read: the time was over */
     }
 }
@@ -115,17 +117,20 @@ static void run_items(place *at, size_t arg_step, size_t result_step) {
     cfi_assert(at->header->timeout_ns <= 0);
     for (uint32_t i = 0; take_item(progress, i); i++) {
         cfi_assert(i < at->header->count);
+        cfi_fault_point(at->ctx.queue, at->ctx.worker, ITEM_BEGUN);
         at->ctx.result_size = room;
         if (clears) {
             plat_clear(result, room);
         }
         int error = run(has_args ? arg : NULL, room > 0 ? result : NULL, &at->ctx);
+        cfi_fault_point(at->ctx.queue, at->ctx.worker, ITEM_RETURNED);
         if (error != 0 || at->ctx.result_size != room || at->notes_all) {
             at->i = i;
             at->result = result;
             note(at, error, true);
         }
         plat_store_release(&progress->done, i + 1);
+        cfi_fault_point(at->ctx.queue, at->ctx.worker, ITEM_DONE);
         at->ctx.attempt = 1;
         arg += arg_step;
         result += result_step;
@@ -153,6 +158,7 @@ static void run_limited_items(place *at, size_t arg_step, size_t result_step) {
             plat_clear(at->result, at->ctx.room);
         }
         int error = at->header->run(at->arg, at->result, &at->ctx);
+        cfi_fault_point(at->ctx.queue, at->ctx.worker, ITEM_RETURNED);
         cfi_worker_end_forked_child(error);
         bool in_time = cfi_limit_end(&at->ctx);
         limited = NULL;
@@ -161,6 +167,7 @@ static void run_limited_items(place *at, size_t arg_step, size_t result_step) {
         }
         note(at, error, in_time);
         plat_store_release(&at->progress->done, ++at->i);
+        cfi_fault_point(at->ctx.queue, at->ctx.worker, ITEM_DONE);
         at->ctx.attempt = 1;
         at->arg = at->arg != NULL ? at->arg + arg_step : NULL;
         at->result = at->result != NULL ? at->result + result_step : NULL;
@@ -214,6 +221,7 @@ uint32_t cfi_chunk_take_back(cfi_chunk_progress *progress, uint32_t end, bool sh
     cfi_assert(half >= begun && half < end);
     plat_store_relaxed(&progress->end, half);
     plat_barrier_heavy(shared); /* end is written before begun is read */
+    plat_fault_point(TAKE_BACK_MOVED);
     if (plat_load_acquire(&progress->begun) <= half) {
         return half;
     }

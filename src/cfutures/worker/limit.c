@@ -1,5 +1,6 @@
 #include "cfutures/worker/limit.h"
 
+#include "cfutures/queue/fault_point.h"
 #include "cfutures/queue/program_time.h"
 
 #include "platform/assert.h"
@@ -69,6 +70,7 @@ void cfi_limit_show(cf_task_context *ctx, int64_t timeout_ns) {
     ctx->until_ns = end_of(timeout_ns, cfi_program_time_ns(ctx->queue->control));
     push_outer(ctx, record);
     publish(ctx->queue, record, cfi_queue_index(ctx->queue, ctx->slot) + 1, ctx->until_ns);
+    cfi_fault_point(ctx->queue, ctx->worker, LIMIT_SHOWN);
 }
 
 bool cfi_limit_begin(cf_task_context *ctx, int64_t timeout_ns) {
@@ -84,5 +86,6 @@ bool cfi_limit_end(cf_task_context *ctx) {
     cfi_assert(ctx->until_ns != 0);
     pop_outer(ctx);
     publish(ctx->queue, &ctx->queue->records[ctx->worker], ctx->outer.limited, ctx->outer.until_ns);
+    cfi_fault_point(ctx->queue, ctx->worker, LIMIT_ENDED);
     return cfi_program_time_ns(ctx->queue->control) < ctx->until_ns && cfi_task_is_ours(ctx);
 }

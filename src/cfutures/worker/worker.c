@@ -1,6 +1,7 @@
 #include "cfutures/worker/worker.h"
 
 #include "cfutures/queue/completion.h"
+#include "cfutures/queue/fault_point.h"
 #include "cfutures/queue/times.h"
 #include "cfutures/queue/wakeup.h"
 #include "cfutures/worker/cpu_share.h"
@@ -97,17 +98,21 @@ static inline void end_run(task_run *run) {
     if (cfi_task_is_ours(ctx)) { /* else others stamp its end */
         cfi_times_stamp_finish(cfi_times_at(queue, slot));
     }
+    cfi_fault_point(queue, worker->number, SETTLE_WRITTEN);
     uint64_t word;
     cfi_assert(ctx->result_size <= slot->result_size);
     cfi_assert(plat_peek(&record->tasks) < plat_peek(&record->begun));
     count_task(record, failed, late);
+    cfi_fault_point(queue, worker->number, SETTLE_COUNTED);
     if (cfi_slot_settle(slot, worker->number, late, &word)) {
+        cfi_fault_point(queue, worker->number, SETTLE_SETTLED);
         cfi_completion_announce(queue, slot, word);
     } else {
         uncount_task(record, failed, late);
         worker->hooks->overrun(slot);
     }
     confirm_counts(record, failed, late);
+    cfi_fault_point(queue, worker->number, SETTLE_CONFIRMED);
 }
 
 void cfi_worker_execute(const cfi_worker *worker, cfi_slot *slot, uint64_t word) {
@@ -115,6 +120,7 @@ void cfi_worker_execute(const cfi_worker *worker, cfi_slot *slot, uint64_t word)
     cfi_assert(cfi_word_is_run_by(word, worker->number) && cfi_word_attempts(word) > 0);
     plat_bump_owned(&queue->records[worker->number].begun, 1);
     cfi_queue_room_made(queue);
+    cfi_fault_point(queue, worker->number, RUN_COUNTED);
     cfi_queue_follow_growth(queue); /* the slot may have been opened after it was looked for */
     cfi_times_stamp_start(queue, slot);
     task_run run PLAT_ON_LEAVING(end_run) = {
@@ -126,7 +132,9 @@ void cfi_worker_execute(const cfi_worker *worker, cfi_slot *slot, uint64_t word)
     if (limit != NULL) {
         cfi_limit_begin(&run.ctx, *limit);
     }
+    cfi_fault_point(queue, worker->number, RUN_ENTERS);
     run.error = call_task(&run.ctx);
+    cfi_fault_point(queue, worker->number, RUN_RETURNED);
 }
 
 /* ---- a life ---------------------------------------------------------------------------------- */
@@ -135,17 +143,20 @@ bool cfi_worker_begin(cfi_worker *worker) {
     const cfi_worker_config *config = worker->config;
     cfi_record *record = &worker->queue->records[worker->number];
     cfi_assert(worker->local == NULL); /* not of an earlier life */
+    cfi_fault_point(worker->queue, worker->number, WORKER_BEGINS);
     int error = config->initializer != NULL
                     ? config->initializer(config->context, worker->number, &worker->local)
                     : 0;
     cfi_worker_end_forked_child(error);
     plat_store_relaxed(&record->init_error, error);
     plat_store_release(&record->ready, error == 0 ? CFI_READY : CFI_UNREADY);
+    cfi_fault_point(worker->queue, worker->number, WORKER_READY);
     return error == 0;
 }
 
 void cfi_worker_finish(const cfi_worker *worker) {
     cfi_assert(plat_peek(&worker->queue->records[worker->number].ready) == CFI_READY);
+    cfi_fault_point(worker->queue, worker->number, WORKER_ENDS);
     if (worker->config->finalizer != NULL) {
         worker->config->finalizer(worker->config->context, worker->number, worker->local);
         cfi_worker_end_forked_child(0);
@@ -166,10 +177,12 @@ static cfi_worker_end work(const cfi_worker *worker) {
     while ((slot = cfi_queue_next(queue, &claim, &word)) != NULL) {
         cfi_worker_execute(worker, slot, word);
         plat_store_release(&record->current, 0); /* it leaves nothing behind */
+        cfi_fault_point(queue, worker->number, WORKER_IDLE);
         if (++tasks == worker->config->max_tasks) {
             /* a new life knows of no claim and of no wake-up to be passed on */
             cfi_assert(claim.next == claim.end && !claim.searching && !claim.woken);
             cfi_queue_account(queue, worker->number);
+            cfi_fault_point(queue, worker->number, WORKER_RETIRES);
             return CFI_WORKER_RETIRED;
         }
     }
