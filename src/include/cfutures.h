@@ -800,7 +800,7 @@ unsigned cf_cpu_count(cf_cpu_explanation *explanation);
 /* point: from 1. NULL: there are no more, or the library has no fault points. */
 const char *cf_fault_point_name(unsigned point);
 uint64_t cf_fault_point_visits(unsigned point); /* how often it was passed */
-uint64_t cf_faults_done(void);                  /* how often a rule was carried out */
+uint64_t cf_faults_done(void);                  /* how often a rule's signal was sent */
 
 #pragma GCC visibility pop
 #ifdef __cplusplus

@@ -40,51 +40,6 @@ static board *shared;
 static plat_fault_role own_role;
 static unsigned own_number;
 
-/* ---- the plan -------------------------------------------------------------------------------- */
-
-static bool is_loaded;
-
-static void list_points(void) {
-    for (unsigned i = 1; i < PLAT_FAULT_END; i++) {
-        fprintf(stderr, "%3u %-18s %s\n", i, plat_fault_name(i), plat_fault_about(i));
-    }
-}
-
-static void load(void) {
-    char complaint[256];
-    const char *text = getenv("CF_FAULT");
-    if (!plat_fault_parse(text != NULL ? text : "", &plan, complaint, sizeof complaint)) {
-        fprintf(stderr, "cfutures: CF_FAULT: %s\n", complaint);
-        return;
-    }
-    if (plan.lists) {
-        list_points();
-    }
-    void *page =
-        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (page == MAP_FAILED) {
-        fprintf(stderr, "cfutures: CF_FAULT: no memory for counts\n");
-        return;
-    }
-    shared = page;
-    is_loaded = true;
-}
-
-bool plat_fault_load(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, load);
-    return is_loaded;
-}
-
-bool plat_fault_asks_for_task(void) {
-    for (unsigned i = 0; i < plan.count; i++) {
-        if (plan.rules[i].task != 0 || plan.rules[i].attempt != 0) {
-            return true;
-        }
-    }
-    return plan.traces && plan.count > 0;
-}
-
 /* ---- who there is ---------------------------------------------------------------------------- */
 
 static uint64_t entry_of(pid_t pid) {
@@ -112,6 +67,52 @@ void plat_fault_forget(pid_t process) {
     }
 }
 
+/* ---- the plan -------------------------------------------------------------------------------- */
+
+static bool is_loaded;
+
+static void list_points(void) {
+    for (unsigned i = 1; i < PLAT_FAULT_END; i++) {
+        fprintf(stderr, "%3u %-18s %s\n", i, plat_fault_name(i), plat_fault_about(i));
+    }
+}
+
+static void load(void) {
+    char complaint[256];
+    const char *text = getenv("CF_FAULT");
+    if (!plat_fault_parse(text != NULL ? text : "", &plan, complaint, sizeof complaint)) {
+        fprintf(stderr, "cfutures: CF_FAULT: %s\n", complaint);
+        return;
+    }
+    if (plan.lists) {
+        list_points();
+    }
+    void *page =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) {
+        fprintf(stderr, "cfutures: CF_FAULT: no memory for counts\n");
+        return;
+    }
+    shared = page;
+    plat_fault_become(PLAT_FAULT_CALLER, 0);
+    is_loaded = true;
+}
+
+bool plat_fault_load(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load);
+    return is_loaded;
+}
+
+bool plat_fault_asks_for_task(void) {
+    for (unsigned i = 0; i < plan.count; i++) {
+        if (plan.rules[i].task != 0 || plan.rules[i].attempt != 0) {
+            return true;
+        }
+    }
+    return plan.traces && plan.count > 0;
+}
+
 /* ---- faults ---------------------------------------------------------------------------------- */
 
 static void pause_for(int64_t ns) {
@@ -129,8 +130,10 @@ static void hit_self(int number) {
     }
 }
 
-/* A process that was killed is dead when this returns: what its death leads to comes after the point. */
-static void hit_others(const plat_fault_rule *rule) {
+/* A process that was killed is dead when this returns: what its death leads to comes after the point.
+ * False: there was none. */
+static bool hit_others(const plat_fault_rule *rule) {
+    bool any = false;
     for (size_t i = 0; i < PROCESSES_MAX; i++) {
         uint64_t seen = plat_load_acquire(&shared->processes[i].process);
         pid_t pid = (pid_t)(uint32_t)seen;
@@ -138,11 +141,12 @@ static void hit_others(const plat_fault_rule *rule) {
             (rule->worker >= 0 && seen >> 34 != (uint64_t)rule->worker)) {
             continue;
         }
-        kill(pid, rule->signal);
+        any = kill(pid, rule->signal) == 0 || any;
         if (rule->signal == SIGKILL) {
             plat_process_await_end(pid, plat_now_ns() + DEATH_NS);
         }
     }
+    return any;
 }
 
 /* splitmix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014. */
@@ -198,16 +202,18 @@ static void tell(const plat_fault_rule *rule, plat_fault_id point, plat_fault_ta
 }
 
 static void carry_out(const plat_fault_rule *rule, plat_fault_id point, plat_fault_task task) {
-    plat_add_relaxed(&shared->done, 1);
     if (plan.traces) {
         tell(rule, point, task);
     }
     if (rule->signal == 0) {
         pause_for(rule->pause_ns);
-    } else if (rule->target == own_role) {
+        return;
+    }
+    if (rule->target == own_role) {
+        plat_add_relaxed(&shared->done, 1);
         hit_self(rule->signal);
     } else {
-        hit_others(rule);
+        plat_add_relaxed(&shared->done, hit_others(rule));
     }
 }
 

@@ -62,6 +62,8 @@
     X(PUBLISH_OPENED, "publish.opened", "submit: the slot is pending; workers do not see it")      \
     X(PUBLISH_DONE, "publish.done", "submit: workers see the task; none was woken")                \
     X(PUBLISH_SHOWN, "publish.shown", "submit: has woken a worker, if one was to be woken")        \
+    X(TAKE_BACK_RESERVED, "take_back.reserved",                                                    \
+      "a map or stream: has a slot for items of a chunk")                                          \
     X(TAKE_BACK_MOVED, "take_back.moved", "a map or stream: has moved a running chunk's end")      \
     X(TAKE_BACK_DONE, "take_back.done", "a map or stream: has items back, and not sent them")      \
     X(TAKE_BACK_SENT, "take_back.sent", "a map or stream: has sent them as a chunk of their own")  \

@@ -8,9 +8,10 @@
 #include <unistd.h>
 
 enum {
-    FAULTS_PRINTED = 20,
-    PATIENCE_MS = 2000
+    FAULTS_PRINTED = 20
 };
+
+#define PATIENCE_NS (2 * SECOND)
 
 tally *chaos;
 uint64_t chaos_seed;
@@ -96,7 +97,8 @@ static void check(const char *what, size_t now, size_t before, const char *after
 
 void belongings_check(const belongings *before, const char *after_what) {
     belongings now = belongings_now();
-    for (int i = 0; has_more(&now, before) && i < PATIENCE_MS; i++) {
+    const int64_t until_ns = now_ns() + PATIENCE_NS;
+    while (has_more(&now, before) && now_ns() < until_ns) {
         usleep(1000);
         now = belongings_now();
     }

@@ -71,6 +71,7 @@ static bool send_half(cf_stream *stream, cfi_piece *piece) {
         cfi_piece_drop(stream, rest);
         return false;
     }
+    plat_fault_point(TAKE_BACK_RESERVED);
     uint32_t kept = cfi_chunk_take_back(cfi_piece_progress_of(stream, piece), piece->count,
                                         executor->queue.shared);
     if (kept == 0) {
