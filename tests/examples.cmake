@@ -41,6 +41,16 @@ example_test(worker_local worker_local
              "request 6 was number 3 of its connection\n\
 request 7 was number 1 of its connection\n7 requests, 3 connections")
 
+example_test(survives_crashes_without survives_crashes "this library has no fault points")
+if(TARGET chaos_fault_points)
+  add_executable(example_with_fault_points "${PROJECT_SOURCE_DIR}/src/examples/survives_crashes.c")
+  target_include_directories(example_with_fault_points PRIVATE "${PROJECT_SOURCE_DIR}/src/include")
+  target_link_libraries(example_with_fault_points PRIVATE chaos_fault_points Threads::Threads ${CMAKE_DL_LIBS})
+  primepool_test(unit.example_survives_crashes unit 60 example_with_fault_points)
+  set_tests_properties(unit.example_survives_crashes
+                       PROPERTIES PASS_REGULAR_EXPRESSION "all 1000 squares are right, some workers died\n$")
+endif()
+
 criterion_program(test_quicksort unit/test_quicksort.c)
 target_link_libraries(test_quicksort PRIVATE demo)
 primepool_test(unit.quicksort unit 120 test_quicksort ${one_by_one})
