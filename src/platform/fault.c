@@ -79,7 +79,7 @@ static void list_points(void) {
 
 static void load(void) {
     char complaint[256];
-    const char *text = getenv("CF_FAULT");
+    const char *text = secure_getenv("CF_FAULT");
     if (!plat_fault_parse(text != NULL ? text : "", &plan, complaint, sizeof complaint)) {
         fprintf(stderr, "cfutures: CF_FAULT: %s\n", complaint);
         return;
