@@ -48,6 +48,7 @@
 #include "platform/assert.h"
 #include "platform/barrier.h"
 #include "platform/event_count.h"
+#include "platform/fault.h"
 
 enum {
     CFI_SLAB_SLOTS = 1024,
@@ -216,5 +217,16 @@ void cfi_queue_advance(cfi_queue *queue);
 static inline void cfi_queue_room_made(cfi_queue *queue) {
     plat_event_ring_light(&queue->control->room, queue->shared);
 }
+
+/* ---- fault points (platform/fault.h) --------------------------------------------------------- */
+
+/* A point that a worker passes; the task is its record's `current`. */
+#ifdef CFI_FAULT_POINTS
+void cfi_fault_pass(const cfi_queue *queue, unsigned worker, plat_fault_id point);
+#define cfi_fault_point(queue, worker, identifier)                                                 \
+    cfi_fault_pass(queue, worker, PLAT_FAULT_##identifier)
+#else
+#define cfi_fault_point(queue, worker, identifier) ((void)0)
+#endif
 
 #endif

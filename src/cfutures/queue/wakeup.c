@@ -1,6 +1,5 @@
 #include "cfutures/queue/wakeup.h"
 
-#include "cfutures/queue/fault_point.h"
 #include "cfutures/queue/tuning.h"
 
 #include "platform/assert.h"

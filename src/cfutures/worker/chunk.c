@@ -1,6 +1,6 @@
 #include "cfutures/worker/chunk.h"
 
-#include "cfutures/queue/fault_point.h"
+#include "cfutures/queue/queue.h"
 #include "cfutures/worker/limit.h"
 
 #include "platform/assert.h"

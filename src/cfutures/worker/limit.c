@@ -1,7 +1,7 @@
 #include "cfutures/worker/limit.h"
 
-#include "cfutures/queue/fault_point.h"
 #include "cfutures/queue/program_time.h"
+#include "cfutures/queue/queue.h"
 
 #include "platform/assert.h"
 

@@ -1,7 +1,6 @@
 #include "cfutures/worker/worker.h"
 
 #include "cfutures/queue/completion.h"
-#include "cfutures/queue/fault_point.h"
 #include "cfutures/queue/times.h"
 #include "cfutures/queue/wakeup.h"
 #include "cfutures/worker/cpu_share.h"
