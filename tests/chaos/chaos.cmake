@@ -19,15 +19,24 @@ explorer_replace("${PROJECT_SOURCE_DIR}/src/cfutures/queue/tuning.h" "${chaos_tu
                  "CFI_DAMAGE_LOOK_NS = 1000000000," "CFI_DAMAGE_LOOK_NS = 0,")
 add_custom_target(chaos_tuning DEPENDS "${chaos_tuning}/cfutures/queue/tuning.h")
 
-function(chaos_with_fault_points target)
-  target_compile_definitions(${target} PRIVATE CFI_FAULT_POINTS=)
+function(chaos_without_look target)
   target_include_directories(${target} PRIVATE "${chaos_tuning}" "${PROJECT_SOURCE_DIR}/src"
                                                "${PROJECT_SOURCE_DIR}/src/include")
   add_dependencies(${target} chaos_tuning)
 endfunction()
+
+function(chaos_with_fault_points target)
+  target_compile_definitions(${target} PRIVATE CFI_FAULT_POINTS=)
+  chaos_without_look(${target})
+endfunction()
 add_library(chaos_fault_points OBJECT ${with_fault_points})
 chaos_with_fault_points(chaos_fault_points)
 target_link_libraries(chaos_fault_points PRIVATE primepool_warnings)
+
+# As it is, but without the look.
+add_library(chaos_core OBJECT ${chaos_core_sources})
+chaos_without_look(chaos_core)
+target_link_libraries(chaos_core PRIVATE primepool_warnings)
 
 # chaos_suite(NAME SOURCE...): a program that uses the library, and its test in the reduced form.
 function(chaos_suite name)
@@ -51,6 +60,9 @@ function(chaos_planted suite name file expected original replacement)
   if(suite STREQUAL "points") # the objects with fault points, but this one
     set(sources "${folder}/${file}")
     set(rest "$<FILTER:$<TARGET_OBJECTS:chaos_fault_points>,EXCLUDE,/${file}\\.o$>")
+  elseif(suite STREQUAL "steps")
+    set(sources "${folder}/${file}")
+    set(rest "$<FILTER:$<TARGET_OBJECTS:chaos_core>,EXCLUDE,/${file}\\.o$>")
   elseif(file MATCHES "\\.h$")
     set(sources ${chaos_core_sources})
   else()
@@ -60,6 +72,8 @@ function(chaos_planted suite name file expected original replacement)
   add_library(${target}_core OBJECT ${sources})
   if(suite STREQUAL "points")
     chaos_with_fault_points(${target}_core)
+  elseif(suite STREQUAL "steps")
+    chaos_without_look(${target}_core)
   endif()
   add_dependencies(${target}_core ${target}_source)
   target_include_directories(${target}_core PRIVATE "${folder}" "${PROJECT_SOURCE_DIR}/src"
@@ -103,3 +117,15 @@ chaos_planted(points death_leaves_waiters_asleep cfutures/worker_death.c "hung=[
 
 chaos_planted(points pool_leaves_descriptors executors/process_pool.c "leaked=[1-9]"
               "    close_files((process_pool *)executor);" "    (void)close_files;")
+
+# ---- steps -----------------------------------------------------------------------------------------
+
+chaos_suite(steps steps.c steps_ways.c)
+target_link_libraries(chaos_steps PRIVATE chaos_core)
+chaos_planted(steps judge_leaves_waiters_asleep cfutures/worker_death.c "hung=[1-9]" [[
+    plat_futex_wake_all(&cfi_slot_of(future)->futex,
+                        queue->shared); /* it may have died before it woke them */]] "")
+
+chaos_planted(steps claimed_is_not_given_back cfutures/worker_death.c "(lost|hung)=[1-9]"
+              "    give_back_claimed(executor, worker);"
+              "    plat_store_relaxed(&record->claimed, 0); (void)give_back_claimed;")
