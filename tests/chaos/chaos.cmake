@@ -103,3 +103,74 @@ chaos_planted(points death_leaves_waiters_asleep cfutures/worker_death.c "hung=[
 
 chaos_planted(points pool_leaves_descriptors executors/process_pool.c "leaked=[1-9]"
               "    close_files((process_pool *)executor);" "    (void)close_files;")
+
+# ---- the storm: every call and option at random, under every death -----------------------------------
+
+chaos_suite(storm storm.c storm_client.c storm_items.c storm_jobs.c storm_killer.c storm_ledger.c
+            storm_pings.c storm_plan.c storm_round.c storm_stream.c)
+target_link_libraries(chaos_storm PRIVATE ${with_openmp})
+
+# A dead worker had settled a task, and not announced it: nobody is told.
+chaos_planted(
+  storm
+  storm_untold
+  cfutures/waiting/watch.c
+  "does not end"
+  "    if (cfi_future_is_asked(future) && cfi_word_phase(word) == CFI_FINISHED &&
+        cfi_word_owner(word) == worker) {
+        collect(future);
+    }
+    plat_biased_lock_give(&executor->drain_lock);
+    ring_all(executor);"
+  "    (void)word, (void)worker;
+    plat_biased_lock_give(&executor->drain_lock);
+    ring_all(executor);")
+
+# What it had claimed is not given back.
+chaos_planted(
+  storm
+  storm_claimed
+  cfutures/worker_death.c
+  "nothing broke the pool|does not end" # the library looks for lost tasks itself
+  "        if (future != NULL) {
+            give_back(executor, future);
+        }"
+  "        (void)future;")
+
+# A lost task is told as done.
+chaos_planted(
+  storm storm_torn cfutures/worker_death.c "it succeeded, (though it cannot|but never ran to its end)"
+  "    slot->outcome = (uint8_t)outcome;
+    slot->detail = wait_status;"
+  "    slot->outcome = CF_OK;
+    slot->detail = wait_status != 0 ? (int32_t)slot->result_size : 0;")
+
+# A task that begins again has its attempt back.
+chaos_planted(
+  storm storm_attempts cfutures/queue/slot.h "an attempt began twice"
+  "        if (plat_cas(&slot->word, word, cfi_word_with_phase(*word, phase))) {"
+  "        if (plat_cas(&slot->word, word,
+                     cfi_word_with_phase(*word, phase) -
+                         (phase == CFI_PENDING ? CFI_ATTEMPT : 0))) {")
+
+# A worker looks whether a task is pending, and then begins it: it may have been cancelled in between.
+chaos_planted(storm storm_unchecked cfutures/queue/slot.h "ended otherwise|an attempt began twice|does not end"
+              "        if (plat_cas(&slot->word, &seen, next)) {
+            *word = next;"
+              "        if (plat_store_release(&slot->word, next), true) {
+            *word = next;")
+
+# A chunk that broke is sent again from an item on that was done.
+chaos_planted(
+  storm storm_sent_again cfutures/batch/window.c "an attempt began twice"
+  "    uint32_t done = plat_load_acquire(&progress->done);"
+  "    uint32_t done = plat_load_acquire(&progress->done);
+    done -= exception.status == CF_EWORKER && done > 1;")
+
+# as_completed hands out a future again, in place of another one.
+chaos_planted(storm storm_handed_out cfutures/as_completed.c "handed out twice"
+              "    iteration->done_next = i + 1;" "    iteration->done_next = i;")
+
+foreach(bug untold claimed attempts unchecked)
+  set_property(TEST chaos.planted.storm_${bug} APPEND PROPERTY ENVIRONMENT "CF_CHAOS_HANG_MS=3000")
+endforeach()
