@@ -139,7 +139,8 @@ chaos_planted(
 
 # A lost task is told as done.
 chaos_planted(
-  storm storm_torn cfutures/worker_death.c "it succeeded, (though it cannot|but never ran to its end)"
+  storm storm_torn cfutures/worker_death.c
+  "it succeeded, (though it cannot|but never ran to its end)|another result|began (twice|more often)"
   "    slot->outcome = (uint8_t)outcome;
     slot->detail = wait_status;"
   "    slot->outcome = CF_OK;
@@ -147,14 +148,14 @@ chaos_planted(
 
 # A task that begins again has its attempt back.
 chaos_planted(
-  storm storm_attempts cfutures/queue/slot.h "an attempt began twice"
+  storm storm_attempts cfutures/queue/slot.h "began (twice|more often)|another number of attempts"
   "        if (plat_cas(&slot->word, word, cfi_word_with_phase(*word, phase))) {"
   "        if (plat_cas(&slot->word, word,
                      cfi_word_with_phase(*word, phase) -
                          (phase == CFI_PENDING ? CFI_ATTEMPT : 0))) {")
 
 # A worker looks whether a task is pending, and then begins it: it may have been cancelled in between.
-chaos_planted(storm storm_unchecked cfutures/queue/slot.h "ended otherwise|an attempt began twice|does not end"
+chaos_planted(storm storm_unchecked cfutures/queue/slot.h "ended otherwise|began twice|does not end"
               "        if (plat_cas(&slot->word, &seen, next)) {
             *word = next;"
               "        if (plat_store_release(&slot->word, next), true) {
@@ -162,7 +163,7 @@ chaos_planted(storm storm_unchecked cfutures/queue/slot.h "ended otherwise|an at
 
 # A chunk that broke is sent again from an item on that was done.
 chaos_planted(
-  storm storm_sent_again cfutures/batch/window.c "an attempt began twice"
+  storm storm_sent_again cfutures/batch/window.c "began (twice|more often)|tasks ran again"
   "    uint32_t done = plat_load_acquire(&progress->done);"
   "    uint32_t done = plat_load_acquire(&progress->done);
     done -= exception.status == CF_EWORKER && done > 1;")
@@ -171,6 +172,7 @@ chaos_planted(
 chaos_planted(storm storm_handed_out cfutures/as_completed.c "handed out twice"
               "    iteration->done_next = i + 1;" "    iteration->done_next = i;")
 
-foreach(bug untold claimed attempts unchecked)
-  set_property(TEST chaos.planted.storm_${bug} APPEND PROPERTY ENVIRONMENT "CF_CHAOS_HANG_MS=3000")
+foreach(bug untold claimed torn attempts unchecked sent_again handed_out)
+  set_property(TEST chaos.planted.storm_${bug} APPEND PROPERTY ENVIRONMENT CF_CHAOS_HANG_MS=3000
+                                                               CF_TEST_MULT=8)
 endforeach()

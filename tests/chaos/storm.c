@@ -5,6 +5,7 @@
  *     storm [SECONDS]        (CF_TEST_SEED, CF_TEST_MULT)
  *     CF_CHAOS_ROUND=N storm [SECONDS]     round N alone, once or again and again
  *     CF_CHAOS_HANG_MS=N     so long without the end of a round is a hang (20 000)
+ *     CF_CHAOS_KEEP_HUNG=1   what hangs is left for a debugger
  *
  * A process of its own, the caller, plays rounds. This one watches: it kills some callers in the middle,
  * ends those that hang, and is the subreaper, so all processes of a dead caller become its children. */
@@ -29,14 +30,15 @@ enum {
     ROUNDS_OF_CALLER = 24, /* then another process goes on */
     ROUNDS_BETWEEN_LOOKS = 16,
     LOOK_MS = 10,
-    GONE_MS = 2000, /* so long may processes live on after their caller */
-    FAULTS_MOST = 20
+    GONE_MS = 2000,  /* so long may processes live on after their caller */
+    FAULTS_MOST = 20 /* it ends then; the reduced form at the first */
 };
 
 static int64_t hang_ns = 20 * SECOND;
 static int64_t program_end_ns;
 static int64_t rounds_most; /* -1 = no limit */
-static bool is_alone;       /* one round is played */
+static uint64_t faults_most;
+static bool is_alone; /* one round is played */
 static int64_t slowest_end_ns;
 
 /* ---- the caller ------------------------------------------------------------------------------ */
@@ -67,7 +69,7 @@ static int play_rounds(void *context) {
 
 static bool goes_on(void) {
     const uint64_t faults = chaos->lost + chaos->duplicated + chaos->leaked;
-    return now_ns() < program_end_ns && chaos->hung == 0 && faults < FAULTS_MOST &&
+    return now_ns() < program_end_ns && chaos->hung == 0 && faults < faults_most &&
            (rounds_most < 0 || (int64_t)sums->rounds < rounds_most);
 }
 
@@ -98,7 +100,6 @@ static void tell_hang(void) {
     }
 }
 
-/* CF_CHAOS_KEEP_HUNG: it is left as it is, for a debugger. */
 static void keep_for_debugger(pid_t caller) {
     if (getenv("CF_CHAOS_KEEP_HUNG") != NULL) {
         fprintf(stderr, "%s: process %d is left as it hangs, until it is killed\n", chaos_suite,
@@ -235,7 +236,7 @@ int main(int argc, char **argv) {
     const int64_t start_ns = now_ns(), alone = number_in("CF_CHAOS_ROUND", -1);
     const size_t shared_files = count_shared_files();
     uint64_t seed = chaos_seed;
-    program_end_ns = start_ns + (seconds > 0 ? seconds : REDUCED_SECONDS) * SECOND;
+    program_end_ns = start_ns + (seconds > 0 ? seconds : (int64_t)scaled(REDUCED_SECONDS)) * SECOND;
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     ledger_init();
@@ -244,6 +245,7 @@ int main(int argc, char **argv) {
     storm->next = is_alone ? (uint64_t)alone : 0;
     hang_ns = number_in("CF_CHAOS_HANG_MS", hang_ns / MILLISECOND) * MILLISECOND;
     rounds_most = seconds > 0 ? -1 : is_alone ? 1 : (int64_t)scaled(ROUNDS);
+    faults_most = seconds > 0 ? FAULTS_MOST : 1;
     while (goes_on()) {
         const bool is_killed = !is_alone && !one_in(&seed, 4);
         const int64_t life_ns =

@@ -74,6 +74,7 @@ typedef struct round_plan {
     executor_kind kind;
     cf_pool_options options;
     initializing initializing;
+    bool has_second; /* two executors of this kind, with the same options */
     unsigned clients;
     unsigned operations; /* of each client */
     finale finale;       /* when the clients are through, or ... */
@@ -96,7 +97,7 @@ typedef struct client {
     unsigned number;
     uint64_t seed;
     const round_plan *plan;
-    cf_executor *ex;
+    cf_executor *ex[2]; /* the second may be NULL */
     post *post;
     uint32_t first_id, id_end, next_id;
     uint16_t *allowed;      /* runs, of each id from first_id on; not in a BIG round */
@@ -104,7 +105,7 @@ typedef struct client {
     unsigned char *results; /* and for its results */
     cf_exception *why;      /* of the items of a map */
     uint8_t *handed_out;    /* how often, of each item of a stream */
-    uint64_t accepted;      /* plain tasks that were submitted */
+    uint64_t accepted[2];   /* plain tasks that were submitted, to each executor */
     uint64_t lost_workers;  /* tasks and items that ended with CF_EWORKER */
     uint64_t nothings;      /* tasks without an argument that have succeeded, and ... */
     uint64_t nothings_most; /* ... how many runs of them there may be */
@@ -127,6 +128,14 @@ static inline bool one_in(uint64_t *seed, uint64_t n) {
 /* Which call the client is in, for the watchdog. */
 static inline void at(client *c, const char *call) {
     atomic_store_explicit(&c->post->what, call, memory_order_relaxed);
+}
+
+static inline cf_executor *choose_executor(client *c) {
+    return c->ex[c->ex[1] != NULL && one_in(&c->seed, 2)];
+}
+
+static inline void note_accepted(client *c, const cf_executor *ex, uint64_t count) {
+    c->accepted[ex == c->ex[1]] += count;
 }
 
 /* Counts a task as lost, and says what is wrong with it. */

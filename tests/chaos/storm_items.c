@@ -149,7 +149,8 @@ void play_map(client *c) {
                                     .cost = one_in(&c->seed, 8) ? cost_of : NULL};
     c->has_chunks = true;
     at(c, "cf_executor_map");
-    const cf_status status = cf_executor_map(c->ex, &task, a.args, a.count, a.results, &options);
+    const cf_status status =
+        cf_executor_map(choose_executor(c), &task, a.args, a.count, a.results, &options);
     if (was_not_done(c, &a, status)) {
         may_refuse(c, "cf_executor_map", status);
     } else if (a.wants_exceptions) {
@@ -170,7 +171,8 @@ void play_nothing(client *c) {
     c->has_chunks = true;
     c->nothings_most += count * (retries + 1);
     at(c, "cf_executor_map without arguments");
-    const cf_status status = cf_executor_map(c->ex, &task, NULL, count, c->results, &options);
+    const cf_status status =
+        cf_executor_map(choose_executor(c), &task, NULL, count, c->results, &options);
     if (status == CF_OK) {
         c->nothings += count;
     } else if (is_refusal(status)) {

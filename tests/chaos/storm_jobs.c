@@ -58,10 +58,11 @@ static void submit_each(client *c, batch *b, const cf_submit_options *options) {
         const unsigned char *arg = c->args + i * b->t.arg_size;
         cf_future **future = unwanted ? NULL : &b->jobs[i].future;
         at(c, "cf_executor_submit");
-        const cf_status status =
-            plain ? cf_executor_submit(c->ex, &b->task, arg, future)
-                  : cf_executor_submit_with(c->ex, &b->task, arg, options, future);
-        c->accepted += status == CF_OK;
+        cf_executor *ex = choose_executor(c);
+        const cf_status status = plain
+                                     ? cf_executor_submit(ex, &b->task, arg, future)
+                                     : cf_executor_submit_with(ex, &b->task, arg, options, future);
+        note_accepted(c, ex, status == CF_OK);
         if (status != CF_OK &&
             (!may_refuse(c, "cf_executor_submit", status) || b->jobs[i].future != NULL)) {
             wrong(c, b->jobs[i].s.id, "cf_executor_submit", "a future of a refused task", status);
@@ -72,8 +73,9 @@ static void submit_each(client *c, batch *b, const cf_submit_options *options) {
 static void submit_all(client *c, batch *b, const cf_submit_options *options) {
     size_t submitted = b->count + 1;
     at(c, "cf_executor_submit_many");
-    const cf_status status = cf_executor_submit_many(c->ex, &b->task, c->args, b->count, options,
-                                                     b->futures, &submitted);
+    cf_executor *ex = choose_executor(c);
+    const cf_status status =
+        cf_executor_submit_many(ex, &b->task, c->args, b->count, options, b->futures, &submitted);
     if (submitted > b->count || (submitted == b->count) != (status == CF_OK)) {
         wrong(c, b->jobs[0].s.id, "cf_executor_submit_many", "another number of tasks", status);
         return;
@@ -81,7 +83,7 @@ static void submit_all(client *c, batch *b, const cf_submit_options *options) {
     if (status != CF_OK) {
         may_refuse(c, "cf_executor_submit_many", status);
     }
-    c->accepted += submitted;
+    note_accepted(c, ex, submitted);
     for (size_t i = 0; i < b->count; i++) {
         b->jobs[i].future = b->futures[i];
         if ((b->futures[i] != NULL) != (i < submitted)) {
@@ -104,7 +106,10 @@ static void list_futures(batch *b) {
 
 static void on_done(cf_future *future, void *context) {
     note *n = context;
-    const bool right = future == n->future && cf_future_done(future);
+    cf_exception why;
+    const bool right = future == n->future && cf_future_done(future) &&
+                       cf_future_exception(future, 0, &why) == CF_OK &&
+                       cf_future_result(future, 0, NULL) == why.status;
     atomic_fetch_add(&n->wrong, !right);
     atomic_fetch_add(&n->calls, 1);
 }
@@ -136,15 +141,16 @@ static void look(client *c, const job *j) {
 }
 
 static void look_at_all(client *c) {
+    cf_executor *ex = choose_executor(c);
     cf_stats stats;
     cf_worker_stats worker;
     at(c, "cf_executor_stats");
-    if (cf_executor_stats(c->ex, &stats) != CF_OK || stats.workers > stats.max_workers ||
-        stats.max_workers != cf_executor_max_workers(c->ex) || stats.failed > stats.finished) {
+    if (cf_executor_stats(ex, &stats) != CF_OK || stats.workers > stats.max_workers ||
+        stats.max_workers != cf_executor_max_workers(ex) || stats.failed > stats.finished) {
         wrong(c, c->first_id, "cf_executor_stats", "numbers that cannot be", CF_EINVAL);
     }
     at(c, "cf_executor_worker_stats");
-    if (stats.workers > 0 && cf_executor_worker_stats(c->ex, stats.workers - 1, &worker) != CF_OK) {
+    if (stats.workers > 0 && cf_executor_worker_stats(ex, stats.workers - 1, &worker) != CF_OK) {
         wrong(c, c->first_id, "cf_executor_worker_stats", "no such worker", CF_EINVAL);
     }
 }

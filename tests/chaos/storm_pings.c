@@ -68,13 +68,14 @@ static bool ping(client *c, const terms *t, uint32_t id, way how) {
     cf_info info = {0};
     spec_write(s, arg, sizeof arg);
     at(c, "cf_executor_submit");
-    const cf_status status = cf_executor_submit_with(c->ex, &task, arg, &options, &future);
+    cf_executor *ex = choose_executor(c);
+    const cf_status status = cf_executor_submit_with(ex, &task, arg, &options, &future);
     if (status != CF_OK) {
         may_refuse(c, "cf_executor_submit", status);
         return status == CF_EFULL;
     }
     const int64_t start_ns = now_ns();
-    c->accepted++;
+    note_accepted(c, ex, 1);
     await(c, future, how);
     tally_add(&sums->late, now_ns() - start_ns > LATE_NS);
     at(c, "cf_future_exception");

@@ -111,12 +111,13 @@ static void describe(const round_plan *p) {
                                           "cancel and leave", "terminate", "kill"};
     const cf_pool_options *o = &p->options;
     snprintf(storm->plan, sizeof storm->plan,
-             "%s, %s, %u workers, %u clients, max_pending %zu%s, max_tasks %u, arena %zu, "
+             "%s, %s%s, %u workers, %u clients, max_pending %zu%s, max_tasks %u, arena %zu, "
              "initializer %d%s%s%s%s%s%s%s, ends by %s%s",
-             moods[p->mood], kinds[p->kind], o->max_workers, p->clients, o->max_pending,
-             o->refuse_when_full ? " refusing" : "", o->max_tasks_per_worker, o->arena_limit,
-             (int)p->initializing, o->record_times ? ", times" : "",
-             o->ignore_sigterm ? ", ignores TERM" : "", p->has_killer ? ", killer" : "",
+             moods[p->mood], kinds[p->kind], p->has_second ? " twice" : "", o->max_workers,
+             p->clients, o->max_pending, o->refuse_when_full ? " refusing" : "",
+             o->max_tasks_per_worker, o->arena_limit, (int)p->initializing,
+             o->record_times ? ", times" : "", o->ignore_sigterm ? ", ignores TERM" : "",
+             p->has_killer ? ", killer" : "",
              p->has_killer && p->killer_is_process ? " in a process" : "",
              p->has_killer && p->kills_newborn ? ", kills newborn" : "",
              p->has_killer && p->kills_nursery ? ", kills the nursery" : "",
@@ -136,6 +137,7 @@ void plan_make(round_plan *p, uint64_t number, uint64_t *seed) {
     p->clients = p->mood == BIG ? 1 : (unsigned)between(seed, 1, CLIENTS_MOST);
     p->operations = (unsigned)between(seed, 1, operations[p->mood]);
     p->finale = (finale)(random_next(seed) % FINALES);
+    p->has_second = p->kind == PROCESSES && one_in(seed, 8);
     p->is_interrupted = p->finale != DESTROY && one_in(seed, p->mood == MASSACRE ? 16 : 5);
     book->in_processes = p->kind == PROCESSES;
     book->has_local = p->initializing != NO_INITIALIZER;

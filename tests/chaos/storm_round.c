@@ -79,21 +79,22 @@ static void *play(void *arg) {
     for (unsigned i = 0; i < p->operations && ids_left(c) >= 4 * JOBS_MOST; i++) {
         if (i == interruption) {
             at(c, "the end in the middle");
-            plan_finale(p, c->ex, p->finale);
+            plan_finale(p, c->ex[0], p->finale);
         }
         play_operation(c, i);
     }
     return NULL;
 }
 
-static void client_start(client *c, const round_plan *p, cf_executor *ex, uint64_t *seed) {
+static void client_start(client *c, const round_plan *p, cf_executor *const ex[2], uint64_t *seed) {
     const bool is_big = p->mood == BIG;
     c->plan = p;
-    c->ex = ex;
+    c->ex[0] = ex[0];
+    c->ex[1] = ex[1];
     c->seed = random_next(seed);
     c->next_id = c->first_id = is_big ? 0 : c->number * CLIENT_IDS;
     c->id_end = is_big ? (uint32_t)LEDGER_IDS : c->first_id + CLIENT_IDS;
-    c->accepted = c->lost_workers = c->nothings = c->nothings_most = 0;
+    c->accepted[0] = c->accepted[1] = c->lost_workers = c->nothings = c->nothings_most = 0;
     c->has_chunks = false;
     c->note_count = 0;
     if (pthread_create(&c->thread, NULL, play, c) != 0) {
@@ -112,11 +113,12 @@ static void complain(const round_plan *p, const char *what, uint64_t number, uin
 
 /* All tasks are done, in an executor that has shut down. */
 static void check_stats(const round_plan *p, cf_executor *ex) {
+    const unsigned which = ex == clients[0].ex[1];
     cf_stats s;
     uint64_t accepted = 0;
     bool has_others = p->kind != PROCESSES; /* tasks that tasks have submitted */
     for (unsigned i = 0; i < p->clients; i++) {
-        accepted += clients[i].accepted;
+        accepted += clients[i].accepted[which];
         has_others = has_others || clients[i].has_chunks;
     }
     if (cf_executor_stats(ex, &s) != CF_OK || s.pending + s.running > 0) {
@@ -210,8 +212,8 @@ static void check_children(const round_plan *p) {
     }
 }
 
-static void play_with(const round_plan *p, cf_executor *ex, uint64_t *seed) {
-    storm_executor = ex;
+static void play_with(const round_plan *p, cf_executor *const ex[2], uint64_t *seed) {
+    storm_executor = ex[0];
     if (p->has_killer && !p->killer_is_process) {
         killer_start(p, random_next(seed));
     }
@@ -221,7 +223,10 @@ static void play_with(const round_plan *p, cf_executor *ex, uint64_t *seed) {
     for (unsigned i = 0; i < p->clients; i++) {
         pthread_join(clients[i].thread, NULL);
     }
-    end_executor(p, ex);
+    end_executor(p, ex[0]);
+    if (ex[1] != NULL) {
+        end_executor(p, ex[1]);
+    }
     jobs_end_round();
 }
 
@@ -234,11 +239,15 @@ void round_play(uint64_t number) {
     if (p.has_killer && p.killer_is_process) {
         killer_start(&p, random_next(&seed));
     }
-    cf_executor *ex = plan_create(&p);
-    if (ex != NULL) {
+    cf_executor *const ex[2] = {plan_create(&p), p.has_second ? plan_create(&p) : NULL};
+    const bool has_all = ex[0] != NULL && (ex[1] != NULL || !p.has_second);
+    if (has_all) {
         play_with(&p, ex, &seed);
+    } else { /* it was told why */
+        cf_executor_destroy(ex[0]);
+        cf_executor_destroy(ex[1]);
     }
-    if (p.has_killer && (ex != NULL || p.killer_is_process)) {
+    if (p.has_killer && (has_all || p.killer_is_process)) {
         killer_stop();
     }
     check_book(&p);

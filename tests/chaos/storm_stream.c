@@ -144,7 +144,7 @@ void play_stream(client *c) {
     f.in_order = !options.as_completed;
     c->has_chunks = true;
     at(c, "cf_stream_open");
-    cf_status status = cf_stream_open(c->ex, &task, next_item, &f, &options, &stream);
+    cf_status status = cf_stream_open(choose_executor(c), &task, next_item, &f, &options, &stream);
     if (status != CF_OK) {
         may_refuse(c, "cf_stream_open", status);
         return;
