@@ -177,7 +177,8 @@ void play_nothing(client *c) {
         c->nothings += count;
     } else if (is_refusal(status)) {
         may_refuse(c, "cf_executor_map", status);
-    } else if (status != CF_EWORKER || !ledger_may(MAY_DIE)) {
+    } else if (!(status == CF_EWORKER && ledger_may(MAY_DIE)) &&
+               !(status == CF_ECANCELLED && ledger_may(MAY_CANCEL))) {
         wrong(c, c->first_id, "cf_executor_map without arguments", "no task ends so", status);
     }
     for (size_t i = 0; i < count * room && status == CF_OK; i++) {
