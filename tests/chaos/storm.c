@@ -28,6 +28,7 @@ enum {
     ROUNDS = 150,          /* of the reduced form */
     REDUCED_SECONDS = 7,   /* it ends then at the latest */
     ROUNDS_OF_CALLER = 24, /* then another process goes on */
+    SECONDS_OF_CALLER = 10,
     ROUNDS_BETWEEN_LOOKS = 16,
     LOOK_MS = 10,
     GONE_MS = 2000,  /* so long may processes live on after their caller */
@@ -52,8 +53,13 @@ static int play_rounds(void *context) {
 #endif
     setsid(); /* the killer knows the processes of this session as ours */
     clients_init();
+    if (getenv("CF_CHAOS_KEEP_HUNG") != NULL) {
+        alarm(0); /* of host_start */
+    }
     const belongings before = belongings_now();
-    for (unsigned i = 1; i <= (is_alone ? 1 : ROUNDS_OF_CALLER) && !storm->over; i++) {
+    const int64_t end_ns = now_ns() + SECONDS_OF_CALLER * SECOND;
+    const unsigned most = is_alone ? 1 : ROUNDS_OF_CALLER;
+    for (unsigned i = 1; i <= most && !storm->over && now_ns() < end_ns; i++) {
         const uint64_t number = atomic_fetch_add(&storm->next, !is_alone);
         atomic_store(&storm->since_ns, now_ns());
         atomic_store(&storm->round, number);
@@ -170,6 +176,9 @@ static void await_end_of_all(void) {
             late = true;
             end_children();
         }
+        if (now_ns() - start_ns > LONG_WAIT) {
+            exit(tally_end());
+        }
         usleep(200);
     }
     const int64_t taken_ns = now_ns() - start_ns;
@@ -209,6 +218,14 @@ static size_t count_shared_files(void) {
     return count;
 }
 
+static bool has_pidfds(void) {
+    const int file = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    if (file >= 0) {
+        close(file);
+    }
+    return file >= 0;
+}
+
 static int64_t number_in(const char *variable, int64_t otherwise) {
     const char *text = getenv(variable);
     return text != NULL ? strtoll(text, NULL, 10) : otherwise;
@@ -238,6 +255,9 @@ int main(int argc, char **argv) {
     uint64_t seed = chaos_seed;
     program_end_ns = start_ns + (seconds > 0 ? seconds : (int64_t)scaled(REDUCED_SECONDS)) * SECOND;
     prctl(PR_SET_CHILD_SUBREAPER, 1);
+    if (!has_pidfds()) {
+        printf("storm: the kernel has no pidfds: only tasks kill workers\n");
+    }
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     ledger_init();
     storm = shared_alloc(sizeof *storm);
