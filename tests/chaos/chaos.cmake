@@ -129,3 +129,78 @@ chaos_planted(steps judge_leaves_waiters_asleep cfutures/worker_death.c "hung=[1
 chaos_planted(steps claimed_is_not_given_back cfutures/worker_death.c "(lost|hung)=[1-9]"
               "    give_back_claimed(executor, worker);"
               "    plat_store_relaxed(&record->claimed, 0); (void)give_back_claimed;")
+
+# ---- the storm: every call and option at random, under every death -----------------------------------
+
+chaos_suite(storm storm.c storm_client.c storm_items.c storm_jobs.c storm_killer.c storm_ledger.c
+            storm_pings.c storm_plan.c storm_round.c storm_stream.c)
+target_link_libraries(chaos_storm PRIVATE ${with_openmp})
+
+# A dead worker had settled a task, and not announced it: nobody is told.
+chaos_planted(
+  storm
+  storm_untold
+  cfutures/waiting/watch.c
+  "does not end"
+  "    if (cfi_future_is_asked(future) && cfi_word_phase(word) == CFI_FINISHED &&
+        cfi_word_owner(word) == worker) {
+        collect(future);
+    }
+    plat_biased_lock_give(&executor->drain_lock);
+    ring_all(executor);"
+  "    (void)word, (void)worker;
+    plat_biased_lock_give(&executor->drain_lock);
+    ring_all(executor);")
+
+# What it had claimed is not given back.
+chaos_planted(
+  storm
+  storm_claimed
+  cfutures/worker_death.c
+  "nothing broke the pool|does not end" # the library looks for lost tasks itself
+  "        if (future != NULL) {
+            give_back(executor, future);
+        }"
+  "        (void)future;")
+
+# A lost task is told as done.
+chaos_planted(
+  storm storm_torn cfutures/worker_death.c
+  "it succeeded, (though it cannot|but never ran to its end)|another result|began (twice|more often)"
+  "    slot->outcome = (uint8_t)outcome;
+    slot->detail = wait_status;"
+  "    slot->outcome = CF_OK;
+    slot->detail = wait_status != 0 ? (int32_t)slot->result_size : 0;")
+
+# A task that begins again has its attempt back.
+chaos_planted(
+  storm storm_attempts cfutures/queue/slot.h "began (twice|more often)|another number of attempts"
+  "        if (plat_cas(&slot->word, word, cfi_word_with_phase(*word, phase))) {"
+  "        if (plat_cas(&slot->word, word,
+                     cfi_word_with_phase(*word, phase) -
+                         (phase == CFI_PENDING ? CFI_ATTEMPT : 0))) {")
+
+# A worker looks whether a task is pending, and then begins it: it may have been cancelled in between.
+chaos_planted(storm storm_unchecked cfutures/queue/slot.h "ended otherwise|began twice|does not end"
+              "        if (plat_cas(&slot->word, &seen, next)) {
+            *word = next;"
+              "        if (plat_store_release(&slot->word, next), true) {
+            *word = next;")
+
+# A chunk that broke is sent again from an item on that was done.
+chaos_planted(
+  storm storm_sent_again cfutures/batch/window.c "began (twice|more often)|tasks ran again"
+  "    uint32_t done = plat_load_acquire(&progress->done);"
+  "    uint32_t done = plat_load_acquire(&progress->done);
+    done -= exception.status == CF_EWORKER && done > 1;")
+
+# as_completed hands out a future again, in place of another one.
+chaos_planted(storm storm_handed_out cfutures/as_completed.c "handed out twice"
+              "    iteration->done_next = i + 1;" "    iteration->done_next = i;")
+
+if(PRIMEPOOL_NIGHTLY)
+  foreach(bug untold claimed torn attempts unchecked sent_again handed_out)
+    set_property(TEST nightly.planted.storm_${bug} APPEND PROPERTY ENVIRONMENT CF_CHAOS_HANG_MS=3000
+                                                                   CF_TEST_MULT=8)
+  endforeach()
+endif()
