@@ -59,3 +59,16 @@ function(chaos_planted suite name file expected original replacement)
   set_tests_properties(chaos.planted.${name} PROPERTIES PASS_REGULAR_EXPRESSION "${expected}"
                                                         FAIL_REGULAR_EXPRESSION "")
 endfunction()
+
+# Torture: calls that fail.
+chaos_suite(
+  torture
+  torture.c
+  torture_case.c
+  torture_checks.c
+  torture_inside.c
+  torture_lives.c
+  torture_scenarios.c
+  failing.c
+  failing_blocks.c)
+target_link_libraries(chaos_torture PRIVATE ${with_openmp})
