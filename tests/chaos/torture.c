@@ -4,7 +4,7 @@
  *
  *     chaos_torture              a sample of all cases, by the seed
  *     chaos_torture SECONDS      all cases, and again with other errors, until the time is over
- *     CF_TORTURE=CASE chaos_torture      one case, CF_TEST_MULT times
+ *     CF_TORTURE=CASE chaos_torture      one case, CF_TEST_MULT times; or all whose names begin so
  *
  * A case is a scenario (torture_scenarios.c) on an executor, with a kind of call (failing.h) that fails
  * in one place: the k-th time only ("once"), or from the k-th time on ("all"). The name of a case says
@@ -30,9 +30,10 @@
 
 enum {
     K_MAX = 400,         /* timing alone decides how often some calls are made */
-    SAMPLE = 900,        /* cases of the reduced form */
-    SLOW_SAMPLE = 6,     /* of these, such as take seconds */
-    COMBINATIONS = 6000, /* of scenario, executor, kind, place and mode */
+    SAMPLE = 450,        /* cases of the reduced form */
+    SLOW_SAMPLE = 4,     /* of these, such as take seconds */
+    LEARNED = 256,       /* of scenario and executor */
+    COMBINATIONS = 6000, /* of these, kind, place and mode */
 };
 
 static const torture_executor executors[] = {
@@ -97,43 +98,75 @@ typedef struct combination {
 static combination combinations[COMBINATIONS];
 static size_t combination_count;
 
-static void add_combinations(const torture_case *like, const torture_report *run) {
+static const char *only = ""; /* CF_TORTURE: what the names of cases begin with */
+
+/* As far as both go. */
+static bool is_wanted(const char *name) {
+    size_t length = strlen(name) < strlen(only) ? strlen(name) : strlen(only);
+    return strncmp(name, only, length) == 0;
+}
+
+static void add_combination(const torture_case *like, enum failing_kind kind,
+                            enum failing_place place, bool all) {
+    char name[128];
+    const uint32_t calls = like->usual->calls[kind][place];
+    snprintf(name, sizeof name, "%s/%s/%s/%s/", like->scenario->name, like->on->name,
+             failing_kind_names[kind], failing_place_names[place]);
+    if (calls == 0 || !is_wanted(name)) {
+        return;
+    }
+    if (combination_count == COMBINATIONS) {
+        fprintf(stderr, "torture: COMBINATIONS is too small\n");
+        abort();
+    }
+    combination *made = &combinations[combination_count++];
+    *made = (combination){.like = *like, .calls = calls < K_MAX ? calls : K_MAX};
+    made->like.plan = (failing_plan){.kind = kind, .place = place, .all = all};
+}
+
+static void add_combinations(const torture_case *like) {
     for (int kind = 0; kind < FAIL_KIND_COUNT; kind++) {
         for (int place = 0; place < FAILING_PLACE_COUNT; place++) {
-            uint32_t calls = run->counts.calls[kind][place];
-            for (int all = 0; all < 2 && calls > 0; all++) {
-                if (combination_count == COMBINATIONS) {
-                    fprintf(stderr, "torture: COMBINATIONS is too small\n");
-                    abort();
-                }
-                combination *made = &combinations[combination_count++];
-                *made = (combination){.like = *like, .calls = calls < K_MAX ? calls : K_MAX};
-                made->like.plan = (failing_plan){.kind = (enum failing_kind)kind,
-                                                 .place = (enum failing_place)place,
-                                                 .all = all != 0};
+            for (int all = 0; all < 2; all++) {
+                add_combination(like, (enum failing_kind)kind, (enum failing_place)place, all != 0);
             }
         }
     }
 }
 
-/* The runs without failures: what stays of them is usual, and the calls that they make can fail. */
+/* Of each scenario and executor, as they are without failures. */
+static torture_case learned[LEARNED];
+static size_t learned_count;
+
+static void learn_of(const torture_case *c) {
+    char name[128];
+    snprintf(name, sizeof name, "%s/%s/", c->scenario->name, c->on->name);
+    if ((c->scenario->on & c->on->bit) == 0 || !is_wanted(name)) {
+        return;
+    }
+    if (learned_count == LEARNED) {
+        fprintf(stderr, "torture: LEARNED is too small\n");
+        abort();
+    }
+    torture_case *made = &learned[learned_count++];
+    *made = *c;
+    made->usual = calloc(1, sizeof *made->usual);
+    for (int fresh = 0; fresh < 2; fresh++) {
+        made->fresh = fresh != 0;
+        torture_start(made, NULL);
+    }
+}
+
 static void learn(void) {
     for (size_t i = 0; i < torture_scenario_count; i++) {
         for (size_t j = 0; j < COUNT_OF(executors); j++) {
-            torture_case c = {.scenario = &torture_scenarios[i], .on = &executors[j], .workers = 2};
-            if ((c.scenario->on & c.on->bit) == 0) {
-                continue;
-            }
-            c.usual = calloc(1, sizeof *c.usual);
-            for (int fresh = 0; fresh < 2; fresh++) {
-                c.fresh = fresh != 0;
-                const torture_report *run = torture_run_alone(&c);
-                *(fresh ? &c.usual->fresh : &c.usual->used) = run->leavings;
-                if (fresh) {
-                    add_combinations(&c, run);
-                }
-            }
+            learn_of(&(torture_case){
+                .scenario = &torture_scenarios[i], .on = &executors[j], .workers = 2});
         }
+    }
+    torture_finish();
+    for (size_t i = 0; i < learned_count; i++) {
+        add_combinations(&learned[i]);
     }
 }
 
@@ -196,16 +229,20 @@ static bool run_round(uint64_t pass, int64_t until_ns) {
     return any;
 }
 
+static void run_pass(uint64_t pass, int64_t until_ns) {
+    for (size_t i = 0; i < combination_count; i++) {
+        combinations[i].next = 1;
+        combinations[i].over = false;
+    }
+    while (run_round(pass, until_ns)) {}
+    torture_finish();
+    printf("torture: %" PRIu64 " cases so far%s\n", torture_cases_run(),
+           now_ns() < until_ns ? ", all k" : "");
+}
+
 static void run_all(int64_t until_ns) {
     for (uint64_t pass = chaos_seed % 12; now_ns() < until_ns; pass++) {
-        for (size_t i = 0; i < combination_count; i++) {
-            combinations[i].next = 1;
-            combinations[i].over = false;
-        }
-        while (run_round(pass, until_ns)) {}
-        torture_finish();
-        printf("torture: %" PRIu64 " cases so far%s\n", torture_cases_run(),
-               now_ns() < until_ns ? ", all k" : "");
+        run_pass(pass, until_ns);
     }
 }
 
@@ -240,23 +277,34 @@ static bool read_case(const char *name, torture_case *c) {
     return false;
 }
 
-int main(int argc, char **argv) {
-    const int64_t begun_ns = now_ns();
-    int64_t seconds = tally_begin("torture", argc, argv);
-    const char *one = getenv("CF_TORTURE");
+/* In both variants if they are many. */
+static int run_only(void) {
     torture_case c;
-    torture_prepare();
-    learn();
-    if (one != NULL && !read_case(one, &c)) {
-        fprintf(stderr, "torture: no such case: %s\n", one);
-        return 2;
-    }
-    if (one != NULL) {
+    if (read_case(only, &c)) {
         for (size_t i = 0; i < scaled(1); i++) {
             torture_start(&c, NULL);
         }
         torture_finish();
-    } else if (seconds > 0) {
+    } else if (combination_count > 0) {
+        run_pass(0, INT64_MAX);
+        run_pass(1, INT64_MAX);
+    } else {
+        fprintf(stderr, "torture: no case has a name that begins with %s\n", only);
+        return 2;
+    }
+    return tally_end();
+}
+
+int main(int argc, char **argv) {
+    const int64_t begun_ns = now_ns();
+    int64_t seconds = tally_begin("torture", argc, argv);
+    only = getenv("CF_TORTURE") != NULL ? getenv("CF_TORTURE") : "";
+    torture_prepare();
+    learn();
+    if (*only != '\0') {
+        return run_only();
+    }
+    if (seconds > 0) {
         run_all(begun_ns + seconds * SECOND);
     } else {
         run_sample();

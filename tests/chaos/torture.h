@@ -42,7 +42,8 @@ typedef struct stage {
     const failing_plan *plan;
     torture_report *report;
     unsigned workers;
-    bool strict; /* nothing fails */
+    bool strict;   /* nothing fails */
+    bool some_die; /* workers, in the middle of chunks */
     cf_executor *pool;
     uint32_t next_index; /* of the next item */
     uint32_t refusals;   /* calls of the library that were refused so far */

@@ -4,15 +4,16 @@
 
 #include "torture.h"
 
-/* What stays of a run without failures. */
+/* Of runs without failures: what stays of them, and the calls that they make. */
 typedef struct torture_usual {
     failing_leavings fresh, used;
+    uint32_t calls[FAIL_KIND_COUNT][FAILING_PLACE_COUNT];
 } torture_usual;
 
 typedef struct torture_case {
     const scenario *scenario;
     const torture_executor *on;
-    failing_plan plan;
+    failing_plan plan; /* first = 0: *usual is filled in */
     unsigned workers;
     bool fresh; /* the process has not used the library before */
     torture_usual *usual;
@@ -25,9 +26,6 @@ void torture_prepare(void);
  * made; `over` may be NULL. */
 void torture_start(const torture_case *c, bool *over);
 void torture_finish(void); /* waits for all */
-
-/* Runs a case, without others beside it. The report is valid until the next call. */
-const torture_report *torture_run_alone(const torture_case *c);
 
 uint64_t torture_cases_run(void);
 
