@@ -56,21 +56,21 @@ typedef struct kind_errors {
 } kind_errors;
 
 static const kind_errors errors_of[FAIL_KIND_COUNT] = {
-    [FAIL_MALLOC] = {{ENOMEM}},
-    [FAIL_MMAP] = {{ENOMEM, EAGAIN, EPERM}},
-    [FAIL_MPROTECT] = {{ENOMEM, EACCES}},
-    [FAIL_MADVISE] = {{EINVAL, ENOMEM, EAGAIN}},
-    [FAIL_MEMFD_CREATE] = {{EMFILE, ENFILE, ENOSYS, EPERM}},
-    [FAIL_FTRUNCATE] = {{EINVAL, EPERM, EFBIG}},
-    [FAIL_FALLOCATE] = {{ENOSPC, EPERM, EOPNOTSUPP}, EINTR, false},
-    [FAIL_EVENTFD] = {{EMFILE, ENFILE, ENOMEM}},
-    [FAIL_FORK] = {{EAGAIN, ENOMEM, EPERM}},
-    [FAIL_PTHREAD_CREATE] = {{EAGAIN, EPERM}},
-    [FAIL_FCNTL] = {{EMFILE, EINVAL}},
-    [FAIL_POLL] = {{EINTR, EINVAL, ENOMEM}},
-    [FAIL_MEMBARRIER] = {{ENOSYS, EPERM, EINVAL}, ENOMEM, false},
-    [FAIL_PIDFD_OPEN] = {{ENOSYS, EMFILE, EPERM, ENOMEM}},
-    [FAIL_WAITID] = {{EPERM, ENOSYS}, EINTR, true},
+    [FAIL_MALLOC] = {.always = {ENOMEM}},
+    [FAIL_MMAP] = {.always = {ENOMEM, EAGAIN, EPERM}},
+    [FAIL_MPROTECT] = {.always = {ENOMEM, EACCES}},
+    [FAIL_MADVISE] = {.always = {EINVAL, ENOMEM, EAGAIN}},
+    [FAIL_MEMFD_CREATE] = {.always = {EMFILE, ENFILE, ENOSYS, EPERM}},
+    [FAIL_FTRUNCATE] = {.always = {EINVAL, EPERM, EFBIG}},
+    [FAIL_FALLOCATE] = {.always = {ENOSPC, EPERM, EOPNOTSUPP}, .once = EINTR},
+    [FAIL_EVENTFD] = {.always = {EMFILE, ENFILE, ENOMEM}},
+    [FAIL_FORK] = {.always = {EAGAIN, ENOMEM, EPERM}},
+    [FAIL_PTHREAD_CREATE] = {.always = {EAGAIN, EPERM}},
+    [FAIL_FCNTL] = {.always = {EMFILE, EINVAL}},
+    [FAIL_POLL] = {.always = {EINTR, EINVAL, ENOMEM}},
+    [FAIL_MEMBARRIER] = {.always = {ENOSYS, EPERM, EINVAL}, .once = ENOMEM},
+    [FAIL_PIDFD_OPEN] = {.always = {ENOSYS, EMFILE, EPERM, ENOMEM}},
+    [FAIL_WAITID] = {.always = {EPERM, ENOSYS}, .once = EINTR, .once_only = true},
 };
 
 static int choose_error(enum failing_kind kind, bool all, uint64_t number) {
