@@ -266,11 +266,11 @@ static int wait_for_nursery(const process_pool *self, siginfo_t *info, int optio
                : r;
 }
 
-/* For a program that may not call waitid (a sandbox). */
+/* For a program that may not call waitid (a sandbox). If it has closed the pidfd too, or there is none,
+ * nothing tells: then the nursery counts as ended, and the pool breaks. */
 static bool nursery_ended_unwaited(const process_pool *self) {
     struct pollfd file = {.fd = self->nursery_pidfd, .events = POLLIN};
-    return self->nursery_pidfd >= 0 ? poll(&file, 1, 0) > 0 && (file.revents & POLLIN) != 0
-                                    : kill(self->nursery, 0) != 0;
+    return self->nursery_pidfd < 0 || poll(&file, 1, 0) != 0;
 }
 
 /* Looks for the nursery's end without reaping it. It has also ended if another wait() reaped it. */
