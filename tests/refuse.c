@@ -47,9 +47,13 @@ bool refuse_call(const char *call, int error) {
         const char *name;
         unsigned number;
     } CALLS[] = {
-        {"memfd_create", SYS_memfd_create}, {"ftruncate", SYS_ftruncate},
-        {"fallocate", SYS_fallocate},       {"mprotect", SYS_mprotect},
-        {"eventfd", SYS_eventfd2},          {"sched_setaffinity", SYS_sched_setaffinity},
+        {"memfd_create", SYS_memfd_create},
+        {"ftruncate", SYS_ftruncate},
+        {"fallocate", SYS_fallocate},
+        {"mprotect", SYS_mprotect},
+        {"eventfd", SYS_eventfd2},
+        {"sched_setaffinity", SYS_sched_setaffinity},
+        {"waitid", SYS_waitid},
     };
     for (size_t i = 0; i < sizeof CALLS / sizeof *CALLS; i++) {
         if (strcmp(CALLS[i].name, call) == 0) {

@@ -35,6 +35,7 @@ typedef struct nursery_state {
     unsigned alive;
     unsigned known;     /* most workers that were ever wanted */
     int64_t stopped_ns; /* when Ctrl-Z stopped the workers; 0 = they are not stopped */
+    bool blind;         /* a sandbox refuses waitid, so no death would be seen */
     pid_t pids[CF_WORKERS_MAX];
 } nursery_state;
 
@@ -228,33 +229,46 @@ static void kill_group(pid_t pid) {
     kill(pid, SIGKILL);
 }
 
+/* As waitid, for any worker, at once. */
+static bool find_worker(nursery_state *state, siginfo_t *info, int options) {
+    int r;
+    do {
+        info->si_pid = 0;
+        r = waitid(P_ALL, 0, info, options | WNOHANG);
+    } while (r != 0 && errno == EINTR);
+    state->blind = state->blind || (r != 0 && errno != ECHILD);
+    return r == 0 && info->si_pid != 0;
+}
+
 /* A stopped worker keeps the task that it runs. Others do what it was about to do for all. */
 static void note_stops(nursery_state *state) {
-    siginfo_t info = {0};
-    while (waitid(P_ALL, 0, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid != 0) {
+    siginfo_t info;
+    while (find_worker(state, &info, WSTOPPED)) {
         for (unsigned i = 0; i < state->known; i++) {
             if (state->pids[i] == info.si_pid) {
                 cfi_queue_worker_stopped(state->links->queue, i);
             }
         }
-        info.si_pid = 0;
     }
 }
 
 /* A group is killed before its worker is reaped: until then no other group has that number. */
 static void reap(nursery_state *state) {
-    siginfo_t info = {0};
+    siginfo_t info;
     bool any = false;
-    while (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
-        int status;
+    while (find_worker(state, &info, WEXITED | WNOWAIT)) {
+        int status, r;
         plat_fault_point(NURSERY_KILLS);
         kill_group(info.si_pid);
         plat_fault_forget(info.si_pid);
         plat_fault_point(NURSERY_REAPS);
-        waitpid(info.si_pid, &status, 0);
+        while ((r = waitpid(info.si_pid, &status, 0)) < 0 && errno == EINTR) {}
         plat_fault_point(NURSERY_REAPED);
+        if (r < 0) {
+            state->blind = true;
+            return;
+        }
         note_death(state, info.si_pid, status);
-        info.si_pid = 0;
         any = true;
     }
     if (any) {
@@ -298,7 +312,7 @@ static _Noreturn void end(nursery_state *state) {
         }
     }
     while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) {}
-    _exit(EXIT_SUCCESS);
+    _exit(errno == ECHILD ? EXIT_SUCCESS : EXIT_FAILURE); /* workers may not have ended yet */
 }
 
 /* ---- the loop -------------------------------------------------------------------------------- */
@@ -392,6 +406,9 @@ _Noreturn void cfi_nursery_run(const cfi_nursery *nursery) {
     continue_when_host_ends();
     while (!host_is_gone(nursery) && plat_load_acquire(&nursery->queue->control->quit) == 0) {
         reap(&state);
+        if (state.blind) {
+            break;
+        }
         int error = fill_vacancies(&state);
         tell_result(&state, error);
         send_signals(&state);

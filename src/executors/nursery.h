@@ -29,7 +29,8 @@
  * Death. When the caller's process ends in any way, the nursery kills the workers and ends. If the
  * nursery is stopped (SIGSTOP) by then, the kernel continues it (PR_SET_PDEATHSIG). When the nursery
  * dies, the kernel sends the workers a SIGKILL. (The kernel does so when the forking *thread* ends;
- * the nursery has only one.)
+ * the nursery has only one.) A nursery that may not wait for workers (a sandbox) would see no death: it
+ * ends.
  *
  * Process groups. Each worker leads one, so that processes that its task has started are killed
  * with it: at SIGKILL, and when the worker has died of a signal. So the terminal's signals reach

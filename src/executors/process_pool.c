@@ -266,19 +266,29 @@ static int wait_for_nursery(const process_pool *self, siginfo_t *info, int optio
                : r;
 }
 
+/* For a program that may not call waitid (a sandbox). If it has closed the pidfd too, or there is none,
+ * nothing tells: then the nursery counts as ended, and the pool breaks. */
+static bool nursery_ended_unwaited(const process_pool *self) {
+    struct pollfd file = {.fd = self->nursery_pidfd, .events = POLLIN};
+    return self->nursery_pidfd < 0 || poll(&file, 1, 0) != 0;
+}
+
 /* Looks for the nursery's end without reaping it. It has also ended if another wait() reaped it. */
 static bool nursery_ended(const process_pool *self) {
     siginfo_t info = {0};
-    return wait_for_nursery(self, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0;
+    if (wait_for_nursery(self, &info, WEXITED | WNOHANG | WNOWAIT) == 0) {
+        return info.si_pid != 0;
+    }
+    return errno == ECHILD || nursery_ended_unwaited(self);
 }
 
-/* True if it has ended by itself, and so has reaped its workers. */
+/* True if it has ended by itself, and has reaped its workers. */
 static bool reap_nursery(const process_pool *self) {
     siginfo_t info = {0};
     int r;
     plat_fault_forget(self->nursery);
     while ((r = wait_for_nursery(self, &info, WEXITED)) != 0 && errno == EINTR) {}
-    return r == 0 && info.si_code == CLD_EXITED;
+    return r == 0 && info.si_code == CLD_EXITED && info.si_status == EXIT_SUCCESS;
 }
 
 /* Tasks wait, no worker is left, and fork has failed for some time. The nursery keeps trying, and

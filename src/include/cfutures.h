@@ -114,7 +114,8 @@
  *   User       An initializer may call setuid: the worker still ends with its nursery. The program
  *              may change its user (setuid) and its root directory (chroot) while a pool lives.
  *   Sandbox    If the system refuses a call (a filter of system calls, a limit), the library's call
- *              returns CF_ENOMEM or CF_EAGAIN, and cf_refused_call names what was refused.
+ *              returns CF_ENOMEM or CF_EAGAIN, and cf_refused_call names what was refused. A pool of
+ *              processes that is made where waitid is refused is broken.
  *   Memory     An executor reserves addresses (arena_limit), fewer if RLIMIT_AS does not allow as
  *              many. Under such a limit a small arena_limit leaves addresses to the program and to
  *              workers. A core dump of the program or of a worker has only what is in use.

@@ -204,3 +204,64 @@ if(PRIMEPOOL_NIGHTLY)
                                                                    CF_TEST_MULT=8)
   endforeach()
 endif()
+
+# Torture: calls that fail.
+chaos_suite(
+  torture
+  torture.c
+  torture_case.c
+  torture_checks.c
+  torture_inside.c
+  torture_lives.c
+  torture_scenarios.c
+  failing.c
+  failing_blocks.c)
+target_link_libraries(chaos_torture PRIVATE ${with_openmp})
+
+# torture_planted(NAME CASES FILE EXPECTED ORIGINAL REPLACEMENT): all cases whose names begin with CASES.
+function(torture_planted name cases file expected original replacement)
+  chaos_planted(torture torture_${name} "${file}" "${expected}" "${original}" "${replacement}")
+  set_property(TEST chaos.planted.torture_${name} APPEND PROPERTY ENVIRONMENT "CF_TORTURE=${cases}")
+endfunction()
+
+torture_planted(
+  leak_in_map map/serial/ cfutures/map.c "blocks of malloc" [[
+        free(order);
+        order = NULL;]] [[
+        order = NULL;]])
+
+torture_planted(
+  leak_of_callback callbacks/thread_pool/ cfutures/waiting/callback.c "blocks of malloc" [[
+        free(made);
+        return CF_EAGAIN;]] [[
+        return CF_EAGAIN;]])
+
+torture_planted(
+  unchecked_malloc stream_ordered/serial/ cfutures/batch/window.c "crashed: Segmentation fault" [[
+    cf_stream *made = plat_noted(calloc(1, sizeof *made));
+    if (made == NULL) {
+        return CF_ENOMEM;
+    }]] [[
+    cf_stream *made = plat_noted(calloc(1, sizeof *made));]])
+
+torture_planted(
+  eventfds_left create_destroy/process_pool/ executors/process_pool.c "descriptors are left" [[
+        process_pool_free(*executor);]] [[
+        cfi_executor_free(*executor);]])
+
+torture_planted(
+  region_left create_destroy/ platform/region.c "bytes of mappings" [[
+    if (region->file >= 0 && !map_file_over(region->base, size, region->file)) {
+        munmap(region->base, size);]] [[
+    if (region->file >= 0 && !map_file_over(region->base, size, region->file)) {]])
+
+torture_planted(
+  refusal_without_note submit_result/thread_pool/ platform/region.c "cf_refused_call says" [[
+    if (!noted(mprotect(base + offset, length, PROT_READ | PROT_WRITE) == 0, "mprotect")) {]] [[
+    if (mprotect(base + offset, length, PROT_READ | PROT_WRITE) != 0) {]])
+
+torture_planted(
+  fork_fails_once retries/process_pool/fork/nursery/2/once/EAGAIN/used/2 executors/nursery.c "did not end" [[
+    bool looks = refused || state->stopped_ns != 0;]] [[
+    bool looks = state->stopped_ns != 0;
+    (void)refused;]])

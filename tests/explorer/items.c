@@ -34,15 +34,25 @@ static cf_source_answer give(void *context, void *arg) {
     return CF_SOURCE_ITEM;
 }
 
-void items_open(const cf_task *task, unsigned how_many, unsigned held_back,
-                const cf_stream_options *options) {
+static cf_status open_items(const cf_task *task, unsigned how_many, unsigned held_back,
+                            const cf_stream_options *options) {
     count = how_many;
     plat_store_relaxed(&available, held_back);
     given = handed_out_count = after_last = 0;
     window = (unsigned)options->window;
     in_order = !options->as_completed;
     memset(handed_out, 0, sizeof handed_out);
-    CHECK(cf_stream_open(executor, task, give, NULL, options, &items) == CF_OK);
+    return cf_stream_open(executor, task, give, NULL, options, &items);
+}
+
+void items_open(const cf_task *task, unsigned how_many, unsigned held_back,
+                const cf_stream_options *options) {
+    CHECK(open_items(task, how_many, held_back, options) == CF_OK);
+}
+
+void items_find_no_memory(const cf_task *task, unsigned how_many,
+                          const cf_stream_options *options) {
+    CHECK(open_items(task, how_many, how_many, options) == CF_ENOMEM && items == NULL);
 }
 
 void items_release(void) {

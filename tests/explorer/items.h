@@ -17,6 +17,9 @@ void items_open(const cf_task *task, unsigned count, unsigned held_back,
                 const cf_stream_options *options);
 void items_release(void);
 
+/* The same, but there is no memory to open it. */
+void items_find_no_memory(const cf_task *task, unsigned count, const cf_stream_options *options);
+
 /* Asks the stream for the next item and checks it: handed out for the first time, in the source's order
  * if the stream keeps that, with its argument, and with its result if it has one. */
 cf_status items_take(int64_t timeout_ns);

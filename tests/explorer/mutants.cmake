@@ -311,9 +311,9 @@ explorer_mutant(
         cfi_piece_drop(stream, piece);]] [[
         cfi_piece_drop(stream, piece);]])
 
-# As it once was: the items seemed to have arguments, which were the first bytes of the region.
-explorer_mutant(unwatched_items_lose_their_arguments cfutures/batch/send.c stream_unwatched
-                "cfi_piece_keep_args_in(piece, future, 0);" "")
+# As it once was: then the items ran, and were lost.
+explorer_mutant(memory_to_watch_is_taken_late cfutures/batch/window.c stream_unwatched
+                "!cfi_watch_set_know(&made->set, executor)) {" "false) {")
 
 explorer_mutant(full_is_an_error cfutures/batch/send.c stream_room
                 "} else if (status == CF_ENOMEM || status == CF_EFULL) {"

@@ -220,6 +220,32 @@ Test(refusals, of_a_successor) {
     EXPECT_HOST_OK(host_run(host_without_a_successor, NULL));
 }
 
+/* ---- waiting for processes ------------------------------------------------------------------- */
+
+/* One nursery may wait for its workers, the other may not. The program may not wait for either. */
+static int host_that_may_not_wait(void *context) {
+    (void)context;
+    cf_executor *before = NULL, *after = NULL;
+    cf_future *f = NULL;
+    uint64_t square = 0;
+    const size_t threads = thread_count();
+    HOST_CHECK(cf_process_pool_create(&one_worker, &before) == CF_OK);
+    HOST_CHECK(refuse_call("waitid", EPERM));
+    HOST_CHECK(cf_process_pool_create(&one_worker, &after) == CF_OK);
+    HOST_CHECK(cf_executor_submit(before, &square_task, &(uint64_t){3}, &f) == CF_OK);
+    HOST_CHECK(cf_future_result(f, LONG_WAIT, &square) == CF_OK && square == 9);
+    cf_future_release(f);
+    HOST_CHECK(cf_executor_submit(after, &square_task, &(uint64_t){3}, &f) == CF_EBROKEN);
+    cf_executor_destroy(before);
+    cf_executor_destroy(after);
+    HOST_CHECK(threads_fall_to(threads));
+    return 0;
+}
+
+Test(refusals, of_waiting) {
+    EXPECT_HOST_OK(host_run(host_that_may_not_wait, NULL));
+}
+
 /* ---- memory that a pool needs later ---------------------------------------------------------- */
 
 static int host_whose_pool_cannot_grow(void *context) {

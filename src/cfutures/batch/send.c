@@ -3,7 +3,6 @@
 #include "cfutures/batch/pace.h"
 #include "cfutures/core/reference.h"
 #include "cfutures/core/submission.h"
-#include "cfutures/waiting/await.h"
 
 #include "platform/assert.h"
 #include "platform/clock.h"
@@ -18,17 +17,11 @@ uint64_t cfi_send_take_block(cf_stream *stream, size_t count) {
 static void watch_future(cf_stream *stream, cfi_piece *piece, cf_future *future) {
     cfi_assert(cfi_piece_places(piece) == 0); /* the task has the arguments */
     cfi_watch_begun begun = cfi_watch_begin(&stream->set, &piece->watch, future, 0);
-    if (begun == CFI_WATCH_BEGUN) {
-        piece->state = CFI_PIECE_SENT;
-        stream->under_way++;
-    } else { /* no memory, at the first chunk: it is not watched, so wait for it here */
-        cfi_assert(begun == CFI_WATCH_NO_MEMORY && stream->under_way == 0);
-        uint64_t word;
-        cfi_await_future(future, CF_FOREVER, &word);
-        cfi_piece_keep_args_in(piece, future, 0);
-        cfi_piece_fail_with(stream, piece, CF_ENOMEM);
-    }
-    cfi_future_release(future); /* the watch or the piece holds it */
+    cfi_assert(begun == CFI_WATCH_BEGUN); /* the set knows the executor, and never saw this task */
+    (void)begun;
+    piece->state = CFI_PIECE_SENT;
+    stream->under_way++;
+    cfi_future_release(future); /* the watch holds it */
 }
 
 /* The arrays of all items, from this item on. */

@@ -284,7 +284,8 @@ cf_status cfi_stream_create(cf_executor *executor, const cf_task *task, cfi_fill
     made->chunk_max = cfi_pace_max_in_chunk(executor, task, options, direct != NULL);
     made->chunk = cfi_pace_is_adaptive(made) ? 1 : made->chunk_max;
     made->poll_ns = CFI_POLL_NS;
-    if (!copy_strings(&made->task) || !cfi_watch_set_init(&made->set)) {
+    if (!copy_strings(&made->task) || !cfi_watch_set_init(&made->set) ||
+        !cfi_watch_set_know(&made->set, executor)) {
         cfi_stream_close(made);
         return CF_ENOMEM;
     }

@@ -157,7 +157,7 @@ void cfi_watch_set_fini(cfi_watch_set *set) {
     free(set->executors);
 }
 
-static bool know_executor(cfi_watch_set *set, cf_executor *executor) {
+bool cfi_watch_set_know(cfi_watch_set *set, cf_executor *executor) {
     cfi_assert(!plat_biased_lock_is_held(&executor->drain_lock)); /* it may drain */
     for (size_t i = set->executor_count; i > 0; i--) {
         if (set->executors[i - 1] == executor) {
@@ -221,7 +221,7 @@ cfi_watch_begun cfi_watch_begin(cfi_watch_set *set, cfi_watch *watch, cf_future 
     cf_executor *executor = cfi_executor_of(future);
     cfi_assert(executor->queue.bell == set->bell);
     watch->future = NULL;
-    if (!know_executor(set, executor)) {
+    if (!cfi_watch_set_know(set, executor)) {
         return CFI_WATCH_NO_MEMORY;
     }
     cfi_watch_begun begun = CFI_WATCH_DUPLICATE;

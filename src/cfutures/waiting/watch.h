@@ -41,10 +41,14 @@ typedef struct cfi_watch_set {
 bool cfi_watch_set_init(cfi_watch_set *set);
 void cfi_watch_set_fini(cfi_watch_set *set); /* every watch must have been ended */
 
+/* Takes the memory that watches of this executor's slots need. False: there is none. When it has been
+ * called, cfi_watch_begin cannot fail. */
+bool cfi_watch_set_know(cfi_watch_set *set, cf_executor *executor);
+
 typedef enum cfi_watch_begun {
     CFI_WATCH_BEGUN,
     CFI_WATCH_DUPLICATE, /* the set watches the slot already: the watch is not in use */
-    CFI_WATCH_NO_MEMORY,
+    CFI_WATCH_NO_MEMORY, /* not in use either */
 } cfi_watch_begun;
 
 /* The owner of `watch` leaves it where it is until cfi_watch_end. */
