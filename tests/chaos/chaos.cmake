@@ -103,3 +103,34 @@ chaos_planted(points death_leaves_waiters_asleep cfutures/worker_death.c "hung=[
 
 chaos_planted(points pool_leaves_descriptors executors/process_pool.c "leaked=[1-9]"
               "    close_files((process_pool *)executor);" "    (void)close_files;")
+
+# ---- soak ------------------------------------------------------------------------------------------
+
+chaos_suite(soak soak.c soak_pools.c soak_samples.c)
+target_link_libraries(chaos_soak PRIVATE ${with_openmp})
+
+chaos_planted(soak callback_is_not_freed cfutures/waiting/callback.c "malloc grow" "    free(callback);" "")
+
+chaos_planted(soak slab_is_not_used_again cfutures/queue/slab.c "(malloc|rss|pss) grow" [[
+        give_block(slabs, cfi_slab_future(slab, i));
+    }
+    cfi_list_prepend(&slabs->free, &slab->link);]] [[
+        give_block(slabs, cfi_slab_future(slab, i));
+    }]])
+
+chaos_planted(soak block_is_not_given_back cfutures/queue/slab.c "(rss|pss|workers) grow" [[
+        cfi_arena_give(slabs->arena, place->block,
+                       cfi_limit_size(place->kind) +
+                           cfi_payload_size(place->arg_size, cfi_future_result_size(future)));]] [[
+        (void)place;]])
+
+chaos_planted(soak futures_stay_mapped cfutures/queue/slab.c "(mappings|addresses) grow"
+                   "    plat_region_release(&slabs->futures);" "")
+
+chaos_planted(soak descriptor_stays_open executors/process_pool.c "descriptors grow"
+                   "sizeof files / sizeof *files; i++) {" "sizeof files / sizeof *files - 1; i++) {")
+
+foreach(planted callback_is_not_freed slab_is_not_used_again block_is_not_given_back futures_stay_mapped
+                descriptor_stays_open)
+  target_link_libraries(chaos_planted_${planted} PRIVATE ${with_openmp})
+endforeach()
