@@ -134,3 +134,22 @@ foreach(planted callback_is_not_freed slab_is_not_used_again block_is_not_given_
                 descriptor_stays_open)
   target_link_libraries(chaos_planted_${planted} PRIVATE ${with_openmp})
 endforeach()
+
+# ---- programs --------------------------------------------------------------------------------------
+
+# chaos_script(NAME FILE): a test that calls the programs.
+function(chaos_script name file)
+  primepool_test(chaos.${name} chaos 300 "${Python3_EXECUTABLE}" -B "${chaos}/${file}")
+  set_property(TEST chaos.${name} APPEND PROPERTY ENVIRONMENT "PRIMEPOOL_BIN=$<TARGET_FILE_DIR:proc_pool>")
+endfunction()
+
+if(TARGET proc_pool AND TARGET primecheck)
+  find_package(Python3 3.10 REQUIRED COMPONENTS Interpreter)
+  chaos_script(programs programs.py)
+  chaos_script(programs_can_fail programs_can_fail.py)
+endif()
+
+# ---- groups ----------------------------------------------------------------------------------------
+
+chaos_suite(groups groups.c group.c)
+set_tests_properties(chaos.groups PROPERTIES SKIP_RETURN_CODE 77)
