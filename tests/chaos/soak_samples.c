@@ -9,18 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
 enum {
     SAMPLES_MOST = 4096,
     PARTS = 4, /* of the second half of a run: what leaks grows from each to the next */
@@ -55,7 +43,7 @@ static const struct {
 void samples_begin(char **argv) {
     static const char tunables[] = "glibc.malloc.tcache_count=0:glibc.malloc.arena_max=1";
     const char *now = getenv("GLIBC_TUNABLES");
-    if (!SANITIZED && (now == NULL || strcmp(now, tunables) != 0)) {
+    if (now == NULL || strcmp(now, tunables) != 0) {
         setenv("GLIBC_TUNABLES", tunables, 1);
         execv("/proc/self/exe", argv);
         perror("soak: exec");
@@ -67,12 +55,11 @@ void samples_begin(char **argv) {
 
 static uint64_t in_use(void) {
 #if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 33)
-    if (!SANITIZED) {
-        const struct mallinfo2 info = mallinfo2();
-        return info.uordblks + info.hblkhd;
-    }
-#endif
+    const struct mallinfo2 info = mallinfo2();
+    return info.uordblks + info.hblkhd;
+#else
     return 0;
+#endif
 }
 
 /* In KiB, of a process. 0 if it has ended. */
@@ -140,7 +127,7 @@ static uint64_t descriptors_of(pid_t pid) {
 }
 
 /* The caller's children are nurseries, and their children workers. */
-static void look_at_processes(sample *s, bool memory_too) {
+static void look_at_processes(sample *s) {
     const pid_t caller = getpid();
     DIR *proc = opendir("/proc");
     s->of[PROCESSES] = 1;
@@ -156,19 +143,17 @@ static void look_at_processes(sample *s, bool memory_too) {
         if (is_nursery) {
             s->of[OF_NURSERIES] += descriptors_of(pid);
         }
-        if (memory_too && !SANITIZED) {
-            s->of[is_nursery ? NURSERY_PSS : WORKER_PSS] += field_of(pid, "smaps_rollup", "Pss:");
-        }
+        s->of[is_nursery ? NURSERY_PSS : WORKER_PSS] += field_of(pid, "smaps_rollup", "Pss:");
     }
     if (proc != NULL) {
         closedir(proc);
     }
 }
 
-static void look_at_counts(sample *s, bool memory_too) {
+static void look_at_counts(sample *s) {
     s->of[DESCRIPTORS] = fd_count();
     s->of[THREADS] = thread_count();
-    look_at_processes(s, memory_too);
+    look_at_processes(s);
 }
 
 bool sample_has_more(const sample *now, const sample *before) {
@@ -183,21 +168,19 @@ bool sample_has_more(const sample *now, const sample *before) {
 sample sample_take(uint64_t round, const sample *expected) {
     sample s = {.round = round};
     const int64_t until_ns = now_ns() + PATIENCE_NS;
-    look_at_counts(&s, true);
+    look_at_counts(&s);
     while (expected != NULL && sample_has_more(&s, expected) && now_ns() < until_ns) {
         usleep(1000);
-        look_at_counts(&s, true);
+        look_at_counts(&s);
     }
 #ifdef __GLIBC__
     malloc_trim(0); /* else it has some MiB or has not, by chance */
 #endif
     s.of[CALLER_MALLOC] = in_use();
     s.of[MAPPINGS] = line_count("/proc/self/maps");
-    if (!SANITIZED) {
-        s.of[CALLER_RSS] = field_of(getpid(), "smaps_rollup", "Rss:");
-        s.of[CALLER_PSS] = field_of(getpid(), "smaps_rollup", "Pss:");
-        s.of[ADDRESSES] = field_of(getpid(), "status", "VmSize:");
-    }
+    s.of[CALLER_RSS] = field_of(getpid(), "smaps_rollup", "Rss:");
+    s.of[CALLER_PSS] = field_of(getpid(), "smaps_rollup", "Pss:");
+    s.of[ADDRESSES] = field_of(getpid(), "status", "VmSize:");
     return s;
 }
 
