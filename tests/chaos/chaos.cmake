@@ -106,7 +106,7 @@ chaos_planted(points pool_leaves_descriptors executors/process_pool.c "leaked=[1
 
 # ---- soak ------------------------------------------------------------------------------------------
 
-chaos_suite(soak soak.c soak_pools.c soak_samples.c)
+chaos_suite(soak soak.c soak_pools.c soak_samples.c soak_tasks.c)
 target_link_libraries(chaos_soak PRIVATE ${with_openmp})
 
 chaos_planted(soak callback_is_not_freed cfutures/waiting/callback.c "malloc grow" "    free(callback);" "")

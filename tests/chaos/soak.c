@@ -7,8 +7,8 @@
  * A round uses every pool that lives all along, and a new pool of each kind; then a sample is taken, while
  * nobody is killed and every worker is there. The last lines show some of the samples. A hang ends the
  * program with code 1. */
-#include "soak_pools.h"
 #include "soak_samples.h"
+#include "soak_tasks.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -222,7 +222,7 @@ int main(int argc, char **argv) {
     const int64_t seconds = tally_begin("soak", argc, argv);
     uint64_t seed = chaos_seed;
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-    soak_pools_init();
+    soak_tasks_init();
     open_lasting();
     close_lasting(); /* what the first pool of a kind leaves is there once */
     const belongings before = belongings_now();

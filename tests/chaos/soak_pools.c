@@ -1,9 +1,7 @@
-#include "soak_pools.h"
+#include "soak_tasks.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #ifdef PRIMEPOOL_HAVE_OPENMP
 #include <cfutures_openmp.h>
@@ -15,8 +13,6 @@ enum {
     MANY = 1500,    /* more than a slab has */
     ITEMS = 4000,   /* of a map */
     KEPT_MOST = 64,
-    LARGE_ARG = 96 << 10,
-    LARGE_RESULT = 768 << 10,
 };
 
 const soak_kind soak_kinds[] = {
@@ -29,134 +25,6 @@ const soak_kind soak_kinds[] = {
 };
 const size_t soak_kind_count = COUNT_OF(soak_kinds);
 const soak_kind *const soak_processes = &soak_kinds[2];
-
-_Atomic pid_t (*soak_ran_by)[SOAK_WORKERS];
-_Atomic uint64_t soak_progress;
-const char *_Atomic soak_doing = "nothing";
-
-static void doing(const char *what) {
-    atomic_store(&soak_doing, what);
-    atomic_fetch_add(&soak_progress, 1);
-}
-
-/* ---- tasks ----------------------------------------------------------------------------------- */
-
-typedef enum manner {
-    PLAIN,
-    FAILS,  /* returns an error */
-    DIES,   /* in a process */
-    LATE,   /* runs until it is cancelled */
-    GATHERS /* waits for the other workers */
-} manner;
-
-typedef struct job {
-    uint64_t value;
-    uint32_t pool;
-    uint16_t manner;
-    uint16_t in_process;
-} job;
-
-static struct shared { counter gathered[SOAK_POOLS_MOST]; } * shared;
-
-static uint64_t mixed(uint64_t value) {
-    value = (value ^ value >> 31) * 0x9e3779b97f4a7c15;
-    return value ^ value >> 29;
-}
-
-static int run_job(const void *arg, void *result, cf_task_context *ctx) {
-    const job *j = arg;
-    const unsigned worker = cf_task_worker(ctx);
-    const uint64_t value = mixed(j->value);
-    if (j->in_process && worker < SOAK_WORKERS) {
-        atomic_store_explicit(&soak_ran_by[j->pool][worker], getpid(), memory_order_relaxed);
-    }
-    switch ((manner)j->manner) {
-    case FAILS:
-        return 7;
-    case DIES:
-        if (j->in_process) {
-            raise(SIGKILL);
-        }
-        break;
-    case LATE:
-        while (!cf_task_cancelled(ctx)) {
-            usleep(100);
-        }
-        break;
-    case GATHERS:
-        counter_add(&shared->gathered[j->pool], 1);
-        counter_wait(&shared->gathered[j->pool], (uint32_t)j->value);
-        break;
-    case PLAIN:
-        break;
-    }
-    memcpy(result, &value, sizeof value);
-    return 0;
-}
-
-static const cf_task job_task = {
-    .name = "job", .run = run_job, .arg_size = sizeof(job), .result_size = sizeof(uint64_t)};
-
-/* More than a slot has room for: it takes a block of the arena. */
-typedef struct wide_job {
-    job job;
-    char rest[80];
-} wide_job;
-static const cf_task wide_task = {
-    .name = "wide", .run = run_job, .arg_size = sizeof(wide_job), .result_size = sizeof(uint64_t)};
-
-static int run_large(const void *arg, void *result, cf_task_context *ctx) {
-    memset((char *)result + sizeof(uint64_t), *((const char *)arg + LARGE_ARG - 1),
-           LARGE_RESULT - sizeof(uint64_t));
-    return run_job(arg, result, ctx);
-}
-
-static const cf_task large_task = {.name = "large",
-                                   .run = run_large,
-                                   .arg_size = LARGE_ARG,
-                                   .result_size = LARGE_RESULT,
-                                   .unzeroed = true};
-
-/* ---- what is right --------------------------------------------------------------------------- */
-
-static job make_job(const soak_pool *pool, uint64_t value, manner m) {
-    return (job){.value = value,
-                 .pool = pool->number,
-                 .manner = (uint16_t)m,
-                 .in_process = pool->kind->in_processes};
-}
-
-static cf_status end_of(const soak_pool *pool, manner m) {
-    return m == FAILS                              ? CF_ETASK
-           : m == LATE                             ? CF_EDEADLINE
-           : m == DIES && pool->kind->in_processes ? CF_EWORKER
-                                                   : CF_OK;
-}
-
-static void check_end(const soak_pool *pool, const job *j, unsigned retries, cf_status status,
-                      uint64_t value) {
-    const cf_status expected = end_of(pool, (manner)j->manner);
-    const bool killed = status == CF_EWORKER && retries == 0 && pool->may_be_killed;
-    tally_add(&chaos->tasks, 1);
-    if (status == CF_ETIMEDOUT) {
-        tally_fault(&chaos->hung, "%s: %s: a task does not end", pool->kind->name,
-                    atomic_load(&soak_doing));
-    } else if (status != expected && !killed) {
-        tally_fault(&chaos->lost, "%s: %s: a task ended with %s, not %s", pool->kind->name,
-                    atomic_load(&soak_doing), cf_status_name(status), cf_status_name(expected));
-    } else if (status == CF_OK && value != mixed(j->value)) {
-        tally_fault(&chaos->lost, "%s: %s: a wrong result", pool->kind->name,
-                    atomic_load(&soak_doing));
-    }
-}
-
-static bool went_well(const soak_pool *pool, const char *call, cf_status status) {
-    if (status != CF_OK) {
-        tally_fault(&chaos->lost, "%s: %s: %s: %s", pool->kind->name, atomic_load(&soak_doing),
-                    call, cf_status_name(status));
-    }
-    return status == CF_OK;
-}
 
 /* ---- futures --------------------------------------------------------------------------------- */
 
@@ -435,11 +303,6 @@ static void use_stream(const soak_pool *pool, uint64_t *seed, bool as_completed,
 
 /* ---- pools ----------------------------------------------------------------------------------- */
 
-void soak_pools_init(void) {
-    shared = shared_alloc(sizeof *shared);
-    soak_ran_by = shared_alloc(SOAK_POOLS_MOST * sizeof *soak_ran_by);
-}
-
 bool soak_pool_open(soak_pool *pool, const soak_kind *kind, unsigned number, bool may_be_killed,
                     const cf_pool_options *options) {
     doing("create");
@@ -461,7 +324,7 @@ void soak_pool_close(soak_pool *pool) {
 }
 
 void soak_pool_gather(soak_pool *pool) {
-    const uint32_t until = counter_get(&shared->gathered[pool->number]) + SOAK_WORKERS;
+    const uint32_t until = soak_gathered(pool) + SOAK_WORKERS;
     batch b = {0};
     doing("gather");
     if (!pool->kind->has_workers) {

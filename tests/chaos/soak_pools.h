@@ -31,8 +31,6 @@ typedef struct soak_pool {
  * seldom killed: a pool in which no worker comes to a task breaks. */
 extern _Atomic pid_t (*soak_ran_by)[SOAK_WORKERS];
 
-void soak_pools_init(void);
-
 /* False if it could not be made, which is counted. */
 bool soak_pool_open(soak_pool *pool, const soak_kind *kind, unsigned number, bool may_be_killed,
                     const cf_pool_options *options);
