@@ -13,9 +13,10 @@ enum {
     SAMPLES_MOST = 4096,
     PARTS = 4, /* of the second half of a run: what leaks grows from each to the next */
     PRINTED = 12,
+    IN_VAIN_MOST = 2,
 };
 
-#define PATIENCE_NS (2 * SECOND)
+#define PATIENCE_NS (SECOND / 2)
 
 /* How much each may grow in a round, on average over the second half. A pool that is forgotten, or one
  * allocation of each of its tasks, is more. */
@@ -166,13 +167,15 @@ bool sample_has_more(const sample *now, const sample *before) {
 }
 
 sample sample_take(uint64_t round, const sample *expected) {
+    static unsigned in_vain; /* waits in a row: what leaks is not waited for again and again */
     sample s = {.round = round};
-    const int64_t until_ns = now_ns() + PATIENCE_NS;
+    const int64_t until_ns = now_ns() + (in_vain < IN_VAIN_MOST ? PATIENCE_NS : 0);
     look_at_counts(&s);
     while (expected != NULL && sample_has_more(&s, expected) && now_ns() < until_ns) {
         usleep(1000);
         look_at_counts(&s);
     }
+    in_vain = expected != NULL && sample_has_more(&s, expected) ? in_vain + 1 : 0;
 #ifdef __GLIBC__
     malloc_trim(0); /* else it has some MiB or has not, by chance */
 #endif

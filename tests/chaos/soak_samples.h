@@ -28,7 +28,7 @@ typedef struct sample {
 void samples_begin(char **argv);
 
 /* Waits until there are no more threads, processes and descriptors than `expected` says (NULL = does not
- * wait), 2 s at most. */
+ * wait), half a second at most, and not again and again in vain. */
 sample sample_take(uint64_t round, const sample *expected);
 
 /* True if the sample has more threads, processes or descriptors. */
