@@ -10,7 +10,7 @@
 enum {
     RETRIES = 1000, /* more than a task is killed */
     SMALL = 24,     /* futures of one batch */
-    MANY = 1500,    /* more than a slab has */
+    MANY = 1100,    /* more than a slab has */
     ITEMS = 4000,   /* of a map */
     KEPT_MOST = 64,
 };
@@ -218,13 +218,14 @@ static void use_many(const soak_pool *pool, uint64_t *seed) {
     static wide_job jobs[MANY];
     static cf_future *futures[MANY];
     const cf_submit_options options = {.retries = RETRIES};
+    const size_t count = pool->has_little_room ? MANY / 10 : MANY;
     size_t submitted = 0;
     doing("many");
-    for (size_t i = 0; i < MANY; i++) {
+    for (size_t i = 0; i < count; i++) {
         jobs[i].job = make_job(pool, random_next(seed), PLAIN);
     }
     went_well(pool, "submit_many",
-              cf_executor_submit_many(pool->executor, &wide_task, jobs, MANY, &options, futures,
+              cf_executor_submit_many(pool->executor, &wide_task, jobs, count, &options, futures,
                                       &submitted));
     for (size_t i = 0; i < submitted; i++) {
         uint64_t value = 0;
@@ -308,6 +309,7 @@ bool soak_pool_open(soak_pool *pool, const soak_kind *kind, unsigned number, boo
     doing("create");
     pool->kind = kind;
     pool->number = number;
+    pool->has_little_room = options->max_pending > 0;
     pool->may_be_killed = may_be_killed && kind->in_processes;
     for (size_t i = 0; i < SOAK_WORKERS; i++) {
         atomic_store(&soak_ran_by[number][i], 0);

@@ -22,9 +22,10 @@ extern const soak_kind *const soak_processes;
 typedef struct soak_pool {
     const soak_kind *kind;
     cf_executor *executor;
-    unsigned number;    /* its place in shared memory */
-    bool may_be_killed; /* its workers are, by soak.c */
-    bool lives_on;      /* none of its workers ever dies: what one leaks is to be seen */
+    unsigned number;      /* its place in shared memory */
+    bool may_be_killed;   /* its workers are, by soak.c */
+    bool has_little_room; /* submit waits */
+    bool lives_on;        /* none of its workers ever dies: what one leaks is to be seen */
 } soak_pool;
 
 /* What workers write: the process that has run a task in each worker's place. Who has run none is
