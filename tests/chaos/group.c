@@ -28,8 +28,8 @@ static bool find_mount(const char *resource, char *mount, size_t size, bool *is_
     bool found = false;
     FILE *mounts = fopen("/proc/self/mounts", "re");
     while (mounts != NULL && !found && fgets(line, sizeof line, mounts) != NULL) {
-        char where[512], type[64], options[512];
-        if (sscanf(line, "%*s %511s %63s %511s", where, type, options) != 3) {
+        char where[400], type[64], options[512];
+        if (sscanf(line, "%*s %399s %63s %511s", where, type, options) != 3) {
             continue;
         }
         if (strcmp(type, "cgroup") == 0) {

@@ -21,7 +21,7 @@
 
 enum {
     SECONDS_REDUCED = 6,
-    ROUNDS_LEAST = 20, /* fewer do not show what grows */
+    ROUNDS_LEAST = 16, /* fewer do not show what grows */
     FAULTS_MOST = 20,  /* then it ends */
     PAUSE_MOST_US = 600
 };

@@ -11,7 +11,7 @@ enum {
     RETRIES = 1000, /* more than a task is killed */
     SMALL = 24,     /* futures of one batch */
     MANY = 1100,    /* more than a slab has */
-    ITEMS = 4000,   /* of a map */
+    ITEMS = 2000,   /* of a map */
     KEPT_MOST = 64,
 };
 
