@@ -221,7 +221,9 @@ target_link_libraries(chaos_torture PRIVATE ${with_openmp})
 # torture_planted(NAME CASES FILE EXPECTED ORIGINAL REPLACEMENT): all cases whose names begin with CASES.
 function(torture_planted name cases file expected original replacement)
   chaos_planted(torture torture_${name} "${file}" "${expected}" "${original}" "${replacement}")
-  set_property(TEST chaos.planted.torture_${name} APPEND PROPERTY ENVIRONMENT "CF_TORTURE=${cases}")
+  if(PRIMEPOOL_NIGHTLY)
+    set_property(TEST nightly.planted.torture_${name} APPEND PROPERTY ENVIRONMENT "CF_TORTURE=${cases}")
+  endif()
 endfunction()
 
 torture_planted(
@@ -265,3 +267,56 @@ torture_planted(
     bool looks = refused || state->stopped_ns != 0;]] [[
     bool looks = state->stopped_ns != 0;
     (void)refused;]])
+
+# ---- soak ------------------------------------------------------------------------------------------
+
+chaos_suite(soak soak.c soak_pools.c soak_samples.c soak_tasks.c)
+target_link_libraries(chaos_soak PRIVATE ${with_openmp})
+
+chaos_planted(soak callback_is_not_freed cfutures/waiting/callback.c "malloc grow" "    free(callback);" "")
+
+chaos_planted(soak slab_is_not_used_again cfutures/queue/slab.c "(malloc|rss|pss) grow" [[
+        give_block(slabs, cfi_slab_future(slab, i));
+    }
+    cfi_list_prepend(&slabs->free, &slab->link);]] [[
+        give_block(slabs, cfi_slab_future(slab, i));
+    }]])
+
+chaos_planted(soak block_is_not_given_back cfutures/queue/slab.c "(rss|pss|workers) grow" [[
+        cfi_arena_give(slabs->arena, place->block,
+                       cfi_limit_size(place->kind) +
+                           cfi_payload_size(place->arg_size, cfi_future_result_size(future)));]] [[
+        (void)place;]])
+
+chaos_planted(soak futures_stay_mapped cfutures/queue/slab.c "(mappings|addresses) grow"
+                   "    plat_region_release(&slabs->futures);" "")
+
+chaos_planted(soak descriptor_stays_open executors/process_pool.c "descriptors grow"
+                   "sizeof files / sizeof *files; i++) {" "sizeof files / sizeof *files - 1; i++) {")
+
+foreach(planted callback_is_not_freed slab_is_not_used_again block_is_not_given_back futures_stay_mapped
+                descriptor_stays_open)
+  target_link_libraries(chaos_planted_${planted} PRIVATE ${with_openmp})
+endforeach()
+
+# ---- programs --------------------------------------------------------------------------------------
+
+# chaos_script(NAME FILE): a test that calls the programs.
+function(chaos_script name file)
+  primepool_test(chaos.${name} chaos 300 "${Python3_EXECUTABLE}" -B "${chaos}/${file}")
+  set_property(TEST chaos.${name} APPEND PROPERTY ENVIRONMENT "PRIMEPOOL_BIN=$<TARGET_FILE_DIR:proc_pool>")
+endfunction()
+
+if(TARGET proc_pool AND TARGET primecheck)
+  find_package(Python3 3.10 REQUIRED COMPONENTS Interpreter)
+  chaos_script(programs programs.py)
+  chaos_script(programs_can_fail programs_can_fail.py)
+endif()
+
+# ---- groups ----------------------------------------------------------------------------------------
+
+chaos_suite(groups groups.c group.c)
+set_tests_properties(chaos.groups PROPERTIES SKIP_RETURN_CODE 77)
+
+chaos_planted(groups killer_is_not_told cfutures/core/ending.c "lost=[1-9]"
+              "exception->signal = plat_wait_status_signal(slot->detail);" "exception->signal = 0;")
