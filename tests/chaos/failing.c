@@ -34,7 +34,7 @@ const char *const failing_place_names[] = {"caller", "nursery", "worker"};
 #define CALLER ((uintptr_t)__builtin_return_address(0))
 
 static failing_plan plan;
-static failing_counts *shared; /* NULL: never begun */
+static failing_counts *shared;               /* NULL: never begun */
 static enum failing_place place = IN_CALLER; /* of this process; failing_begin sets it */
 
 /* ---- the functions of the C library ---------------------------------------------------------- */

@@ -14,7 +14,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,11 +46,6 @@ static int64_t slowest_end_ns;
 
 static int play_rounds(void *context) {
     (void)context;
-#ifdef M_MMAP_THRESHOLD
-    /* The large arrays of an executor stay mappings of their own. In the heap calloc would clear them, and
-     * each fork of a worker would copy their page tables. */
-    mallopt(M_MMAP_THRESHOLD, 1 << 20);
-#endif
     setsid(); /* the killer knows the processes of this session as ours */
     clients_init();
     if (getenv("CF_CHAOS_KEEP_HUNG") != NULL) {

@@ -2,9 +2,8 @@
 
 #include "platform/assert.h"
 #include "platform/atomic.h"
-#include "platform/refusal.h"
+#include "platform/table.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define SPAN       ((size_t)CFI_SPAN_BYTES)
@@ -28,8 +27,7 @@ bool cfi_arena_create(cfi_arena *arena, size_t fixed, size_t limit, bool shared)
     arena->limit = (uint32_t)(arena->region.size / SPAN);
     cfi_assert(arena->limit > fixed / SPAN && arena->limit < CFI_SPANS_MAX);
     arena->fixed = arena->used = arena->committed = arena->first_free = (uint32_t)(fixed / SPAN);
-    arena->spans =
-        plat_noted(calloc(arena->limit, sizeof *arena->spans)); /* takes memory as spans are used */
+    arena->spans = plat_table_take(arena->limit * sizeof *arena->spans);
     if (arena->spans == NULL || !plat_region_open(arena->region.base, 0, fixed)) {
         cfi_arena_destroy(arena);
         return false;
@@ -38,7 +36,7 @@ bool cfi_arena_create(cfi_arena *arena, size_t fixed, size_t limit, bool shared)
 }
 
 void cfi_arena_destroy(cfi_arena *arena) {
-    free(arena->spans);
+    plat_table_give(arena->spans, arena->limit * sizeof *arena->spans);
     plat_region_release(&arena->region);
 }
 

@@ -2,6 +2,7 @@
 
 #include "platform/assert.h"
 #include "platform/refusal.h"
+#include "platform/table.h"
 
 #include <stdlib.h>
 
@@ -108,14 +109,19 @@ uint64_t cfi_slabs_take_block(cfi_slabs *slabs, size_t size) {
 
 /* ---- making slabs ---------------------------------------------------------------------------- */
 
+/* For as many slabs as the arena can hold. */
+static size_t places_of(const cfi_slabs *slabs) {
+    return slabs->arena->region.size / CFI_SLAB_BYTES;
+}
+
 bool cfi_slabs_init(cfi_slabs *slabs) {
-    const size_t places = slabs->arena->region.size / CFI_SLAB_BYTES;
+    const size_t places = places_of(slabs);
     size_t size = (places * CFI_FUTURES_BYTES + PLAT_REGION_ALIGNMENT - 1) / PLAT_REGION_ALIGNMENT *
                   PLAT_REGION_ALIGNMENT;
-    slabs->at = plat_noted(calloc(places, sizeof *slabs->at)); /* takes memory as slabs are made */
+    slabs->at = plat_table_take(places * sizeof *slabs->at);
     if (slabs->at == NULL ||
         !plat_region_reserve(&slabs->futures, size, PLAT_REGION_ALIGNMENT, false)) {
-        free(slabs->at);
+        plat_table_give(slabs->at, places * sizeof *slabs->at);
         return false;
     }
     return true;
@@ -128,7 +134,7 @@ void cfi_slabs_fini(cfi_slabs *slabs) {
         free(slab->places);
         free(slab);
     }
-    free(slabs->at);
+    plat_table_give(slabs->at, places_of(slabs) * sizeof *slabs->at);
     plat_region_release(&slabs->futures);
 }
 
