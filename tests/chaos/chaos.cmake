@@ -120,7 +120,7 @@ chaos_planted(points pool_leaves_descriptors executors/process_pool.c "leaked=[1
 
 # ---- steps -----------------------------------------------------------------------------------------
 
-chaos_suite(steps steps.c steps_ways.c)
+chaos_suite(steps steps.c steps_ways.c tracer.c)
 target_link_libraries(chaos_steps PRIVATE chaos_core)
 chaos_planted(steps judge_leaves_waiters_asleep cfutures/worker_death.c "hung=[1-9]" [[
     plat_futex_wake_all(&cfi_slot_of(future)->futex,

@@ -8,15 +8,14 @@
  * The nursery is held while it sleeps, and takes its steps from the death of a worker, from the first submit
  * or from destroy on. Each of its deaths takes a pool. */
 #include "steps_ways.h"
+#include "tracer.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,11 +24,10 @@ enum {
     HANG_S = 10,
     K_MOST = 1 << 20, /* no cycle is that long */
     FAULTS_MOST = 5,
-    STRIDE = 61
+    WAYS_MOST = 16,
+    STRIDE = 61,
+    EARLY = 512
 };
-
-#define STEP_NS       (200 * MICROSECOND) /* after which a step that has not ended may be a sleep */
-#define FIRST_STEP_NS (100 * MILLISECOND) /* what wakes the nursery may take so long */
 
 static uint64_t state; /* of the random numbers */
 static uint64_t steps_made;
@@ -39,133 +37,6 @@ static _Atomic bool is_over;
 
 static bool goes_on(void) {
     return chaos->hung == 0 && chaos->lost + chaos->duplicated + chaos->leaked < FAULTS_MOST;
-}
-
-/* ---- steps ----------------------------------------------------------------------------------- */
-
-typedef enum step_end {
-    STEPPED,
-    SLEEPS, /* it would wait */
-    ENDED   /* by itself */
-} step_end;
-
-/* Waits until the process has stopped. A signal that it is to get is passed on with its next step. */
-static step_end await_stop(pid_t process, int64_t patience_ns, int *pass) {
-    int status;
-    int64_t until_ns = now_ns() + patience_ns;
-    *pass = 0;
-    for (;;) {
-        pid_t r = waitpid(process, &status, WNOHANG | __WALL);
-        if (r == process) {
-            break;
-        }
-        if (r < 0) {
-            return ENDED;
-        }
-        if (now_ns() > until_ns) { /* a sleeping process, or one that waits for a processor */
-            if (process_state(process) == 'S') {
-                return SLEEPS;
-            }
-            until_ns = now_ns() + STEP_NS;
-        }
-    }
-    if (!WIFSTOPPED(status)) {
-        return ENDED;
-    }
-    *pass = WSTOPSIG(status) == SIGTRAP || status >> 16 != 0 ? 0 : WSTOPSIG(status);
-    return STEPPED;
-}
-
-static bool hold(pid_t process) {
-    int pass;
-    if (ptrace(PTRACE_SEIZE, process, 0, PTRACE_O_EXITKILL) != 0) {
-        return false;
-    }
-    ptrace(PTRACE_INTERRUPT, process, 0, 0);
-    return await_stop(process, STEP_NS, &pass) == STEPPED;
-}
-
-/* Up to k steps, or until it begins another task. Returns how many were made: fewer at the end of the cycle. */
-static uint64_t make_steps(pid_t process, uint64_t k, bool until_next) {
-    uint64_t made = 0;
-    int pass = 0;
-    while (made < k && (!until_next || counter_get(&in_round->next) == 0)) {
-        if (ptrace(PTRACE_SINGLESTEP, process, 0, pass) != 0) {
-            break;
-        }
-        made++;
-        if (await_stop(process, made == 1 ? FIRST_STEP_NS : STEP_NS, &pass) != STEPPED) {
-            break;
-        }
-    }
-    return made;
-}
-
-static void kill_held(pid_t process) {
-    kill(process, SIGKILL);
-    while (waitpid(process, NULL, __WALL) > 0) {} /* its stop, perhaps, and its end */
-}
-
-/* ---- the tracer ------------------------------------------------------------------------------ */
-
-/* The main process traces; a host that it has forked has the pools. A tracer's own wait calls see what it
- * traces, and so would those of the pool's supervisor if it were the same process. */
-typedef enum order {
-    HOLD,
-    STEP,
-    STEP_TO_NEXT, /* task */
-    KILL,
-    END
-} order;
-
-typedef struct tracing {
-    counter ordered, done;
-    order order;
-    pid_t process;
-    uint64_t k;      /* most steps */
-    uint64_t answer; /* HOLD: it is held; STEP and STEP_TO_NEXT: steps made */
-} tracing;
-static tracing *tracer; /* shared */
-
-static uint64_t carry_out(void) {
-    switch (tracer->order) {
-    case HOLD:
-        return hold(tracer->process);
-    case STEP:
-    case STEP_TO_NEXT:
-        return make_steps(tracer->process, tracer->k, tracer->order == STEP_TO_NEXT);
-    default:
-        kill_held(tracer->process);
-        return 0;
-    }
-}
-
-/* Until the host says END, or is gone. */
-static void trace(pid_t host) {
-    siginfo_t info = {0};
-    for (uint32_t n = 1;; n++) {
-        while (!counter_wait(&tracer->ordered, n)) {
-            if (waitid(P_PID, (id_t)host, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
-                info.si_pid != 0) {
-                return;
-            }
-        }
-        if (tracer->order == END) {
-            return;
-        }
-        tracer->answer = carry_out();
-        counter_add(&tracer->done, 1);
-    }
-}
-
-static uint64_t ask_tracer(order what_to_do, pid_t process, uint64_t k) {
-    uint32_t n = counter_get(&tracer->done) + 1;
-    tracer->order = what_to_do;
-    tracer->process = process;
-    tracer->k = k;
-    counter_add(&tracer->ordered, 1);
-    while (what_to_do != END && !counter_wait(&tracer->done, n)) {}
-    return tracer->answer;
 }
 
 /* Ends the host if no round ends for HANG_S. Its pools end with it. */
@@ -180,7 +51,7 @@ static void *watch(void *unused) {
             since_ns = now_ns();
         } else if (now_ns() - since_ns > HANG_S * SECOND) {
             tally_fault(&chaos->hung, "%s: hangs", what);
-            ask_tracer(END, 0, 0);
+            tracer_ask(END, 0, 0);
             _exit(0); /* the main process tells */
         }
     }
@@ -228,32 +99,39 @@ static cf_executor *make_pool(const way *w, const pool_kind *kind) {
     return pool;
 }
 
+/* Each death costs one task. */
+static void check_deaths(unsigned deaths) {
+    if (in_round->of_workers > deaths) {
+        tally_fault(&chaos->lost, "%s: %u tasks ended with a worker", what, in_round->of_workers);
+    }
+}
+
 /* ---- workers --------------------------------------------------------------------------------- */
 
 /* Returns the steps made: fewer than k at the end of the cycle. */
-static uint64_t kill_worker(cf_executor *pool, const pool_kind *kind, const way *w, uint64_t k) {
+static uint64_t kill_worker(cf_executor *pool, const pool_kind *kind, const way *w, uint32_t gated,
+                            uint64_t k) {
     client c = {.pool = pool, .kind = kind, .way = w};
     uint64_t made = 0;
     begin_round();
     snprintf(what, sizeof what, "%s, %u workers, %u retries, worker killed after %" PRIu64 " steps",
              w->name, kind->workers, kind->retries, k);
-    if (w->chunk > 0 && random_next(&state) % 4 != 0) {
-        in_round->gated = w->chunk - 1; /* the cycle then goes over the chunk's end */
-    }
+    in_round->gated = gated;
     start_client(&c);
     counter_wait(&in_round->entered, 1);
     usleep((useconds_t)(random_next(&state) % 100)); /* the client may fall asleep */
     pid_t worker = atomic_load(&in_round->runner);
-    bool held = ask_tracer(HOLD, worker, 0);
+    bool held = tracer_ask(HOLD, worker, 0);
     counter_add(&in_round->gate, 1);
     if (held) {
-        made = ask_tracer(STEP_TO_NEXT, worker, k);
+        made = tracer_ask(STEP_TO_NEXT, worker, k);
         steps_made += made;
-        ask_tracer(KILL, worker, 0);
+        tracer_ask(KILL, worker, 0);
         tally_add(&chaos->kills, 1);
         tally_add(&chaos->steps, 1);
     }
     pthread_join(c.thread, NULL);
+    check_deaths(held);
     return made;
 }
 
@@ -329,21 +207,26 @@ static uint64_t kill_nursery(const pool_kind *kind, const way *w, moment m, uint
         counter_add(&in_round->gate, 1);
         pthread_join(c.thread, NULL);
     }
-    bool held = nursery != 0 && await_sleep(nursery) && ask_tracer(HOLD, nursery, 0);
+    bool held = nursery != 0 && await_sleep(nursery) && tracer_ask(HOLD, nursery, 0);
     if (m == FIRST_SUBMIT) {
         start_client(&c);
     } else if (m == A_DEATH) {
-        kill(atomic_load(&in_round->runner), SIGKILL);
+        pid_t runner = atomic_load(&in_round->runner);
+        kill(runner, SIGKILL);
+        while (held &&
+               process_state(runner) != 'Z') { /* it stays a zombie while the nursery is held */
+            usleep(20);
+        }
     } else {
         pthread_create(&destroyer, NULL, be_destroyer, pool);
     }
     if (held) {
-        made = ask_tracer(STEP, nursery, k);
+        made = tracer_ask(STEP, nursery, k);
         steps_made += made;
     }
     counter_add(&in_round->gate, 1);
     if (held) {
-        ask_tracer(KILL, nursery, 0);
+        tracer_ask(KILL, nursery, 0);
         tally_add(&chaos->kills, 1);
         tally_add(&chaos->steps, 1);
     }
@@ -351,8 +234,12 @@ static uint64_t kill_nursery(const pool_kind *kind, const way *w, moment m, uint
         pthread_join(destroyer, NULL);
     } else {
         pthread_join(c.thread, NULL);
+        if (held && !pool_breaks(pool)) {
+            tally_fault(&chaos->lost, "%s: the pool does not break", what);
+        }
         cf_executor_destroy(pool);
     }
+    check_deaths(m == A_DEATH);
     return made;
 }
 
@@ -362,83 +249,101 @@ static uint64_t kill_nursery(const pool_kind *kind, const way *w, moment m, uint
 typedef struct progress {
     uint64_t k;       /* next */
     uint64_t longest; /* cycle that was seen */
+    uint64_t kills;
 } progress;
 
-static progress of_workers[16][2][2]; /* way, one worker or two, with retries or not */
-static progress of_nursery[MOMENTS];
+/* of worker: way, one worker or two, with retries or not, the gated task ends its chunk or not; of nursery: way,
+ * moment, and the same */
+static progress of_worker[WAYS_MOST][2][2][2];
+static progress of_nursery[WAYS_MOST][MOMENTS][2][2];
 
-/* The next k: a little beyond the last, so that each pass over a cycle has others; in the reduced form a random
- * one of the cycle. */
+/* In the reduced form a random one of the cycle; every other one from its beginning, where the task is settled
+ * and announced: later the worker searches for long. */
+static uint64_t sample_k(const progress *p) {
+    uint64_t most = p->longest;
+    if (most == 0) {
+        return K_MOST;
+    }
+    if (most > EARLY && random_next(&state) % 2 == 0) {
+        most = EARLY;
+    }
+    return 1 + random_next(&state) % most;
+}
+
+/* Else a little beyond the last, so that each pass over a cycle has others. */
 static uint64_t choose_k(const progress *p, bool samples) {
-    return !samples          ? p->k + 1 + random_next(&state) % STRIDE
-           : p->longest == 0 ? K_MOST
-                             : 1 + random_next(&state) % p->longest;
+    return samples ? sample_k(p) : p->k + 1 + random_next(&state) % STRIDE;
 }
 
 static void note_made(progress *p, uint64_t k, uint64_t made) {
     p->longest = made > p->longest ? made : p->longest;
     p->k = made < k ? 0 : k;
+    p->kills += made > 0;
 }
 
-static void sweep_workers(size_t w, unsigned rounds_here, bool samples, int64_t until_ns) {
+static void sweep_worker(size_t w, unsigned rounds_here, bool samples, int64_t until_ns) {
     for (unsigned v = 0; v < 4 && goes_on(); v++) {
         const pool_kind kind = {.workers = 1 + v % 2, .retries = v / 2 * 3};
-        progress *p = &of_workers[w][v % 2][v / 2];
         snprintf(what, sizeof what, "%s", ways[w].name);
         belongings before = belongings_now();
         cf_executor *pool = make_pool(&ways[w], &kind);
         for (unsigned i = 0; pool != NULL && i < rounds_here && goes_on() && now_ns() < until_ns;
              i++) {
+            bool at_end = ways[w].chunk > 0 && i % 2 == 0;
+            progress *p = &of_worker[w][v % 2][v / 2][at_end];
             uint64_t k = choose_k(p, samples);
-            note_made(p, k, kill_worker(pool, &kind, &ways[w], k));
+            note_made(p, k, kill_worker(pool, &kind, &ways[w], at_end ? ways[w].chunk - 1 : 0, k));
         }
         cf_executor_destroy(pool);
         belongings_check(&before, what);
     }
 }
 
-static void sweep_nursery(unsigned rounds_here, bool samples, int64_t until_ns) {
+static void sweep_nursery(size_t w, unsigned rounds_here, bool samples, int64_t until_ns) {
     for (unsigned i = 0; i < rounds_here && goes_on() && now_ns() < until_ns; i++) {
-        const way *w = &ways[random_next(&state) % way_count];
         moment m = (moment)(random_next(&state) % MOMENTS);
-        const pool_kind kind = {.workers = 1 + random_next(&state) % 2,
-                                .retries = random_next(&state) % 2 * 3,
-                                .may_break = true};
+        unsigned v = random_next(&state) % 4;
+        const pool_kind kind = {.workers = 1 + v % 2, .retries = v / 2 * 3, .may_break = true};
+        progress *p = &of_nursery[w][m][v % 2][v / 2];
         belongings before = belongings_now();
-        uint64_t k = choose_k(&of_nursery[m], samples);
-        note_made(&of_nursery[m], k, kill_nursery(&kind, w, m, k));
+        uint64_t k = choose_k(p, samples);
+        note_made(p, k, kill_nursery(&kind, &ways[w], m, k));
         belongings_check(&before, what);
     }
 }
 
-static void print_cycles(void) {
+/* Adds up `count` of them, which lie one after the other. */
+static progress sum_of(const progress *first, size_t count) {
+    progress sum = {0};
+    for (size_t i = 0; i < count; i++) {
+        sum.kills += first[i].kills;
+        sum.longest = first[i].longest > sum.longest ? first[i].longest : sum.longest;
+    }
+    return sum;
+}
+
+/* False: there is a way in which nobody was killed. */
+static bool print_cycles(void) {
+    bool all = true;
     for (size_t w = 0; w < way_count; w++) {
-        uint64_t longest = 0;
-        for (unsigned v = 0; v < 4; v++) {
-            uint64_t here = of_workers[w][v % 2][v / 2].longest;
-            longest = here > longest ? here : longest;
-        }
-        printf("steps: %-18s a worker's cycle has up to %" PRIu64 " steps\n", ways[w].name,
-               longest);
+        progress worker = sum_of(of_worker[w][0][0], 8);
+        printf("steps: %-18s %5" PRIu64 " workers killed in cycles of up to %" PRIu64 " steps\n",
+               ways[w].name, worker.kills, worker.longest);
+        all = all && worker.kills > 0;
     }
     for (unsigned m = 0; m < MOMENTS; m++) {
-        printf("steps: the nursery after %-18s up to %" PRIu64 " steps\n", moment_names[m],
-               of_nursery[m].longest);
+        progress nursery = {0};
+        for (size_t w = 0; w < way_count; w++) {
+            progress here = sum_of(of_nursery[w][m][0], 4);
+            nursery.kills += here.kills;
+            nursery.longest = here.longest > nursery.longest ? here.longest : nursery.longest;
+        }
+        printf("steps: %-18s %5" PRIu64 " nurseries killed in cycles of up to %" PRIu64 " steps\n",
+               moment_names[m], nursery.kills, nursery.longest);
+        all = all && nursery.kills > 0;
     }
     printf("steps: %" PRIu64 " steps in all\n", steps_made);
-}
-
-static int be_held(void *unused) {
-    (void)unused;
-    pause();
-    return 0;
-}
-
-static bool may_trace(void) {
-    pid_t child = host_start(be_held, NULL);
-    bool may = hold(child);
-    kill_held(child);
-    return may;
+    return all;
 }
 
 static int64_t seconds; /* 0: the reduced form */
@@ -456,14 +361,17 @@ static int be_caller(void *unused) {
     cf_executor_destroy(warm_up);
     do {
         for (size_t w = 0; w < way_count && goes_on() && now_ns() < until_ns; w++) {
-            sweep_workers(w, seconds > 0 ? 100 : 4, seconds == 0, until_ns);
-            sweep_nursery(seconds > 0 ? 20 : 2, seconds == 0, until_ns);
+            sweep_worker(w, seconds > 0 ? 6 : 4, seconds == 0, until_ns);
+            sweep_nursery(w, 2, seconds == 0, until_ns);
         }
     } while (seconds > 0 && goes_on() && now_ns() < until_ns);
     atomic_store(&is_over, true);
     pthread_join(watchdog, NULL);
-    print_cycles();
-    ask_tracer(END, 0, 0);
+    bool all = print_cycles();
+    tracer_ask(END, 0, 0);
+    if (!all && goes_on()) {
+        tally_fault(&chaos->lost, "there is a way in which nobody was killed");
+    }
     return 0;
 }
 
@@ -472,13 +380,12 @@ int main(int argc, char **argv) {
     state = chaos_seed;
     setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     in_round = shared_alloc(sizeof *in_round);
-    tracer = shared_alloc(sizeof *tracer);
-    if (!may_trace()) {
+    if (!tracer_begin(&in_round->next)) {
         printf("steps: the system refuses ptrace; nothing is tested\n");
         return tally_end();
     }
     pid_t caller = host_start(be_caller, NULL);
-    trace(caller);
+    tracer_serve(caller);
     int status = host_wait(caller);
     if (status != 0) {
         tally_fault(&chaos->lost, "the caller of the pools ended with status %x", status);

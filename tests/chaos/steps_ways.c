@@ -36,6 +36,9 @@ static int run_indexed(const void *arg, void *result, cf_task_context *ctx) {
         counter_add(&in_round->entered, 1);
         while (counter_get(&in_round->gate) == 0) {} /* its next steps are those of the library */
     }
+    if (index > 0 && index == in_round->late) {
+        spin_for(LONG_WAIT);
+    }
     const uint64_t value = value_of(index);
     memcpy(result, &value, sizeof value);
     return 0;
@@ -51,9 +54,25 @@ static const cf_task indexed_task = {.name = "indexed",
 static void check_end(const pool_kind *kind, const char *what, uint64_t index, cf_status status,
                       uint64_t value) {
     uint32_t begun = atomic_load(&in_round->begun[index]);
-    bool may_end = status == CF_OK        ? begun > 0
-                   : status == CF_EWORKER ? kind->retries == 0
-                                          : status == CF_EBROKEN && kind->may_break;
+    bool is_late = index > 0 && index == in_round->late;
+    bool may_end = false;
+    switch (status) {
+    case CF_OK:
+        may_end = begun > 0 && !is_late;
+        break;
+    case CF_EDEADLINE:
+        may_end = begun > 0 && is_late;
+        break;
+    case CF_EWORKER:
+        may_end = kind->retries == 0;
+        in_round->of_workers++;
+        break;
+    case CF_EBROKEN:
+        may_end = kind->may_break;
+        break;
+    default:
+        break;
+    }
     tally_add(&chaos->tasks, 1);
     if (!may_end) {
         tally_fault(&chaos->lost, "%s: task %" PRIu64 ", begun %u times, ended with %s", what,
@@ -79,9 +98,10 @@ typedef struct batch {
 /* Those that are refused have no future, and are the last. */
 static batch submit(cf_executor *pool, const pool_kind *kind, const char *what,
                     int64_t timeout_ns) {
-    const cf_submit_options options = {.retries = kind->retries, .timeout_ns = timeout_ns};
+    cf_submit_options options = {.retries = kind->retries};
     batch b = {0};
     for (uint64_t i = 0; i < TASKS; i++) {
+        options.timeout_ns = i > 0 && i == in_round->late ? 2 * MILLISECOND : timeout_ns;
         cf_status status =
             cf_executor_submit_with(pool, &indexed_task, &i, &options, &b.futures[i]);
         if (status != CF_OK) {
@@ -121,10 +141,28 @@ static void use_result(cf_executor *pool, const pool_kind *kind, const char *wha
     release_all(&b);
 }
 
+/* One of them takes too long: its worker is killed, and that costs no other task. */
 static void use_limits(cf_executor *pool, const pool_kind *kind, const char *what) {
+    in_round->late = TASKS / 2;
     batch b = submit(pool, kind, what, 10 * LONG_WAIT);
     collect_all(kind, what, &b);
     release_all(&b);
+}
+
+/* By a task that does nothing. */
+bool pool_breaks(cf_executor *pool) {
+    const uint64_t index = TASKS_MOST - 1;
+    const int64_t until_ns = now_ns() + 5 * SECOND;
+    cf_status status = CF_OK;
+    while (status != CF_EBROKEN && now_ns() < until_ns) {
+        cf_future *future;
+        status = cf_executor_submit(pool, &indexed_task, &index, &future);
+        if (status == CF_OK) {
+            cf_future_result(future, CF_FOREVER, NULL);
+            cf_future_release(future);
+        }
+    }
+    return status == CF_EBROKEN;
 }
 
 static void use_as_completed(cf_executor *pool, const pool_kind *kind, const char *what) {

@@ -14,6 +14,8 @@ enum {
  * workers. */
 typedef struct round_notes {
     uint32_t gated;                     /* the task that waits */
+    uint32_t late;                      /* the task that is over its time; 0 = none */
+    uint32_t of_workers;                /* tasks that ended with their worker; the client counts */
     counter entered;                    /* it has begun for the first time */
     counter gate;                       /* it may return */
     counter next;                       /* the same worker has begun another task */
@@ -35,6 +37,9 @@ typedef struct way {
     void (*run)(cf_executor *pool, const pool_kind *kind, const char *what);
     unsigned chunk; /* tasks that travel together */
 } way;
+
+/* True when submit says that the pool is broken, within seconds. */
+bool pool_breaks(cf_executor *pool);
 
 extern const way ways[];
 extern const size_t way_count;
