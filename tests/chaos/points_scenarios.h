@@ -23,6 +23,8 @@ typedef struct world {
     bool breaks;         /* the pool may break: the nursery is killed */
     bool cancels;        /* pending tasks may be cancelled, and none is run again */
     bool kills;          /* workers may be killed by the caller itself */
+    bool limited;        /* the items have 30 ms */
+    unsigned held_up;    /* items that were late, though they do nothing */
     unsigned of_workers; /* tasks that ended with their worker */
     unsigned items;      /* given out so far */
     char what[120];      /* for complaints */

@@ -361,7 +361,7 @@ static int be_caller(void *unused) {
     cf_executor_destroy(warm_up);
     do {
         for (size_t w = 0; w < way_count && goes_on() && now_ns() < until_ns; w++) {
-            sweep_worker(w, seconds > 0 ? 6 : 4, seconds == 0, until_ns);
+            sweep_worker(w, seconds > 0 ? 6 : 3, seconds == 0, until_ns);
             sweep_nursery(w, 2, seconds == 0, until_ns);
         }
     } while (seconds > 0 && goes_on() && now_ns() < until_ns);
