@@ -18,7 +18,7 @@ CHAOS = os.path.dirname(os.path.abspath(__file__))
 # How much of the time each suite gets: storm kills and checks most.
 SUITES = [
     ("points", 0.09, "each step of a pool kills a worker, the nursery, the program"),
-    ("steps", 0.15, "a worker, the nursery is killed after each machine instruction"),
+    ("steps", 0.15, "a worker, the nursery is killed after some number of machine instructions"),
     ("torture", 0.10, "each call to the system and to malloc fails"),
     ("storm", 0.45, "everything at random, under signals of all kinds"),
     ("programs", 0.09, "primecheck, proc_pool and the like are killed"),
