@@ -291,11 +291,14 @@ chaos_planted(soak block_is_not_given_back cfutures/queue/slab.c "(rss|pss|worke
 chaos_planted(soak futures_stay_mapped cfutures/queue/slab.c "(mappings|addresses) grow"
                    "    plat_region_release(&slabs->futures);" "")
 
+chaos_planted(soak table_stays_mapped cfutures/queue/slab.c "(mappings|addresses) grow"
+                   "    plat_table_give(slabs->at, places_of(slabs) * sizeof *slabs->at);" "")
+
 chaos_planted(soak descriptor_stays_open executors/process_pool.c "descriptors grow"
                    "sizeof files / sizeof *files; i++) {" "sizeof files / sizeof *files - 1; i++) {")
 
 foreach(planted callback_is_not_freed slab_is_not_used_again block_is_not_given_back futures_stay_mapped
-                descriptor_stays_open)
+                table_stays_mapped descriptor_stays_open)
   target_link_libraries(chaos_planted_${planted} PRIVATE ${with_openmp})
 endforeach()
 
