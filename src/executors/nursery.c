@@ -309,6 +309,7 @@ static _Noreturn void end(nursery_state *state) {
     for (unsigned i = 0; i < state->known; i++) {
         if (state->pids[i] != 0) {
             kill_group(state->pids[i]);
+            plat_fault_forget(state->pids[i]);
         }
     }
     while (waitpid(-1, NULL, 0) > 0 || errno == EINTR) {}

@@ -344,6 +344,7 @@ static void await_orphans(const process_pool *self) {
         if (plat_load_acquire(&record->process_state) == CFI_ALIVE && pid > 1) {
             kill(-pid, SIGKILL);
             plat_process_await_end(pid, deadline_ns);
+            plat_fault_forget(pid);
         }
     }
 }
