@@ -5,7 +5,7 @@
 
 #ifdef CFI_FAULT_POINTS
 
-#include "platform/fault_plan.h"
+#include "platform/fault_rules.h"
 
 const char *cf_fault_point_name(unsigned point) {
     return plat_fault_name(point);

@@ -798,7 +798,7 @@ unsigned cf_cpu_count(cf_cpu_explanation *explanation);
  * why, and creating an executor fails with CF_EINVAL. Counts are those of the process that made the
  * first executor and of all that were forked from it since. */
 
-/* point: from 1. NULL: there are no more, or the library has no fault points. */
+/* point: from 1. NULL beyond the last point, and always in a library without fault points. */
 const char *cf_fault_point_name(unsigned point);
 uint64_t cf_fault_point_visits(unsigned point); /* how often it was passed */
 uint64_t cf_faults_done(void);                  /* how often a rule's signal was sent */

@@ -4,7 +4,7 @@
 #include "platform/atomic.h"
 #include "platform/cancellation.h"
 #include "platform/clock.h"
-#include "platform/fault_plan.h"
+#include "platform/fault_rules.h"
 #include "platform/pidfd.h"
 
 #include <errno.h>

@@ -6,8 +6,9 @@
  *   - The plan is read from CF_FAULT once, when the process makes its first executor. Processes that are
  *     forked later have it too.
  *   - What was passed and what was done is counted in a page that these processes share.
- *   - A process says what it is (plat_fault_become); the others find it there to kill it. Whoever reaps
- *     it takes it out before that, so that no other process with its number is killed. */
+ *   - Each process enters itself in that page (plat_fault_become): the others find there whom to kill.
+ *     Whoever ends or reaps a process takes its entry out, so that no later process with its number is
+ *     killed. */
 #ifndef PLATFORM_FAULT_H
 #define PLATFORM_FAULT_H
 
@@ -39,7 +40,7 @@ typedef struct plat_fault_task {
 
 #ifdef CFI_FAULT_POINTS
 
-/* False: CF_FAULT cannot be read, and stderr says why; or there is no memory. */
+/* False: CF_FAULT cannot be read, or there is no memory for the counts. Then stderr says which. */
 bool plat_fault_load(void);
 void plat_fault_become(plat_fault_role role, unsigned number);
 void plat_fault_forget(pid_t process);

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "platform/fault_plan.h"
+#include "platform/fault_rules.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,6 +1,6 @@
 /* What CF_FAULT asks for: rules, and the seed of their chances. The grammar is in cfutures.h. */
-#ifndef PLATFORM_FAULT_PLAN_H
-#define PLATFORM_FAULT_PLAN_H
+#ifndef PLATFORM_FAULT_RULES_H
+#define PLATFORM_FAULT_RULES_H
 
 #include "platform/fault.h"
 
@@ -26,14 +26,14 @@ typedef struct plat_fault_plan {
     plat_fault_rule rules[PLAT_FAULT_RULES_MAX];
     unsigned count;
     uint64_t seed;
-    bool traces; /* tells of each fault on stderr */
+    bool traces; /* prints each fault on stderr */
     bool lists;  /* prints the points */
 } plat_fault_plan;
 
 /* False: `complaint` says what is wrong. */
 bool plat_fault_parse(const char *text, plat_fault_plan *plan, char *complaint, size_t size);
 
-/* NULL: there is no such point. */
+/* NULL if `point` is not the number of a point. */
 const char *plat_fault_name(unsigned point);
 const char *plat_fault_about(unsigned point);
 

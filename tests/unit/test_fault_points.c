@@ -1,7 +1,7 @@
 /* What CF_FAULT may say, and what it does: the rule that was written is carried out, and no other. */
 #include "../check.h"
 
-#include "platform/fault_plan.h"
+#include "platform/fault_rules.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -268,7 +268,7 @@ static uint64_t ticket_at(const cfi_queue *queue, uint32_t index) {
     return 0;
 }
 
-/* The first slot of each slab is no task. */
+/* The first slot of each slab is its header, which has no number. */
 static uint64_t number_of(uint64_t ticket) {
     return ticket - ticket / CFI_SLAB_SLOTS;
 }
