@@ -1,4 +1,4 @@
-# The suites that break pools on purpose: README.md, "Chaos". Included by CMakeLists.txt, as `tests` shall
+# The suites that break pools on purpose: tests/README.md, "Chaos". Included by CMakeLists.txt, as `tests` shall
 # build them.
 
 set(chaos "${CMAKE_CURRENT_SOURCE_DIR}/chaos")
@@ -12,7 +12,7 @@ list(TRANSFORM chaos_core_sources PREPEND "${PROJECT_SOURCE_DIR}/src/")
 set(with_fault_points ${chaos_core_sources})
 if(NOT PRIMEPOOL_FAULT_POINTS)
   list(APPEND with_fault_points "${PROJECT_SOURCE_DIR}/src/platform/fault.c"
-              "${PROJECT_SOURCE_DIR}/src/platform/fault_plan.c")
+              "${PROJECT_SOURCE_DIR}/src/platform/fault_rules.c")
 endif()
 set(chaos_tuning "${CMAKE_CURRENT_BINARY_DIR}/chaos_tuning")
 explorer_replace("${PROJECT_SOURCE_DIR}/src/cfutures/queue/tuning.h" "${chaos_tuning}/cfutures/queue/tuning.h"
@@ -56,35 +56,28 @@ function(chaos_planted suite name file expected original replacement)
   set(folder "${CMAKE_CURRENT_BINARY_DIR}/planted/${name}")
   set(input "${PROJECT_SOURCE_DIR}/src/${file}")
   explorer_replace("${input}" "${folder}/${file}" "${original}" "${replacement}")
+  set(objects "${chaos_objects_${suite}}")
+  set(sources "${folder}/${file}")
   set(rest "")
-  if(suite STREQUAL "points") # the objects with fault points, but this one
-    set(sources "${folder}/${file}")
-    set(rest "$<FILTER:$<TARGET_OBJECTS:chaos_fault_points>,EXCLUDE,/${file}\\.o$>")
-  elseif(suite STREQUAL "steps")
-    set(sources "${folder}/${file}")
-    set(rest "$<FILTER:$<TARGET_OBJECTS:chaos_core>,EXCLUDE,/${file}\\.o$>")
+  if(objects) # of the suite's own copy of the library: all but this one
+    set(rest "$<FILTER:$<TARGET_OBJECTS:${objects}>,EXCLUDE,/${file}\\.o$>")
   elseif(file MATCHES "\\.h$")
     set(sources ${chaos_core_sources})
-  else()
-    set(sources "${folder}/${file}")
   endif()
   add_custom_target(${target}_source DEPENDS "${folder}/${file}")
   add_library(${target}_core OBJECT ${sources})
-  if(suite STREQUAL "points")
-    chaos_with_fault_points(${target}_core)
-  elseif(suite STREQUAL "steps")
-    chaos_without_look(${target}_core)
-  endif()
   add_dependencies(${target}_core ${target}_source)
-  target_include_directories(${target}_core PRIVATE "${folder}" "${PROJECT_SOURCE_DIR}/src"
+  target_include_directories(${target}_core PRIVATE "${folder}")
+  if(objects)
+    target_compile_definitions(${target}_core PRIVATE $<TARGET_PROPERTY:${objects},COMPILE_DEFINITIONS>)
+    target_include_directories(${target}_core PRIVATE $<TARGET_PROPERTY:${objects},INCLUDE_DIRECTORIES>)
+    add_dependencies(${target}_core chaos_tuning)
+  endif()
+  target_include_directories(${target}_core PRIVATE "${PROJECT_SOURCE_DIR}/src"
                                                     "${PROJECT_SOURCE_DIR}/src/include")
-  get_target_property(definitions chaos_${suite} COMPILE_DEFINITIONS)
   add_executable(${target} ${chaos_${suite}_sources} ${rest})
   if(NOT PRIMEPOOL_NIGHTLY)
     set_target_properties(${target} ${target}_core PROPERTIES EXCLUDE_FROM_ALL ON)
-  endif()
-  if(definitions)
-    target_compile_definitions(${target} PRIVATE ${definitions})
   endif()
   target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/src")
   # Its objects come before the library, of which the linker then does not take the original.
@@ -100,6 +93,7 @@ endfunction()
 
 chaos_suite(points points.c points_scenarios.c)
 target_link_libraries(chaos_points PRIVATE chaos_fault_points)
+set(chaos_objects_points chaos_fault_points)
 
 chaos_planted(points death_does_not_rewind cfutures/worker_death.c "(lost|hung)=[1-9]" [[
     if (cfi_word_phase(plat_load_acquire(&cfi_slot_of(future)->word)) == CFI_PENDING) {
@@ -122,6 +116,7 @@ chaos_planted(points pool_leaves_descriptors executors/process_pool.c "leaked=[1
 
 chaos_suite(steps steps.c steps_ways.c tracer.c)
 target_link_libraries(chaos_steps PRIVATE chaos_core)
+set(chaos_objects_steps chaos_core)
 chaos_planted(steps judge_leaves_waiters_asleep cfutures/worker_death.c "hung=[1-9]" [[
     plat_futex_wake_all(&cfi_slot_of(future)->futex,
                         queue->shared); /* it may have died before it woke them */]] "")

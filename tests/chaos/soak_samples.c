@@ -241,8 +241,9 @@ static uint64_t median(int m, size_t from, size_t to) {
     return sorted[(to - from) / 2];
 }
 
-/* How much it grows in a round; 0 unless it grows by more than chance, and from each part of the second half to the next. What
- * is taken once and kept (an arena's growth) is a step, which two parts at most see. */
+/* How much it grows in a round; 0 unless it grows by more than chance, from each part of the second half to the
+ * next, and still in the last two parts. What is taken once and kept (an arena's growth) is a step, which two
+ * parts at most see. A short run has few samples in a part, and so may see three steps. */
 static double growth(int m) {
     const size_t half = kept_count / 2, length = (kept_count - half) / PARTS;
     uint64_t before = 0, first = 0;
@@ -254,7 +255,8 @@ static double growth(int m) {
         first = part == 0 ? now : first;
         before = now;
     }
-    if (before - first < measures[m].least) {
+    const uint64_t late = kept[half + (PARTS - 2) * length].of[m];
+    if (before - first < measures[m].least || kept[kept_count - 1].of[m] <= late) {
         return 0;
     }
     const uint64_t rounds =
