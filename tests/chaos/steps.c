@@ -26,7 +26,7 @@ enum {
     FAULTS_MOST = 5,
     WAYS_MOST = 16,
     STRIDE = 61,
-    EARLY = 512
+    EARLY = 320
 };
 
 static uint64_t state; /* of the random numbers */
@@ -257,14 +257,14 @@ typedef struct progress {
 static progress of_worker[WAYS_MOST][2][2][2];
 static progress of_nursery[WAYS_MOST][MOMENTS][2][2];
 
-/* In the reduced form a random one of the cycle; every other one from its beginning, where the task is settled
- * and announced: later the worker searches for long. */
+/* In the reduced form: first the whole cycle, then a random one of it, nearly always from its beginning. There the
+ * task is settled and announced; later the worker searches for long, and each k takes long. */
 static uint64_t sample_k(const progress *p) {
     uint64_t most = p->longest;
     if (most == 0) {
         return K_MOST;
     }
-    if (most > EARLY && random_next(&state) % 2 == 0) {
+    if (most > EARLY && random_next(&state) % 12 != 0) {
         most = EARLY;
     }
     return 1 + random_next(&state) % most;
@@ -301,7 +301,7 @@ static void sweep_worker(size_t w, unsigned rounds_here, bool samples, int64_t u
 
 static void sweep_nursery(size_t w, unsigned rounds_here, bool samples, int64_t until_ns) {
     for (unsigned i = 0; i < rounds_here && goes_on() && now_ns() < until_ns; i++) {
-        moment m = (moment)(random_next(&state) % MOMENTS);
+        moment m = (moment)((w + i) % MOMENTS);
         unsigned v = random_next(&state) % 4;
         const pool_kind kind = {.workers = 1 + v % 2, .retries = v / 2 * 3, .may_break = true};
         progress *p = &of_nursery[w][m][v % 2][v / 2];
@@ -361,8 +361,8 @@ static int be_caller(void *unused) {
     cf_executor_destroy(warm_up);
     do {
         for (size_t w = 0; w < way_count && goes_on() && now_ns() < until_ns; w++) {
-            sweep_worker(w, seconds > 0 ? 6 : 3, seconds == 0, until_ns);
-            sweep_nursery(w, 2, seconds == 0, until_ns);
+            sweep_worker(w, seconds > 0 ? 6 : 14, seconds == 0, until_ns);
+            sweep_nursery(w, seconds > 0 ? 3 : 1, seconds == 0, until_ns);
         }
     } while (seconds > 0 && goes_on() && now_ns() < until_ns);
     atomic_store(&is_over, true);
