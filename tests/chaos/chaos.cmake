@@ -299,6 +299,8 @@ endforeach()
 
 # ---- programs --------------------------------------------------------------------------------------
 
+add_dependencies(chaos programs)
+
 # chaos_script(NAME FILE): a test that calls the programs.
 function(chaos_script name file)
   primepool_test(chaos.${name} chaos 300 "${Python3_EXECUTABLE}" -B "${chaos}/${file}")

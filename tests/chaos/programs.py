@@ -195,6 +195,9 @@ def main(arguments):
     if len(arguments) > 1 or (arguments and (not text.isascii() or not text.isdigit() or int(text) == 0)):
         print("usage: programs.py [SECONDS]", file=sys.stderr)
         return 2
+    if not kinds:
+        print("programs: PRIMEPOOL_BIN has no program", file=sys.stderr)
+        return 1
     seed = int(os.environ.get("CF_TEST_SEED") or time.time_ns() % 10**12)
     print(f"programs: CF_TEST_SEED={seed}", file=sys.stderr, flush=True)
     only = os.environ.get("CF_TEST_RUN")
