@@ -17,13 +17,6 @@ void answer_refuse(answer *a, const char *format, ...) {
     va_end(values);
 }
 
-static int on_connected(void *user, char *peer, char *local, int peer_port, int local_port) {
-    (void)peer, (void)local, (void)peer_port, (void)local_port;
-    answer *a = user;
-    a->heard_ns = plat_now_ns();
-    return CURL_PREREQFUNC_OK;
-}
-
 /* ---- headers ----------------------------------------------------------------------------------- */
 
 static size_t skip_word(const char *line, size_t length, size_t at) {
@@ -153,8 +146,6 @@ static size_t on_body(char *data, size_t one, size_t length, void *user) {
 void answer_attach(answer *a, CURL *easy, size_t limit) {
     a->easy = easy;
     a->limit = limit;
-    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
-    curl_easy_setopt(easy, CURLOPT_PREREQDATA, a);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, a);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);

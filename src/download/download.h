@@ -5,6 +5,7 @@
 #ifndef DOWNLOAD_DOWNLOAD_H
 #define DOWNLOAD_DOWNLOAD_H
 
+#include "download/connect_window.h"
 #include "download/country_codes.h"
 #include "download/folder.h"
 #include "download/stop.h"
@@ -38,12 +39,13 @@ typedef struct download_settings {
     const char *site; /* BR is at SITE/br/br.gif; no / at its end */
     const download_folder *folder;
     const download_stop *stop;
-    const char *ca_file; /* PEM certificates to trust in place of the system's; NULL = those */
-    int64_t timeout_ns;  /* most time to connect, and of silence from then on; above 0 */
-    int64_t deadline_ns; /* most time for one attempt, and for one pause between two; above 0 */
-    size_t size_limit;   /* bytes of a body; longer ones are errors */
-    unsigned retries;    /* attempts after the first, for what may be different next time */
-    bool sync;           /* saved means: on the disk */
+    connect_window *window; /* of all threads; NULL: connections are opened all at once */
+    const char *ca_file;    /* PEM certificates to trust in place of the system's; NULL = those */
+    int64_t timeout_ns;     /* most time to connect, and of silence from then on; above 0 */
+    int64_t deadline_ns;    /* most time for one attempt, and for one pause between two; above 0 */
+    size_t size_limit;      /* bytes of a body; longer ones are errors */
+    unsigned retries;       /* attempts after the first, for what may be different next time */
+    bool sync;              /* saved means: on the disk */
     bool skip_existing;
     bool ends_with_error; /* the first error stops the run, and what is not found is an error */
 

@@ -60,5 +60,9 @@ cf_status download_many_map_threads(const download_job *job) {
 }
 
 cf_status download_many_map_processes(const download_job *job) {
-    return map(job, cf_process_pool_create);
+    download_settings settings = *job->settings;
+    settings.window = NULL; /* a worker that is killed would not give back its place */
+    download_job with_settings = *job;
+    with_settings.settings = &settings;
+    return map(&with_settings, cf_process_pool_create);
 }

@@ -12,7 +12,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define REDIRECTS_MAX 20L
+#define REDIRECTS_MAX  20L
+#define UNANSWERED_MAX 3
 #define BUFFER_BYTES                                                                               \
     65536L /* a flag in one read; libcurl's own 16 KiB take a third more reads and polls */
 
@@ -41,42 +42,48 @@ static bool trust_only(CURL *easy, const char *ca_file) {
            curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
 }
 
-/* True if the TLS handshake will show whether the connection can be shared (HTTP/2). On plain HTTP
- * libcurl knows that only after the first answer: with CURLOPT_PIPEWAIT all other requests would
- * wait for it. */
-static bool may_be_http2(const char *site) {
-    return strncasecmp(site, "https:", 6) == 0;
+static int on_connected(void *user, char *peer, char *local, int peer_port, int local_port) {
+    (void)peer, (void)local, (void)peer_port, (void)local_port;
+    transfer *t = user;
+    opening_connected(&t->opening);
+    t->answer.heard_ns = plat_now_ns();
+    return CURL_PREREQFUNC_OK;
+}
+
+/* What is left of `most_ns` that began at `from_ns`. libcurl takes 0 for a limit of its own. */
+static long rest(int64_t most_ns, int64_t from_ns) {
+    const int64_t ns = from_ns + most_ns - plat_now_ns();
+    return milliseconds(ns > 0 ? ns : 1);
 }
 
 static bool set_options(transfer *t) {
     const download_settings *settings = t->settings;
     CURL *easy = t->easy;
     answer_attach(&t->answer, easy, settings->size_limit);
+    opening_attach(&t->opening, easy);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, t);
     curl_easy_setopt(easy, CURLOPT_PRIVATE, t);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(easy, CURLOPT_MAXREDIRS, REDIRECTS_MAX);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(settings->timeout_ns));
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, milliseconds(settings->deadline_ns));
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, rest(settings->timeout_ns, t->connect_ns));
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, rest(settings->deadline_ns, t->attempt_ns));
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->curl_error);
 #if LIBCURL_VERSION_NUM >= 0x075700 /* 7.87.0 */
     /* What is broken off waits no more for a name: libcurl would join the thread that looks it up. */
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
 #endif
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, t->waits_to_share ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, t->fresh ? 1L : 0L);
     return allow_protocols(easy) &&
            curl_easy_setopt(easy, CURLOPT_USERAGENT, PRIMEPOOL_USER_AGENT) == CURLE_OK &&
            (settings->ca_file == NULL || trust_only(easy, settings->ca_file));
 }
 
-bool transfer_create(transfer *t, const download_settings *settings) {
-    *t = (transfer){
-        .settings = settings,
-        .easy = curl_easy_init(),
-        .waits_to_share = may_be_http2(settings->site),
-    };
+bool transfer_create(transfer *t, const download_settings *settings, openings *all) {
+    *t = (transfer){.settings = settings, .easy = curl_easy_init()};
+    opening_init(&t->opening, all, &t->answer);
     return t->easy != NULL;
 }
 
@@ -85,16 +92,13 @@ void transfer_destroy(transfer *t) {
     answer_free(&t->answer);
 }
 
-void transfer_share_nothing(transfer *t) {
-    t->waits_to_share = false;
-    curl_easy_setopt(t->easy, CURLOPT_PIPEWAIT, 0L);
-}
-
 /* ---- beginning ------------------------------------------------------------------------------- */
 
 void transfer_begin(transfer *t, country_code code) {
     t->result = (download_result){.code = code};
-    t->fresh = false;
+    t->fresh = t->again = false;
+    t->unanswered = 0;
+    t->opening.dropped = 0;
     t->begun_ns = plat_now_ns();
 }
 
@@ -112,7 +116,18 @@ static bool set_url(transfer *t) {
 /* Reset, the handle forgets how often libcurl has tried by itself to send on connections that were closed
  * meanwhile, which it counts for a handle's whole life. Its connections are the multi handle's. */
 bool transfer_begin_attempt(transfer *t) {
-    t->result.attempts++;
+    if (!t->again) {
+        t->result.attempts++;
+        t->attempt_ns = 0;
+    }
+    if (t->attempt_ns == 0) {
+        t->attempt_ns = t->connect_ns = plat_now_ns();
+    }
+    if (t->result.attempts == 1 && !t->again) {
+        t->begun_ns = t->attempt_ns;
+    }
+    t->again = false;
+    opening_begin(&t->opening);
     t->result.http_status = 0;
     t->curl_error[0] = '\0';
     answer_begin(&t->answer);
@@ -197,6 +212,7 @@ static void judge_body(transfer *t) {
 
 /* The last thing that happens to a download. */
 static void settle(transfer *t) {
+    opening_end(&t->opening);
     download_result *result = &t->result;
     result->elapsed_ns = plat_now_ns() - t->begun_ns;
     if (result->status == DOWNLOAD_OK && t->settings->saved != NULL) {
@@ -247,19 +263,70 @@ static CURLcode actual_code(transfer *t, CURLcode code) {
     return code;
 }
 
-/* Servers close connections that are idle, also just when the next request is on its way. libcurl then tries
- * others that it has kept, but those may be closed too. */
+/* What libcurl says of a connection that ends before an answer. */
+static bool has_ended(CURLcode code) {
+    return code == CURLE_PARTIAL_FILE || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR ||
+           code == CURLE_GOT_NOTHING || code == CURLE_HTTP2_STREAM || code == CURLE_HTTP2;
+}
+
+/* Servers close connections that are idle, also just when the next request is on its way; some answer it with 408, which
+ * is no answer to it. Of a new HTTP/2 connection a server may say, too, that it is the last and takes no request
+ * (GOAWAY; to libcurl that is CURLE_HTTP2). */
 static bool was_too_late(const transfer *t, CURLcode code) {
-    long made = 0;
+    long made = 0, status = 0;
     curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &made);
-    return !t->fresh && made == 0 && t->answer.headers == 0 &&
-           (code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR || code == CURLE_GOT_NOTHING);
+    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (made == 0 && status == 408) {
+        return true;
+    }
+    return t->answer.headers == 0 && (made == 0 || code == CURLE_HTTP2) && has_ended(code);
+}
+
+/* libcurl may have kept other connections that are closed by now. With HTTP/2 they are few, and many requests that
+ * were on one would each open another one. */
+static bool may_ask_elsewhere(transfer *t) {
+    if (t->fresh || t->unanswered == UNANSWERED_MAX) {
+        return false;
+    }
+    if (t->opening.all->one_at_a_time) {
+        t->unanswered++;
+    } else {
+        t->fresh = true;
+    }
+    return true;
+}
+
+/* The server has dropped its connection, and nothing was heard on it. */
+static bool was_dropped(transfer *t) {
+    if (!t->opening.was_dropped || t->answer.headers > 0) {
+        return false;
+    }
+    t->opening.dropped++;
+    const int64_t now_ns = plat_now_ns();
+    if (t->opening.was_connected) {
+        t->connect_ns = now_ns;
+    }
+    return now_ns < t->attempt_ns + t->settings->deadline_ns &&
+           now_ns < t->connect_ns + t->settings->timeout_ns;
+}
+
+/* True if the server did not get what was asked, or did not look at it: to ask again at once is no further
+ * attempt. */
+static bool did_not_arrive(transfer *t, CURLcode code) {
+    if (t->opening.refused) {
+        t->attempt_ns = t->opening.dropped == 0 ? 0 : t->attempt_ns;
+        return true;
+    }
+    if (code != CURLE_OK && was_dropped(t)) {
+        return true;
+    }
+    return was_too_late(t, code) && may_ask_elsewhere(t);
 }
 
 bool transfer_end_attempt(transfer *t, CURLcode curl_code) {
-    if (was_too_late(t, curl_code)) { /* no attempt that counts, and no reason to wait */
-        t->fresh = true;
-        t->result.attempts--;
+    opening_end(&t->opening);
+    t->again = did_not_arrive(t, curl_code);
+    if (t->again) {
         t->retry_ns = 0;
         return true;
     }
@@ -281,6 +348,12 @@ bool transfer_end_attempt(transfer *t, CURLcode curl_code) {
 
 bool transfer_end_silent(transfer *t) {
     answer_refuse(&t->answer, "nothing received for %g seconds",
+                  (double)t->settings->timeout_ns / 1e9);
+    return transfer_end_attempt(t, CURLE_OPERATION_TIMEDOUT);
+}
+
+bool transfer_end_dropped(transfer *t) {
+    answer_refuse(&t->answer, "the server took no connection for %g seconds",
                   (double)t->settings->timeout_ns / 1e9);
     return transfer_end_attempt(t, CURLE_OPERATION_TIMEDOUT);
 }

@@ -5,21 +5,26 @@
 
 #include "download/answer.h"
 #include "download/download.h"
+#include "download/opening.h"
 
 typedef struct transfer {
     const download_settings *settings;
     CURL *easy;
-    bool waits_to_share; /* until it is known whether another's connection can be shared */
-    bool fresh;          /* on a new connection, as the server had closed one that was kept */
-    answer answer;       /* of the last attempt */
+    bool fresh; /* on a new connection, as the server had closed one that was kept */
+    bool again; /* the attempt that comes is not a new one: nothing came of what it had asked */
+    unsigned unanswered; /* how often it was begun again on a connection that may be shared */
+    opening opening;
+    answer answer; /* of the last attempt */
     download_result result;
     int64_t begun_ns;
-    int64_t retry_ns; /* the next attempt's time, while it pauses */
+    int64_t attempt_ns; /* when the attempt began */
+    int64_t connect_ns; /* since when it has tried to connect */
+    int64_t retry_ns;   /* the next attempt's time, while it pauses */
     char curl_error[CURL_ERROR_SIZE];
 } transfer;
 
 /* False if memory is short. */
-bool transfer_create(transfer *transfer, const download_settings *settings);
+bool transfer_create(transfer *transfer, const download_settings *settings, openings *all);
 void transfer_destroy(transfer *transfer);
 
 void transfer_begin(transfer *transfer, country_code code);
@@ -27,15 +32,15 @@ void transfer_begin(transfer *transfer, country_code code);
 /* Gets `easy` ready for one GET of it. False if memory is short. */
 bool transfer_begin_attempt(transfer *transfer);
 
-/* Also in the middle of an attempt. */
-void transfer_share_nothing(transfer *transfer);
-
 /* The attempt's end, by itself or broken off. True if another one is to begin, at `retry_ns`; else the
  * result says how the download ended, and a good body is saved. */
 bool transfer_end_attempt(transfer *transfer, CURLcode code);
 
 /* The attempt was silent for the whole of settings->timeout_ns; then as above. */
 bool transfer_end_silent(transfer *transfer);
+
+/* The server has dropped the connection that the attempt was opening; then as above. */
+bool transfer_end_dropped(transfer *transfer);
 
 /* Ends it in another way than by an answer: `message` is for DOWNLOAD_ERROR, else NULL. */
 void transfer_settle(transfer *transfer, download_status status, const char *message);

@@ -1,28 +1,46 @@
-/* A transfer is idle, running (its easy handle is in the multi handle), pausing before another
- * attempt, or done and not yet handed out. Whenever libcurl has nothing to do, the stop event
- * is checked, and the time limits that libcurl does not have.
+/* A transfer is idle, waiting for its turn to begin an attempt, running (its easy handle is in the multi
+ * handle), pausing before another attempt, or done and not yet handed out. Whenever libcurl has nothing to
+ * do, the stop event is checked, and the time limits that libcurl does not have.
  *
  * A single transfer, too, is driven by a multi handle, where curl_easy_perform would do: that
  * looks at the clock only once a second. Here silence is noticed to the millisecond, and a stop
  * at once. */
 #include "download/transfers.h"
 
+#include "download/opening.h"
 #include "download/transfer.h"
 #include "platform/clock.h"
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <strings.h>
 
 typedef struct member {
     transfer transfer;
     enum {
         IDLE,
+        WAITING,
         RUNNING,
         PAUSING,
         DONE
     } state;
-    struct member *next; /* of the idle or of the done ones */
+    bool was_refused;    /* no kept connection serves it */
+    int64_t look_ns;     /* when to look at its opening, while it has one */
+    struct member *next; /* of the idle, the waiting or the done ones */
 } member;
+
+typedef struct member_queue {
+    member *first, **end;
+} member_queue;
+
+/* Whether requests share a connection (HTTP/2). The TLS handshake tells both ends, but libcurl does not tell us: so
+ * one transfer after the first tries it. On plain HTTP they never do. */
+typedef enum sharing {
+    SHARING_NEVER,
+    SHARING_UNKNOWN, /* no connection yet */
+    SHARING_TRIED,   /* by the second transfer */
+    SHARING,
+} sharing;
 
 _Static_assert(offsetof(member, transfer) == 0, "a handle's private pointer is either's");
 
@@ -31,12 +49,45 @@ struct transfers {
     CURLM *multi;
     member *all;
     unsigned count;
-    unsigned under_way; /* running or pausing */
+    unsigned under_way; /* waiting, running or pausing */
+    unsigned running;
     member *idle;
-    member *done, **done_end; /* in the order in which they were */
+    member_queue waiting;
+    bool wants_place;  /* in the window, for the first of them */
+    member_queue done; /* in the order in which they were */
+    openings openings;
+    sharing sharing;
+    unsigned fits;        /* SHARING: so many at once had room on the connections that there are */
+    const member *trying; /* SHARING_TRIED: it tells */
 };
 
+/* ---- queues ---------------------------------------------------------------------------------- */
+
+static void queue_init(member_queue *queue) {
+    queue->first = NULL;
+    queue->end = &queue->first;
+}
+
+static void queue_append(member_queue *queue, member *one) {
+    one->next = NULL;
+    *queue->end = one;
+    queue->end = &one->next;
+}
+
+static member *queue_take(member_queue *queue) {
+    member *one = queue->first;
+    queue->first = one->next;
+    if (one->next == NULL) {
+        queue->end = &queue->first;
+    }
+    return one;
+}
+
 /* ---- making ---------------------------------------------------------------------------------- */
+
+static bool may_be_http2(const char *site) {
+    return strncasecmp(site, "https:", 6) == 0;
+}
 
 transfers *transfers_create(const download_settings *settings, unsigned most) {
     transfers *t = calloc(1, sizeof *t);
@@ -44,11 +95,14 @@ transfers *transfers_create(const download_settings *settings, unsigned most) {
         return NULL;
     }
     t->settings = settings;
-    t->done_end = &t->done;
+    t->openings = (openings){.window = settings->window, .timeout_ns = settings->timeout_ns};
+    t->sharing = may_be_http2(settings->site) ? SHARING_UNKNOWN : SHARING_NEVER;
+    queue_init(&t->waiting);
+    queue_init(&t->done);
     t->multi = curl_multi_init();
     t->all = calloc(most, sizeof *t->all);
     while (t->all != NULL && t->count < most &&
-           transfer_create(&t->all[t->count].transfer, settings)) {
+           transfer_create(&t->all[t->count].transfer, settings, &t->openings)) {
         member *one = &t->all[t->count++];
         one->next = t->idle;
         t->idle = one;
@@ -68,6 +122,7 @@ void transfers_destroy(transfers *t) {
         if (t->all[i].state == RUNNING) {
             curl_multi_remove_handle(t->multi, t->all[i].transfer.easy);
         }
+        opening_end(&t->all[i].transfer.opening);
         transfer_destroy(&t->all[i].transfer);
     }
     curl_multi_cleanup(t->multi);
@@ -79,9 +134,7 @@ void transfers_destroy(transfers *t) {
 
 static void set_done(transfers *t, member *one) {
     one->state = DONE;
-    one->next = NULL;
-    *t->done_end = one;
-    t->done_end = &one->next;
+    queue_append(&t->done, one);
 }
 
 static void settle(transfers *t, member *one, download_status status, const char *message) {
@@ -89,36 +142,37 @@ static void settle(transfers *t, member *one, download_status status, const char
     set_done(t, one);
 }
 
-/* Not under way before. */
-static void start_attempt(transfers *t, member *one) {
-    if (!transfer_begin_attempt(&one->transfer)) {
-        settle(t, one, DOWNLOAD_ERROR, "out of memory");
-        return;
-    }
-    const CURLMcode added = curl_multi_add_handle(t->multi, one->transfer.easy);
-    if (added != CURLM_OK) {
-        settle(t, one, DOWNLOAD_ERROR, curl_multi_strerror(added));
-        return;
-    }
-    one->state = RUNNING;
-    t->under_way++;
-}
-
 void transfers_begin(transfers *t, country_code code) {
     member *one = t->idle;
     t->idle = one->next;
     transfer_begin(&one->transfer, code);
+    one->was_refused = false;
     if (download_stop_requested(t->settings->stop)) {
         settle(t, one, DOWNLOAD_LEFT, NULL);
     } else if (t->settings->skip_existing && download_folder_has(t->settings->folder, code)) {
         settle(t, one, DOWNLOAD_EXISTING, NULL);
     } else {
-        start_attempt(t, one);
+        one->state = WAITING;
+        queue_append(&t->waiting, one);
+        t->under_way++;
     }
 }
 
-/* Its attempt has ended, and the handle is no longer in the multi handle. */
+/* Out of the multi handle, which may close its connection. */
+static void stop_running(transfers *t, member *one) {
+    curl_multi_remove_handle(t->multi, one->transfer.easy);
+    one->state = IDLE;
+    t->running--;
+}
+
+/* Its attempt has ended. */
 static void after_attempt(transfers *t, member *one, bool again) {
+    if (one->transfer.opening.refused) {
+        one->was_refused = true;
+        if (t->running > 0 && t->fits >= t->running) {
+            t->fits = t->running - 1; /* one of them opens a connection */
+        }
+    }
     if (again) {
         one->state = PAUSING;
     } else {
@@ -127,14 +181,124 @@ static void after_attempt(transfers *t, member *one, bool again) {
     }
 }
 
-/* ---- looking at those under way -------------------------------------------------------------- */
+/* ---- attempts: whose turn it is ---------------------------------------------------------------- */
 
-/* A connection did not come about: those that wait to share it would wait for the next to fail, and so on. */
-static void share_nothing(transfers *t) {
-    for (unsigned i = 0; i < t->count; i++) {
-        transfer_share_nothing(&t->all[i].transfer);
+static void start_attempt(transfers *t, member *one) {
+    const char *problem = NULL;
+    if (!transfer_begin_attempt(&one->transfer)) {
+        problem = "out of memory";
+    } else {
+        const CURLMcode added = curl_multi_add_handle(t->multi, one->transfer.easy);
+        problem = added == CURLM_OK ? NULL : curl_multi_strerror(added);
+    }
+    if (problem != NULL) {
+        t->under_way--;
+        settle(t, one, DOWNLOAD_ERROR, problem);
+        return;
+    }
+    one->state = RUNNING;
+    one->look_ns = INT64_MAX;
+    t->running++;
+}
+
+static void start_next(transfers *t) {
+    start_attempt(t, queue_take(&t->waiting));
+}
+
+static bool has_place(transfers *t) {
+    t->wants_place = !opening_take_place(&t->waiting.first->transfer.opening);
+    return !t->wants_place;
+}
+
+/* Each on a connection of its own, which was kept or is to be opened. */
+static void start_separately(transfers *t) {
+    while (t->waiting.first != NULL) {
+        const bool may_be_kept =
+            t->openings.connections > t->running && !t->waiting.first->was_refused;
+        if (!may_be_kept && !has_place(t)) {
+            return;
+        }
+        start_next(t);
     }
 }
+
+static bool is_connected(const member *one) {
+    return one->state == RUNNING && one->transfer.answer.heard_ns > 0;
+}
+
+static bool any_is_connected(const transfers *t) {
+    for (unsigned i = 0; i < t->count; i++) {
+        if (is_connected(&t->all[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One alone, and when it is connected, another one that tries to share its connection. */
+static void start_to_learn(transfers *t) {
+    if (t->waiting.first == NULL || !(t->running == 0 || any_is_connected(t)) || !has_place(t)) {
+        return;
+    }
+    if (t->running > 0) {
+        t->sharing = SHARING_TRIED;
+        t->trying = t->waiting.first;
+    }
+    start_next(t);
+}
+
+/* What the other one's attempt tells, as soon as it does. */
+static void learn(transfers *t) {
+    const member *one = t->trying;
+    if (one->state != RUNNING) {
+        t->sharing = SHARING_UNKNOWN;
+    } else if (one->transfer.opening.opened) {
+        t->sharing = SHARING_NEVER;
+    } else if (is_connected(one)) {
+        t->sharing = SHARING;
+        t->fits = t->running;
+    }
+    t->openings.one_at_a_time = t->sharing == SHARING;
+}
+
+/* A server takes so many requests on a connection and no more, which libcurl knows and does not tell: it opens another
+ * connection for each that is beyond. So somewhat more are started than are known to fit. One of them may
+ * open a connection, the others are refused and wait for it. */
+static void start_sharing(transfers *t) {
+    unsigned most = t->fits + 1;
+    if (t->openings.unready == 0) {
+        t->fits = t->running > t->fits ? t->running : t->fits;
+        most = t->fits + 1 + t->fits / 4;
+    }
+    while (t->waiting.first != NULL && t->running < most) {
+        start_next(t);
+    }
+}
+
+/* True if libcurl has something new to do. */
+static bool start_waiting(transfers *t) {
+    const member *first = t->waiting.first;
+    t->wants_place = false;
+    if (t->sharing == SHARING_TRIED) {
+        learn(t);
+    }
+    switch (t->sharing) {
+    case SHARING_NEVER:
+        start_separately(t);
+        break;
+    case SHARING_UNKNOWN:
+        start_to_learn(t);
+        break;
+    case SHARING_TRIED:
+        break;
+    case SHARING:
+        start_sharing(t);
+        break;
+    }
+    return t->waiting.first != first;
+}
+
+/* ---- looking at those under way -------------------------------------------------------------- */
 
 static void look_at_libcurl(transfers *t) {
     int count;
@@ -146,12 +310,35 @@ static void look_at_libcurl(transfers *t) {
                 message->data.result; /* the message ends with the handle's removal */
             member *one;
             curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&one);
-            curl_multi_remove_handle(t->multi, one->transfer.easy);
-            if (code != CURLE_OK && one->transfer.answer.heard_ns == 0) {
-                share_nothing(t);
+            stop_running(t, one);
+            const bool again = transfer_end_attempt(&one->transfer, code);
+            if (!again && code != CURLE_OK && one->transfer.answer.heard_ns == 0) {
+                /* It is not connected, and may be so for each of the others, one after the other. */
+                t->sharing = SHARING_NEVER;
+                t->openings.one_at_a_time = false;
             }
-            after_attempt(t, one, transfer_end_attempt(&one->transfer, code));
+            after_attempt(t, one, again);
         }
+    }
+}
+
+static bool is_opening(const member *one) {
+    return one->state == RUNNING && one->transfer.opening.fd >= 0;
+}
+
+/* Silence counts from the acknowledgment on. */
+static void look_at_opening(transfers *t, member *one, int64_t now_ns) {
+    answer *a = &one->transfer.answer;
+    switch (opening_look(&one->transfer.opening, now_ns, &one->look_ns)) {
+    case OPENING_NONE:
+        a->heard_ns = a->heard_ns > 0 ? now_ns : 0;
+        break;
+    case OPENING_WAITS:
+        break;
+    case OPENING_DROPPED:
+        stop_running(t, one);
+        after_attempt(t, one, transfer_end_dropped(&one->transfer));
+        break;
     }
 }
 
@@ -163,34 +350,41 @@ static int64_t due_ns(const transfers *t, const member *one) {
     if (one->state == PAUSING) {
         return one->transfer.retry_ns;
     }
-    const bool connected = one->state == RUNNING && one->transfer.answer.heard_ns > 0;
-    return connected ? one->transfer.answer.heard_ns + t->settings->timeout_ns : INT64_MAX;
+    if (is_opening(one)) {
+        return one->look_ns;
+    }
+    return is_connected(one) ? one->transfer.answer.heard_ns + t->settings->timeout_ns : INT64_MAX;
 }
 
 static void look_at_clock(transfers *t) {
     const int64_t now_ns = plat_now_ns();
     for (unsigned i = 0; i < t->count; i++) {
         member *one = &t->all[i];
-        if (due_ns(t, one) > now_ns) {
+        if (is_opening(one)) {
+            look_at_opening(t, one, now_ns);
+        } else if (due_ns(t, one) > now_ns) {
             continue;
-        }
-        if (one->state == PAUSING) {
-            t->under_way--;
-            start_attempt(t, one);
-        } else {
-            curl_multi_remove_handle(t->multi, one->transfer.easy);
+        } else if (one->state == RUNNING) {
+            stop_running(t, one);
             after_attempt(t, one, transfer_end_silent(&one->transfer));
+        }
+        if (one->state == PAUSING && one->transfer.retry_ns <= now_ns) {
+            one->state = WAITING;
+            queue_append(&t->waiting, one);
         }
     }
 }
 
 static void break_off(transfers *t) {
+    queue_init(&t->waiting);
     for (unsigned i = 0; i < t->count; i++) {
         member *one = &t->all[i];
+        const bool is_under_way =
+            one->state == WAITING || one->state == RUNNING || one->state == PAUSING;
         if (one->state == RUNNING) {
-            curl_multi_remove_handle(t->multi, one->transfer.easy);
+            stop_running(t, one);
         }
-        if (one->state == RUNNING || one->state == PAUSING) {
+        if (is_under_way) {
             t->under_way--;
             settle(t, one, DOWNLOAD_LEFT, NULL);
         }
@@ -212,31 +406,32 @@ static int timeout_ms(const transfers *t) {
     return left_ns / 1000000 >= INT32_MAX ? INT32_MAX : (int)(left_ns / 1000000) + 1;
 }
 
-/* Until something comes, or is due, or the word to stop; for that it returns true. */
+/* Until something comes, or is due, or there is a place, or the word to stop; for that it returns true. */
 static bool wait(transfers *t) {
-    struct curl_waitfd stop = {.fd = t->settings->stop->fd, .events = CURL_WAIT_POLLIN};
-    if (curl_multi_poll(t->multi, &stop, 1, timeout_ms(t), NULL) != CURLM_OK) {
+    struct curl_waitfd others[] = {{.fd = t->settings->stop->fd, .events = CURL_WAIT_POLLIN},
+                                   {.events = CURL_WAIT_POLLIN}};
+    unsigned count = 1;
+    if (t->wants_place) {
+        others[count++].fd = t->settings->window->fd;
+    }
+    if (curl_multi_poll(t->multi, others, count, timeout_ms(t), NULL) != CURLM_OK) {
         return download_stop_requested(t->settings->stop);
     }
-    return stop.revents != 0;
+    return others[0].revents != 0;
 }
 
 bool transfers_next(transfers *t, download_result *result) {
-    while (t->done == NULL && t->under_way > 0) {
+    while (t->done.first == NULL && t->under_way > 0) {
         look_at_libcurl(t);
         look_at_clock(t);
-        if (t->done == NULL && wait(t)) {
+        if (!start_waiting(t) && t->done.first == NULL && wait(t)) {
             break_off(t);
         }
     }
-    member *one = t->done;
-    if (one == NULL) {
+    if (t->done.first == NULL) {
         return false;
     }
-    t->done = one->next;
-    if (t->done == NULL) {
-        t->done_end = &t->done;
-    }
+    member *one = queue_take(&t->done);
     *result = one->transfer.result;
     one->state = IDLE;
     one->next = t->idle;

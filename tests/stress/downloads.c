@@ -95,6 +95,7 @@ typedef struct play {
     download_folder folder;
     download_stop stop;
     download_settings settings;
+    connect_window window;
     download_job job;
     country_code codes[MOST_CODES];
     bool in_order, may_stop;
@@ -189,10 +190,12 @@ static void play_round(player *who) {
     play p = {.player = who, .caller = pthread_self()};
     scratch_make(path);
     CHECK(download_folder_open(&p.folder, path) == 0 && download_stop_open(&p.stop) == 0);
+    CHECK(connect_window_open(&p.window) == 0);
     p.settings = (download_settings){
         .site = who->server->site,
         .folder = &p.folder,
         .stop = &p.stop,
+        .window = &p.window,
         .timeout_ns = LONG_WAIT,
         .deadline_ns = LONG_WAIT,
         .size_limit = 1 << 20,
@@ -220,6 +223,7 @@ static void play_round(player *who) {
     if (stops) {
         pthread_join(s.thread, NULL);
     }
+    connect_window_close(&p.window);
     download_stop_close(&p.stop);
     download_folder_close(&p.folder);
     scratch_remove(path);

@@ -12,19 +12,31 @@ void downloads_begin(downloads *d, http_script *script, void *context) {
     d->threads = thread_count();
     EXPECT_EQ(download_folder_open(&d->folder, d->path), 0);
     EXPECT_EQ(download_stop_open(&d->stop), 0);
+    EXPECT_EQ(connect_window_open(&d->window), 0);
     d->settings = (download_settings){
         .site = d->server->site,
         .folder = &d->folder,
         .stop = &d->stop,
+        .window = &d->window,
         .timeout_ns = LONG_WAIT,
         .deadline_ns = LONG_WAIT,
         .size_limit = (size_t)1 << 20,
     };
 }
 
+static void expect_places(connect_window *window, unsigned wanted) {
+    unsigned places = 0;
+    while (connect_window_take_place(window)) {
+        places++;
+    }
+    EXPECT_EQ(places, wanted);
+}
+
 void downloads_end(downloads *d) {
     char names[8000];
     cr_assert(strchr(scratch_list(d->path, names, sizeof names), '.') != names, "%s", names);
+    expect_places(&d->window, atomic_load(&d->window.size));
+    connect_window_close(&d->window);
     download_stop_close(&d->stop);
     download_folder_close(&d->folder);
     EXPECT_EQ(fd_count(), d->descriptors);

@@ -6,6 +6,7 @@
 #include "../http_server.h"
 #include "../scratch.h"
 
+#include "download/connect_window.h"
 #include "download/download.h"
 
 typedef struct downloads {
@@ -13,13 +14,14 @@ typedef struct downloads {
     char path[SCRATCH_PATH]; /* of the folder */
     download_folder folder;
     download_stop stop;
+    connect_window window;
     download_settings settings;  /* a test changes them before its first download */
     size_t descriptors, threads; /* before there was anything */
 } downloads;
 
 /* The script's context: shared memory, or as it is now. */
 void downloads_begin(downloads *d, http_script *script, void *context);
-/* Fails if a descriptor, a thread, a child or a temporary file remains. */
+/* Fails if a descriptor, a thread, a child or a temporary file remains, or a place in the window is missing. */
 void downloads_end(downloads *d);
 
 /* The flag is in the folder, and is this code's. */

@@ -13,6 +13,7 @@ void download_run_begin(download_run *run, const download_options *options) {
         .settings = {.site = options->site,
                      .folder = &run->folder,
                      .stop = &run->stop,
+                     .window = &run->window,
                      .ca_file = options->ca_file,
                      .timeout_ns = options->timeout_ns,
                      .deadline_ns = options->deadline_ns,
@@ -28,6 +29,10 @@ void download_run_begin(download_run *run, const download_options *options) {
     problem = download_stop_open(&run->stop);
     if (problem != 0) {
         error(EXIT_ITEM, problem, "cannot prepare to be stopped: eventfd");
+    }
+    problem = connect_window_open(&run->window);
+    if (problem != 0) {
+        error(EXIT_ITEM, problem, "cannot prepare connections: eventfd");
     }
     sem_init(&run->reported, 0, 0);
 }
@@ -102,6 +107,7 @@ void download_run_end(download_run *run) {
         sem_post(&run->reported);
         stop_signals_end();
     }
+    connect_window_close(&run->window);
     download_stop_close(&run->stop);
     download_folder_close(&run->folder);
     sem_destroy(&run->reported);

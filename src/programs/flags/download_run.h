@@ -15,6 +15,7 @@ typedef struct download_run {
     download_settings settings; /* what is not in the options is the program's to fill in */
     download_folder folder;
     download_stop stop;
+    connect_window window;
     sem_t reported;
     bool begun;
     int64_t begun_ns;

@@ -1,0 +1,33 @@
+/* How many connections the threads of a run may be opening at once: those whose first bytes the server has not
+ * acknowledged. A server keeps only so many connections that it has not accepted yet (listen's backlog, 5 with
+ * Python's http.server), and the kernel drops what comes beyond. So the window begins with four, grows by
+ * one with each acknowledgment, and shrinks with each connection that was dropped, as the window of TCP does in its
+ * slow start (RFC 5681, 3.1). Nobody waits for an answer.
+ *
+ * The places are a semaphore (eventfd), so that whoever waits for one can wait for the network and for the word to stop
+ * too. All functions may be called by any thread. */
+#ifndef DOWNLOAD_CONNECT_WINDOW_H
+#define DOWNLOAD_CONNECT_WINDOW_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct connect_window {
+    int fd; /* readable while there is a place */
+    atomic_uint size;
+    _Atomic int64_t acknowledged_ns; /* the last one; at first when it was opened */
+} connect_window;
+
+int connect_window_open(connect_window *window); /* 0 or an error number */
+void connect_window_close(connect_window *window);
+
+/* False: there is none. */
+bool connect_window_take_place(connect_window *window);
+
+/* One of these for each place taken. */
+void connect_window_give_back(connect_window *window);
+void connect_window_acknowledged(connect_window *window);
+void connect_window_dropped(connect_window *window);
+
+#endif
