@@ -261,7 +261,7 @@ CASES = {
 }
 
 # What ends a connection that was in use before without a byte: then libcurl itself tries another, five times at most.
-AGAIN = {"closed", "reset", "closed in the status line"}
+AGAIN = {"closed", "reset", "closed in the status line", "408"}
 
 
 # Into how many runs, side by side, what one program does is cut, so that it takes no longer than the others.
@@ -477,6 +477,9 @@ def gaps(requests):
     return [after.at - before.at for before, after in zip(requests, requests[1:])]
 
 
+GAVE_UP = answer("408 Request Timeout", HTML, close=True)
+
+
 class Connections(TransferTest):
     def run_all(self, default, *options, codes=POP20, programs=STYLES):
         """{program: server}, after a run in which all was well."""
@@ -524,7 +527,11 @@ class Connections(TransferTest):
         def resets_at_the_second(connection, code):
             return True if closes_at_the_second(connection, code) else connection.reset()
 
-        for default in (raw(whole), closes_at_the_second, resets_at_the_second):
+        def gave_up_waiting(connection, code):
+            """RFC 9110, 15.5.9"""
+            return True if closes_at_the_second(connection, code) else GAVE_UP(connection, code)
+
+        for default in (raw(whole), closes_at_the_second, resets_at_the_second, gave_up_waiting):
             for program, server in self.run_all(default).items():
                 with self.subTest(program=program):
                     self.assertEqual(server.connection_count(), len(POP20))
