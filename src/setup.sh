@@ -75,6 +75,7 @@ has_cross_header() {
 download_needs() {
     need libcurl4-openssl-dev has_header curl/curl.h
     need libjansson-dev has_header jansson.h
+    need libssl-dev has_header openssl/ssl.h
 }
 
 server_needs() {

@@ -6,7 +6,7 @@ target_link_libraries(test_open_files PRIVATE program_base)
 set(subjects country_codes open_files)
 
 if(TARGET download)
-  foreach(subject connect_window gif retry folder)
+  foreach(subject connect_window gif retry folder trust_store)
     criterion_program(test_${subject} unit/test_${subject}.c)
     target_link_libraries(test_${subject} PRIVATE download)
     list(APPEND subjects ${subject})

@@ -6,6 +6,7 @@
 #   primesieve   all primes of an interval
 #   curl         the download programs, which need jansson too
 #   jansson      their JSON
+#   ssl          OpenSSL, with crypto: the downloads parse certificates once, not once for each connection or worker
 #   gif          draws the images of slow_server, and judges GIFs in tests
 #   microhttpd   slow_server, which needs gif too
 #
@@ -35,6 +36,14 @@ primepool_library(gmp gmp.h)
 primepool_library(primesieve primesieve.h)
 primepool_library(curl curl/curl.h)
 primepool_library(jansson jansson.h)
+option(PRIMEPOOL_SSL "Use ssl where it and crypto are installed" ON)
+primepool_library(crypto openssl/crypto.h)
+if(TARGET crypto)
+  primepool_library(ssl openssl/ssl.h)
+  if(TARGET ssl)
+    set_target_properties(ssl PROPERTIES INTERFACE_LINK_LIBRARIES crypto)
+  endif()
+endif()
 primepool_library(gif gif_lib.h)
 primepool_library(microhttpd microhttpd.h)
 option(PRIMEPOOL_FLINT "Use flint where it and gmp are installed" ON)

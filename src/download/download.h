@@ -9,6 +9,7 @@
 #include "download/country_codes.h"
 #include "download/folder.h"
 #include "download/stop.h"
+#include "download/trust_store.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -40,7 +41,7 @@ typedef struct download_settings {
     const download_folder *folder;
     const download_stop *stop;
     connect_window *window; /* of all threads; NULL: connections are opened all at once */
-    const char *ca_file;    /* PEM certificates to trust in place of the system's; NULL = those */
+    trust_store *trust;     /* what certificates are checked against; shared by all workers */
     int64_t timeout_ns;     /* most time to connect, and of silence from then on; above 0 */
     int64_t deadline_ns;    /* most time for one attempt, and for one pause between two; above 0 */
     size_t size_limit;      /* bytes of a body; longer ones are errors */

@@ -36,12 +36,6 @@ static bool allow_protocols(CURL *easy) {
 #endif
 }
 
-/* In place of the system's, which libcurl may have as a file and as a folder. */
-static bool trust_only(CURL *easy, const char *ca_file) {
-    return curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_CAPATH, NULL) == CURLE_OK;
-}
-
 static int on_connected(void *user, char *peer, char *local, int peer_port, int local_port) {
     (void)peer, (void)local, (void)peer_port, (void)local_port;
     transfer *t = user;
@@ -78,7 +72,7 @@ static bool set_options(transfer *t) {
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, t->fresh ? 1L : 0L);
     return allow_protocols(easy) &&
            curl_easy_setopt(easy, CURLOPT_USERAGENT, PRIMEPOOL_USER_AGENT) == CURLE_OK &&
-           (settings->ca_file == NULL || trust_only(easy, settings->ca_file));
+           trust_store_apply(settings->trust, easy);
 }
 
 bool transfer_create(transfer *t, const download_settings *settings, openings *all) {
@@ -157,7 +151,11 @@ static void make_printable(char *text) {
 
 /* What came is no answer that could be judged. */
 static void judge_failure(transfer *t, CURLcode code) {
-    if (t->answer.refusal[0] != '\0') {
+    const char *bad_file =
+        code == CURLE_SSL_CACERT_BADFILE ? trust_store_bad_file(t->settings->trust) : NULL;
+    if (bad_file != NULL) {
+        set_error(t, "error setting certificate file: %s", bad_file);
+    } else if (t->answer.refusal[0] != '\0') {
         set_error(t, "%s", t->answer.refusal);
     } else if (t->curl_error[0] != '\0') {
         make_printable(t->curl_error);

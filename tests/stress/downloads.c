@@ -196,6 +196,7 @@ static void play_round(player *who) {
         .folder = &p.folder,
         .stop = &p.stop,
         .window = &p.window,
+        .trust = trust_store_create(NULL),
         .timeout_ns = LONG_WAIT,
         .deadline_ns = LONG_WAIT,
         .size_limit = 1 << 20,
@@ -224,6 +225,7 @@ static void play_round(player *who) {
         pthread_join(s.thread, NULL);
     }
     connect_window_close(&p.window);
+    trust_store_destroy(p.settings.trust);
     download_stop_close(&p.stop);
     download_folder_close(&p.folder);
     scratch_remove(path);

@@ -18,6 +18,7 @@ void downloads_begin(downloads *d, http_script *script, void *context) {
         .folder = &d->folder,
         .stop = &d->stop,
         .window = &d->window,
+        .trust = trust_store_create(NULL),
         .timeout_ns = LONG_WAIT,
         .deadline_ns = LONG_WAIT,
         .size_limit = (size_t)1 << 20,
@@ -42,6 +43,7 @@ void downloads_end(downloads *d) {
     EXPECT_EQ(fd_count(), d->descriptors);
     EXPECT_EQ(child_count(), 1); /* the server */
     cr_assert(threads_fall_to(d->threads));
+    trust_store_destroy(d->settings.trust);
     download_finish();
     http_server_stop(d->server);
     scratch_remove(d->path);

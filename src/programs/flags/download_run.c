@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <error.h>
+#include <strings.h>
 
 void download_run_begin(download_run *run, const download_options *options) {
     *run = (download_run){
@@ -14,13 +15,19 @@ void download_run_begin(download_run *run, const download_options *options) {
                      .folder = &run->folder,
                      .stop = &run->stop,
                      .window = &run->window,
-                     .ca_file = options->ca_file,
                      .timeout_ns = options->timeout_ns,
                      .deadline_ns = options->deadline_ns,
                      .size_limit = SIZE_LIMIT_DEFAULT},
     };
     if (!download_prepare()) {
         error(EXIT_ITEM, 0, "libcurl cannot be used");
+    }
+    run->settings.trust = trust_store_create(options->ca_file);
+    if (run->settings.trust == NULL) {
+        error(EXIT_ITEM, ENOMEM, "cannot prepare for TLS");
+    }
+    if (strncasecmp(options->site, "https:", 6) == 0) {
+        trust_store_load(run->settings.trust);
     }
     int problem = download_folder_open(&run->folder, options->folder);
     if (problem != 0) {
@@ -111,5 +118,6 @@ void download_run_end(download_run *run) {
     download_stop_close(&run->stop);
     download_folder_close(&run->folder);
     sem_destroy(&run->reported);
+    trust_store_destroy(run->settings.trust);
     download_finish();
 }
