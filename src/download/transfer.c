@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define REDIRECTS_MAX  20L
 #define UNANSWERED_MAX 3

@@ -131,18 +131,6 @@ class OnNginx(ServersTest):
                     for name, content in downloaded.files.items():
                         self.assertEqual(content, IMAGES[name[:2]])
 
-    def check_refused(self, url, options, message):
-        """An error of each code, and never tried again."""
-        for program, downloaded in self.in_each_style(lambda program: download(
-                program, url, "br", "us", options=["--json", "--retries=3", *options])).items():
-            with self.subTest(program=program, url=url, options=options):
-                self.check_exit(downloaded, 1)
-                records, summary = downloaded.records()
-                self.assertEqual((summary["errors"], downloaded.files), (2, {}))
-                for record in records.values():
-                    self.assertEqual((record["status"], record["attempts"]), ("error", 1))
-                    self.assertRegex(record["error"], message)
-
     def test_certificates(self):
         for site in ("tls", "http2"):
             self.check_refused(self.nginx.url(site), [], CERTIFICATE)

@@ -54,12 +54,12 @@ class Download(NamedTuple):
         return {record["cc"]: record for record in records}, summary["summary"]
 
 
-def download(program, url, *args, within=DEADLINE, options=()):
+def download(program, url, *args, within=DEADLINE, options=(), env=DIRECT):
     with tempfile.TemporaryDirectory(prefix="flags-") as folder:
         target = os.path.join(folder, "downloaded")
         start = time.monotonic()
         peak = 0
-        with Running(program, f"--base-url={url}", f"--dest={target}", *options, *args, env=DIRECT) as running:
+        with Running(program, f"--base-url={url}", f"--dest={target}", *options, *args, env=env) as running:
             ended = threading.Event()
 
             def watch():
@@ -114,3 +114,15 @@ class TransferTest(CliTest):
     def check_counts(self, downloaded, counts):
         self.check_exit(downloaded, 1 if counts[2] else 0)
         self.assertEqual(downloaded.counts(), counts)
+
+    def check_refused(self, url, options, message, env=DIRECT):
+        """An error of each code, and never tried again."""
+        for program, downloaded in self.in_each_style(lambda program: download(
+                program, url, "br", "us", options=["--json", "--retries=3", *options], env=env)).items():
+            with self.subTest(program=program, url=url, options=options):
+                self.check_exit(downloaded, 1)
+                records, summary = downloaded.records()
+                self.assertEqual((summary["errors"], downloaded.files), (2, {}))
+                for record in records.values():
+                    self.assertEqual((record["status"], record["attempts"]), ("error", 1))
+                    self.assertRegex(record["error"], message)
