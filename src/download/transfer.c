@@ -122,6 +122,7 @@ bool transfer_begin_attempt(transfer *t) {
     t->again = false;
     opening_begin(&t->opening);
     t->result.http_status = 0;
+    t->attempt_ns = plat_now_ns();
     t->curl_error[0] = '\0';
     answer_begin(&t->answer);
     curl_easy_reset(t->easy);
@@ -343,9 +344,33 @@ bool transfer_end_attempt(transfer *t, CURLcode curl_code) {
     return false;
 }
 
-bool transfer_end_silent(transfer *t) {
-    answer_refuse(&t->answer, "nothing received for %g seconds",
-                  (double)t->settings->timeout_ns / 1e9);
+/* So libcurl's own words say it, if it has looked at the clock. */
+#define GRACE_NS INT64_C(50000000)
+
+/* Silence is timed here, from the moment when it is connected and the server has acknowledged that. libcurl's own
+ * limit (CURLOPT_LOW_SPEED_TIME) has whole seconds and begins when the name is looked up. */
+int64_t transfer_due_ns(const transfer *t) {
+    const download_settings *settings = t->settings;
+    const int64_t deadline_ns = t->attempt_ns + settings->deadline_ns + GRACE_NS;
+    int64_t due_ns = deadline_ns;
+    if (t->answer.heard_ns == 0) {
+        due_ns = t->connect_ns + settings->timeout_ns + GRACE_NS;
+    } else if (t->opening.fd < 0) {
+        due_ns = t->answer.heard_ns + settings->timeout_ns;
+    }
+    return due_ns < deadline_ns ? due_ns : deadline_ns;
+}
+
+bool transfer_end_late(transfer *t) {
+    if (plat_now_ns() >= t->attempt_ns + t->settings->deadline_ns) {
+        answer_refuse(&t->answer, "not finished within %g seconds",
+                      (double)t->settings->deadline_ns / 1e9);
+    } else {
+        answer_refuse(&t->answer,
+                      t->answer.heard_ns > 0 ? "nothing received for %g seconds"
+                                             : "not connected within %g seconds",
+                      (double)t->settings->timeout_ns / 1e9);
+    }
     return transfer_end_attempt(t, CURLE_OPERATION_TIMEDOUT);
 }
 

@@ -36,8 +36,11 @@ bool transfer_begin_attempt(transfer *transfer);
  * result says how the download ended, and a good body is saved. */
 bool transfer_end_attempt(transfer *transfer, CURLcode code);
 
-/* The attempt was silent for the whole of settings->timeout_ns; then as above. */
-bool transfer_end_silent(transfer *transfer);
+/* When the attempt is to end, if libcurl has not ended it by then. */
+int64_t transfer_due_ns(const transfer *transfer);
+
+/* That time has come; then as above. */
+bool transfer_end_late(transfer *transfer);
 
 /* The server has dropped the connection that the attempt was opening; then as above. */
 bool transfer_end_dropped(transfer *transfer);

@@ -7,6 +7,7 @@
  * at once. */
 #include "download/transfers.h"
 
+#include "download/cpu_turn.h"
 #include "download/opening.h"
 #include "download/transfer.h"
 #include "platform/clock.h"
@@ -300,9 +301,38 @@ static bool start_waiting(transfers *t) {
 
 /* ---- looking at those under way -------------------------------------------------------------- */
 
+static bool is_opening(const member *one) {
+    return one->state == RUNNING && one->transfer.opening.fd >= 0;
+}
+
+/* When to look at it again, if libcurl has not finished it by then. */
+static int64_t due_ns(const member *one) {
+    if (one->state == PAUSING) {
+        return one->transfer.retry_ns;
+    }
+    if (one->state != RUNNING) {
+        return INT64_MAX;
+    }
+    const int64_t end_ns = transfer_due_ns(&one->transfer);
+    return is_opening(one) && one->look_ns < end_ns ? one->look_ns : end_ns;
+}
+
+static int64_t first_due_ns(const transfers *t) {
+    int64_t first_ns = INT64_MAX;
+    for (unsigned i = 0; i < t->count; i++) {
+        const int64_t due = due_ns(&t->all[i]);
+        first_ns = due < first_ns ? due : first_ns;
+    }
+    return first_ns;
+}
+
 static void look_at_libcurl(transfers *t) {
     int count;
+    if (!cpu_turn_begin(first_due_ns(t))) {
+        return;
+    }
     curl_multi_perform(t->multi, &count);
+    cpu_turn_end();
     const CURLMsg *message;
     while ((message = curl_multi_info_read(t->multi, &count)) != NULL) {
         if (message->msg == CURLMSG_DONE) {
@@ -322,10 +352,6 @@ static void look_at_libcurl(transfers *t) {
     }
 }
 
-static bool is_opening(const member *one) {
-    return one->state == RUNNING && one->transfer.opening.fd >= 0;
-}
-
 /* Silence counts from the acknowledgment on. */
 static void look_at_opening(transfers *t, member *one, int64_t now_ns) {
     answer *a = &one->transfer.answer;
@@ -342,31 +368,16 @@ static void look_at_opening(transfers *t, member *one, int64_t now_ns) {
     }
 }
 
-/* When to look at it again, if libcurl has not finished it by then.
- *
- * Silence is timed here, from the moment when it is connected. libcurl's own limit
- * (CURLOPT_LOW_SPEED_TIME) has whole seconds and begins when the name is looked up. */
-static int64_t due_ns(const transfers *t, const member *one) {
-    if (one->state == PAUSING) {
-        return one->transfer.retry_ns;
-    }
-    if (is_opening(one)) {
-        return one->look_ns;
-    }
-    return is_connected(one) ? one->transfer.answer.heard_ns + t->settings->timeout_ns : INT64_MAX;
-}
-
 static void look_at_clock(transfers *t) {
     const int64_t now_ns = plat_now_ns();
     for (unsigned i = 0; i < t->count; i++) {
         member *one = &t->all[i];
         if (is_opening(one)) {
             look_at_opening(t, one, now_ns);
-        } else if (due_ns(t, one) > now_ns) {
-            continue;
-        } else if (one->state == RUNNING) {
+        }
+        if (one->state == RUNNING && transfer_due_ns(&one->transfer) <= now_ns) {
             stop_running(t, one);
-            after_attempt(t, one, transfer_end_silent(&one->transfer));
+            after_attempt(t, one, transfer_end_late(&one->transfer));
         }
         if (one->state == PAUSING && one->transfer.retry_ns <= now_ns) {
             one->state = WAITING;
@@ -394,12 +405,7 @@ static void break_off(transfers *t) {
 /* ---- waiting --------------------------------------------------------------------------------- */
 
 static int timeout_ms(const transfers *t) {
-    int64_t first_ns = INT64_MAX;
-    for (unsigned i = 0; i < t->count; i++) {
-        const int64_t due = due_ns(t, &t->all[i]);
-        first_ns = due < first_ns ? due : first_ns;
-    }
-    const int64_t left_ns = first_ns - plat_now_ns();
+    const int64_t left_ns = first_due_ns(t) - plat_now_ns();
     if (left_ns <= 0) {
         return 0;
     }

@@ -11,9 +11,9 @@ import threading
 import unittest
 
 from downloads import ISOLATED
-from harness import BIN, LIBC, run
+from harness import BIN, LIBC
 from servers import NGINX, OPENSSL, Certificates, Nginx, export
-from transfer import DIRECT, EVERY, SIMPLE, STYLES, TransferTest, download
+from transfer import DIRECT, SANITIZED, SIMPLE, STYLES, TransferTest, download
 
 FOLDER = "/etc/ssl/certs"
 BUNDLE = f"{FOLDER}/ca-certificates.crt"
@@ -213,6 +213,19 @@ class SystemCertificates(TransferTest):
                 self.check_refused(url, [], message)
         with mounted("none", FOLDER, b"tmpfs"):
             self.check_refused(self.nginx.url("tls"), [], message if HAS_OPENSSL else ".*certificate.*")
+
+    @unittest.skipIf(SANITIZED or "PRIMEPOOL_SLOW_HANDSHAKE" not in os.environ or not HAS_OPENSSL,
+                     "needs OpenSSL and a library to load before it")
+    def test_deadline_of_threads(self):
+        """The handshakes take 20 seconds of CPU time. Each thread that waits for the processors ends in time."""
+        slow = {**DIRECT, "LD_PRELOAD": os.environ["PRIMEPOOL_SLOW_HANDSHAKE"], "SLOW_HANDSHAKE_MS": "30"}
+        downloaded = download("flags2_threadpool", self.nginx.url("tls"), "-e",
+                              options=["-m1000", "--deadline=1", "--json"], env=slow)
+        records, summary = downloaded.records()
+        self.assertEqual(len(records), 676)
+        self.assertGreater(summary["errors"], 300)
+        seconds = sorted(record["elapsed"] for record in records.values())
+        self.assertLess(seconds[600], 3)
 
     def test_without_tls(self):
         """Nothing is parsed."""
