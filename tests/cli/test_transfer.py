@@ -34,8 +34,9 @@ DROPPED = r"Empty reply from server|Connection died, tried \d+ times before givi
 SHORT = r"transfer closed with \d+ bytes remaining to read|end of response with \d+ bytes missing"
 SHORT_CHUNKS = r"transfer closed with outstanding read data remaining"
 SILENT = rf"nothing received for {TIMEOUT:g} seconds"
-DEADLINE = r"Operation timed out after \d+ milliseconds with .*"
-CONNECTING = rf".*([Tt]imed out|[Tt]imeout).*|{SILENT}"
+# In libcurl's words, or in ours if it was busy at the time.
+DEADLINE = r"Operation timed out after \d+ milliseconds with .*|not finished within 5 seconds"
+CONNECTING = rf".*([Tt]imed out|[Tt]imeout).*|not connected within 2 seconds|{SILENT}"
 FORBIDDEN = r"Protocol .* (not supported|disabled).*|.*Unsupported URL scheme"
 REDIRECTS = r"Maximum \(20\) redirects followed"
 HEADERS = r"more than 307200 bytes of headers"
