@@ -23,8 +23,18 @@ static void file_name(char *name, country_code code) {
     snprintf(name, NAME_MAX_LENGTH, "%s.gif", code.text);
 }
 
-static void temporary_name(char *name, const download_folder *folder, country_code code) {
-    snprintf(name, NAME_MAX_LENGTH, ".%s.gif.%" PRIu64, code.text, folder->run);
+/* A process number would not do: elsewhere, in another container or on another machine, a process may have the
+ * same and use the folder too. */
+static uint64_t draw_number(void) {
+    uint64_t number;
+    if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number) {
+        number = (uint64_t)plat_now_ns() ^ (uint64_t)getpid() << 40; /* early at boot */
+    }
+    return number;
+}
+
+static void draw_temporary_name(char *name, country_code code) {
+    snprintf(name, NAME_MAX_LENGTH, ".%s.gif.%" PRIu64, code.text, draw_number());
 }
 
 static bool is_temporary_name(const char *name) {
@@ -33,6 +43,40 @@ static bool is_temporary_name(const char *name) {
         return false;
     }
     return name[8 + strspn(name + 8, "0123456789")] == '\0';
+}
+
+/* ---- leftovers ------------------------------------------------------------------------------- */
+
+/* A file that cannot be opened or locked may be in use and stays: a link, a file of another user, any file
+ * where the file system has no locks. The lock is shared, as an exclusive one may need the right to write. */
+static void remove_if_left(int folder, const char *name) {
+    const int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) {
+        return;
+    }
+    if (flock(fd, LOCK_SH | LOCK_NB) == 0) {
+        unlinkat(folder, name, 0); /* the lock ends after that: see lock_new */
+    }
+    close(fd);
+}
+
+/* A folder that cannot be read, or whose files are not ours, keeps what it has. */
+static void remove_leftovers(int fd) {
+    const int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *entries = again < 0 ? NULL : fdopendir(again);
+    if (entries == NULL) {
+        if (again >= 0) {
+            close(again);
+        }
+        return;
+    }
+    const struct dirent *entry;
+    while ((entry = readdir(entries)) != NULL) {
+        if (is_temporary_name(entry->d_name)) {
+            remove_if_left(fd, entry->d_name);
+        }
+    }
+    closedir(entries);
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -61,35 +105,6 @@ static int make_with_parents(const char *path) {
     return make_one(path);
 }
 
-/* A folder that cannot be read, or whose files are not ours, keeps what it has. */
-static void remove_leftovers(int fd) {
-    const int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *entries = again < 0 ? NULL : fdopendir(again);
-    if (entries == NULL) {
-        if (again >= 0) {
-            close(again);
-        }
-        return;
-    }
-    const struct dirent *entry;
-    while ((entry = readdir(entries)) != NULL) {
-        if (is_temporary_name(entry->d_name)) {
-            unlinkat(fd, entry->d_name, 0);
-        }
-    }
-    closedir(entries);
-}
-
-/* A process number would not do: elsewhere, in another container or on another machine, somebody may have the
- * same and use the folder too. */
-static uint64_t draw_number(void) {
-    uint64_t number;
-    if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number) {
-        number = (uint64_t)plat_now_ns() ^ (uint64_t)getpid() << 40; /* early at boot */
-    }
-    return number;
-}
-
 int download_folder_open(download_folder *folder, const char *path) {
     folder->path = path;
     int problem = make_with_parents(path);
@@ -100,18 +115,12 @@ int download_folder_open(download_folder *folder, const char *path) {
     if (folder->fd < 0) {
         return errno;
     }
-    if (flock(folder->fd, LOCK_EX | LOCK_NB) == 0) { /* not everywhere can one lock */
-        remove_leftovers(folder->fd);
-    }
-    while (flock(folder->fd, LOCK_SH) != 0 && errno == EINTR) {}
-    folder->run = draw_number();
+    remove_leftovers(folder->fd);
     return 0;
 }
 
 void download_folder_close(download_folder *folder) {
-    if (flock(folder->fd, LOCK_EX | LOCK_NB) == 0) {
-        remove_leftovers(folder->fd);
-    }
+    remove_leftovers(folder->fd);
     close(folder->fd);
 }
 
@@ -124,7 +133,7 @@ bool download_folder_has(const download_folder *folder, country_code code) {
     if (fstatat(folder->fd, name, &status, 0) != 0 || !S_ISREG(status.st_mode)) {
         return false;
     }
-    const int fd = openat(folder->fd, name, O_RDONLY | O_CLOEXEC);
+    const int fd = openat(folder->fd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
         return false;
     }
@@ -135,14 +144,31 @@ bool download_folder_has(const download_folder *folder, country_code code) {
     return is_gif;
 }
 
-static int open_new(int folder, const char *name) {
-    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
-    int fd = openat(folder, name, flags, 0666);
-    if (fd < 0 && errno == EEXIST) { /* of a worker of this run that was killed */
-        unlinkat(folder, name, 0);
-        fd = openat(folder, name, flags, 0666);
+#define TRIES_MAX 100
+
+/* False if another run has taken the new file for a leftover: it has removed it, or is about to. */
+static bool lock_new(int fd) {
+    struct stat status;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        return false;
     }
-    return plat_descriptor_above_standard(fd);
+    return fstat(fd, &status) != 0 || status.st_nlink > 0;
+}
+
+/* A file that no other run removes. A run that has removed one reads the folder once, and does not see the next. */
+static int open_new(int folder, char *name, country_code code) {
+    for (int tries = 0; tries < TRIES_MAX; tries++) {
+        draw_temporary_name(name, code);
+        const int fd = plat_descriptor_above_standard(
+            openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+        if (fd < 0 || lock_new(fd)) {
+            return fd;
+        }
+        unlinkat(folder, name, 0);
+        close(fd);
+    }
+    errno = EBUSY; /* a program that locks whatever it sees */
+    return -1;
 }
 
 static int write_whole(int fd, const char *data, size_t size) {
@@ -159,13 +185,23 @@ static int write_whole(int fd, const char *data, size_t size) {
     return 0;
 }
 
-/* Some file systems tell only now that there was no room. */
-static int write_and_close(int fd, const void *data, size_t size, bool sync) {
+/* Some file systems tell only at a close that there was no room. The file stays open, and so locked, until it has its
+ * final name: another descriptor is closed. */
+static int close_once(int fd) {
+    const int again = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    return again >= 0 && close(again) == 0 ? 0 : errno;
+}
+
+static int write_and_rename(int fd, int folder, const char *temporary, const char *name,
+                            const void *data, size_t size, bool sync) {
     int problem = write_whole(fd, data, size);
     if (problem == 0 && sync && fsync(fd) != 0) {
         problem = errno;
     }
-    if (close(fd) != 0 && problem == 0) {
+    if (problem == 0) {
+        problem = close_once(fd);
+    }
+    if (problem == 0 && renameat(folder, temporary, folder, name) != 0) {
         problem = errno;
     }
     return problem;
@@ -175,20 +211,16 @@ int download_folder_save(const download_folder *folder, country_code code, const
                          size_t size, bool sync) {
     char name[NAME_MAX_LENGTH], temporary[NAME_MAX_LENGTH];
     file_name(name, code);
-    temporary_name(temporary, folder, code);
-
-    const int fd = open_new(folder->fd, temporary);
+    const int fd = open_new(folder->fd, temporary, code);
     if (fd < 0) {
         return errno;
     }
-    int problem = write_and_close(fd, data, size, sync);
-    if (problem == 0 && renameat(folder->fd, temporary, folder->fd, name) != 0) {
-        problem = errno;
-    }
+    int problem = write_and_rename(fd, folder->fd, temporary, name, data, size, sync);
     if (problem != 0) {
         unlinkat(folder->fd, temporary, 0);
     } else if (sync && fsync(folder->fd) != 0 && errno != EINVAL) { /* not of folders, says that */
         problem = errno;
     }
+    close(fd);
     return problem;
 }

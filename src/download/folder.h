@@ -1,9 +1,12 @@
 /* The folder that images go to. A file appears in it whole or not at all: it is written under a
- * temporary name, ".BR.gif.NUMBER", and then renamed. The number is drawn for each run.
+ * temporary name, ".BR.gif.NUMBER", and then renamed. The number is drawn for each file.
  *
- * A run holds a shared lock on the folder while it has it open. If a run gets the exclusive
- * lock, no other run uses the folder: temporary files in it were left by killed runs, and are
- * removed.
+ * A worker holds a lock (flock) on the temporary file while it writes. The lock ends with the worker,
+ * however that ends. So a temporary file without a lock is left by a worker that was killed, and each
+ * run removes such files when it opens and when it closes the folder.
+ *
+ * No run ever waits for a lock, and none locks the folder itself: `flock DIR PROGRAM --dest=DIR` is a
+ * usual guard against two runs at once, which holds the lock on the folder while PROGRAM runs.
  *
  * Any number of threads and processes may save to one download_folder, each code one at a time. */
 #ifndef DOWNLOAD_FOLDER_H
@@ -13,19 +16,16 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 typedef struct download_folder {
     const char *path; /* the caller's, who keeps it */
     int fd;
-    uint64_t run; /* the number in names of temporary files */
 } download_folder;
 
 /* Makes the folder, and those that it lies in, if missing. 0 or an error number. */
 int download_folder_open(download_folder *folder, const char *path);
 
-/* Call it when all workers are gone. If no other run uses the folder, it removes the temporary
- * files that killed workers have left. */
+/* Call it when all workers are gone: it also removes the temporary files that killed workers have left. */
 void download_folder_close(download_folder *folder);
 
 /* True if BR.gif is there, a file that begins as a GIF does. */

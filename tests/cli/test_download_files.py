@@ -1,5 +1,6 @@
 """The folder of images: whatever happens, what has a final name is whole, and nothing else is left there."""
 
+import fcntl
 import os
 import random
 import resource
@@ -133,6 +134,31 @@ class Folder(FilesTest):
                 for name in others:
                     with open(os.path.join(cwd, "downloaded", name), "rb") as file:
                         self.assertEqual(file.read(), OLD)
+
+
+    def test_a_lock_on_it_is_not_ours(self):
+        """`flock DIR PROGRAM --dest=DIR`, as crontabs have it."""
+        for program in DOWNLOADERS:
+            for kind in (fcntl.LOCK_EX, fcntl.LOCK_SH):
+                with self.subTest(program=program.name, kind=kind):
+                    cwd = self.full_folder([])
+                    guard = os.open(os.path.join(cwd, "downloaded"), os.O_RDONLY)
+                    fcntl.flock(guard, kind)
+                    with self.start(program, *self.verbose(program), url=self.server.url, cwd=cwd) as client:
+                        self.assertEqual(client.finish(10).code, 0)
+                    os.close(guard)
+                    self.check_files(cwd, POP20)
+
+    def test_pipes_in_it_are_not_waited_for(self):
+        """In place of an image, and of a temporary file."""
+        for program in FLAGS2:
+            with self.subTest(program=program.name):
+                cwd = self.full_folder([])
+                for name in ("BR.gif", ".CN.gif.1"):
+                    os.mkfifo(os.path.join(cwd, "downloaded", name))
+                with self.start(program, "--skip-existing", url=self.server.url, cwd=cwd) as client:
+                    self.check_success(program, client.finish(10))
+                self.check_files(cwd, POP20)
 
 
 class Images(FilesTest):

@@ -7,11 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -292,7 +293,7 @@ static void *save_26(void *context) {
     const saver *s = context;
     for (char second = 'A'; second <= 'Z'; second++) {
         const country_code code = {{s->letter, second, '\0'}};
-        cr_assert(save(s->folder, code, code.text) == 0);
+        EXPECT_EQ(save(s->folder, code, code.text), 0);
     }
     return NULL;
 }
@@ -322,10 +323,9 @@ Test(folder, threads_save_side_by_side) {
 static void put_leftovers(void) {
     put(".BR.gif.1", "");
     put(".ZZ.gif.4194304", "half");
-    cr_assert(symlink("BR.gif", in_home(".DE.gif.77")) == 0);
 }
 
-#define LEFTOVERS ".BR.gif.1 .DE.gif.77 .ZZ.gif.4194304"
+#define LEFTOVERS ".BR.gif.1 .ZZ.gif.4194304"
 
 Test(folder, leftovers_are_removed) {
     put_leftovers();
@@ -346,26 +346,14 @@ Test(folder, what_only_looks_alike_is_kept) {
         put(NAMES[i], NAMES[i]);
     }
     cr_assert(mkdir(in_home(".BR.gif.5"), 0755) == 0); /* no file of ours */
+    cr_assert(symlink("BR.gif", in_home(".DE.gif.77")) == 0);
     download_folder folder = open_home();
     download_folder_close(&folder);
     for (size_t i = 0; i < COUNT_OF(NAMES); i++) {
         expect_content(NAMES[i], NAMES[i]);
     }
     cr_assert(S_ISDIR(status_of(".BR.gif.5").st_mode));
-}
-
-typedef struct visit {
-    counter open, gate;
-} visit;
-
-static int visit_folder(void *context) {
-    visit *v = context;
-    download_folder folder;
-    HOST_CHECK(download_folder_open(&folder, home) == 0);
-    counter_add(&v->open, 1);
-    HOST_CHECK(counter_wait(&v->gate, 1));
-    download_folder_close(&folder);
-    return 0;
+    cr_assert(S_ISLNK(status_of(".DE.gif.77").st_mode));
 }
 
 static void open_and_close(void) {
@@ -373,63 +361,91 @@ static void open_and_close(void) {
     download_folder_close(&folder);
 }
 
-Test(folder, nothing_is_removed_while_somebody_has_it_open) {
-    visit *v = shared_alloc(sizeof *v);
-    const pid_t first = host_start(visit_folder, v), second = host_start(visit_folder, v);
-    cr_assert(first > 0 && second > 0 && counter_wait(&v->open, 2));
+typedef struct writer {
+    counter locked, gate;
+} writer;
+
+/* As a worker has it that is in the middle of a file. */
+static int lock_one(void *context) {
+    writer *w = context;
+    const int fd = open(in_home(".BR.gif.1"), O_WRONLY | O_CLOEXEC);
+    HOST_CHECK(fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0);
+    counter_add(&w->locked, 1);
+    return counter_wait(&w->gate, 1) ? 0 : 1;
+}
+
+Test(folder, what_a_live_worker_writes_stays) {
+    writer *w = shared_alloc(sizeof *w);
     put_leftovers();
+    const pid_t worker = host_start(lock_one, w);
+    cr_assert(worker > 0 && counter_wait(&w->locked, 1));
     open_and_close();
-    expect_names(home, LEFTOVERS);
-    kill(first, SIGKILL); /* a lock ends with its process, however that ends */
-    host_wait(first);
-    open_and_close();
-    expect_names(home, LEFTOVERS);
-    counter_add(&v->gate, 1);
-    EXPECT_EQ(host_wait(second), 0);
+    expect_names(home, ".BR.gif.1");
+    kill(worker, SIGKILL); /* a lock ends with its process, however that ends */
+    host_wait(worker);
     open_and_close();
     expect_names(home, "");
-    shared_free(v, sizeof *v);
+    shared_free(w, sizeof *w);
 }
 
-static int stay(void *context) {
-    visit *v = context;
-    counter_add(&v->open, 1);
-    return counter_wait(&v->gate, 1) ? 0 : 1;
+/* `flock DIR PROGRAM --dest=DIR`: the lock of whoever started us. */
+Test(folder, another_lock_on_the_folder_does_not_matter) {
+    static const int KINDS[] = {LOCK_EX, LOCK_SH};
+    for (size_t i = 0; i < COUNT_OF(KINDS); i++) {
+        const int guard = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        cr_assert(guard >= 0 && flock(guard, KINDS[i]) == 0);
+        put_leftovers();
+        download_folder folder = open_home(); /* for ever, once */
+        EXPECT_EQ(save(&folder, BR, "new"), 0);
+        expect_names(home, "BR.gif");
+        put_leftovers();
+        download_folder_close(&folder);
+        expect_names(home, "BR.gif");
+        close(guard);
+    }
 }
 
-/* As worker processes have it, who may still save when their parent has died. */
-Test(folder, a_child_keeps_it_open) {
-    visit *v = shared_alloc(sizeof *v);
+/* The guard of another program must not have to wait either. */
+Test(folder, is_not_locked) {
     download_folder folder = open_home();
-    const pid_t child = host_start(stay, v);
-    cr_assert(child > 0 && counter_wait(&v->open, 1));
-    close(folder.fd); /* as a process that dies does */
-    put_leftovers();
-    open_and_close();
-    expect_names(home, LEFTOVERS);
-    counter_add(&v->gate, 1);
-    EXPECT_EQ(host_wait(child), 0);
-    open_and_close();
-    expect_names(home, "");
-    shared_free(v, sizeof *v);
-}
-
-/* Left by a worker of the same run that was killed. */
-Test(folder, a_leftover_with_our_number) {
-    char name[40];
-    download_folder folder = open_home();
-    snprintf(name, sizeof name, ".BR.gif.%" PRIu64, folder.run);
-    put("target", "untouched");
-    put(name, "much longer than what is saved");
-    EXPECT_EQ(save(&folder, BR, "one"), 0);
-    cr_assert(symlink("target", in_home(name)) == 0);
-    EXPECT_EQ(save(&folder, DE, "two"), 0);
-    EXPECT_EQ(save(&folder, BR, "three"), 0);
-    put(name, "of one that was not tried again");
+    const int guard = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    EXPECT_EQ(flock(guard, LOCK_EX | LOCK_NB), 0);
+    close(guard);
     download_folder_close(&folder);
-    expect_content("BR.gif", "three");
-    expect_content("target", "untouched");
-    expect_names(home, "BR.gif DE.gif target");
+}
+
+static atomic_bool all_saved;
+
+static void *open_again_and_again(void *unused) {
+    while (!atomic_load(&all_saved)) {
+        open_and_close();
+    }
+    return unused;
+}
+
+/* The others look for leftovers all the time, and see files that are a microsecond old. */
+Test(folder, others_open_it_while_files_are_saved) {
+    enum {
+        OTHERS = 3,
+        ROUNDS = 20
+    };
+    pthread_t others[OTHERS];
+    atomic_store(&all_saved, false);
+    for (size_t i = 0; i < OTHERS; i++) {
+        cr_assert(pthread_create(&others[i], NULL, open_again_and_again, NULL) == 0);
+    }
+    download_folder folder = open_home();
+    for (int i = 0; i < ROUNDS; i++) {
+        save_26(&(saver){.folder = &folder, .letter = 'A'});
+    }
+    atomic_store(&all_saved, true);
+    for (size_t i = 0; i < OTHERS; i++) {
+        pthread_join(others[i], NULL);
+    }
+    download_folder_close(&folder);
+    char names[1000];
+    cr_assert(strchr(scratch_list(home, names, sizeof names), '.') != names, "%s", names);
+    EXPECT_EQ(strlen(names), 26 * strlen("AA.gif ") - 1);
 }
 
 /* ---- what is there already ------------------------------------------------------------------- */
