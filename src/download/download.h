@@ -50,8 +50,8 @@ typedef struct download_settings {
     bool skip_existing;
     bool ends_with_error; /* the first error stops the run, and what is not found is an error */
 
-    /* Called by the worker that saved it, in its thread or process; 0 or an error number. NULL = no
-     * call. */
+    /* Called by the worker that saved it, in its thread or process (download_many_async: by the thread that
+     * collects); 0 or an error number. NULL = no call. */
     int (*saved)(country_code code);
 } download_settings;
 

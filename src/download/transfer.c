@@ -4,6 +4,7 @@
 #include "download/gif.h"
 #include "download/http_phrase.h"
 #include "download/retry.h"
+#include "download/settle.h"
 #include "platform/clock.h"
 
 #include <stdarg.h>
@@ -211,17 +212,8 @@ static void judge_body(transfer *t) {
 /* The last thing that happens to a download. */
 static void settle(transfer *t) {
     opening_end(&t->opening);
-    download_result *result = &t->result;
-    result->elapsed_ns = plat_now_ns() - t->begun_ns;
-    if (result->status == DOWNLOAD_OK && t->settings->saved != NULL) {
-        result->output_error = t->settings->saved(result->code);
-        if (result->output_error != 0) {
-            set_error(t, "standard output: %s", strerror(result->output_error));
-        }
-    }
-    if (result->status == DOWNLOAD_ERROR && t->settings->ends_with_error) {
-        download_stop_request(t->settings->stop);
-    }
+    t->result.elapsed_ns = plat_now_ns() - t->begun_ns;
+    download_settle(t->settings, &t->result);
 }
 
 void transfer_settle(transfer *t, download_status status, const char *message) {

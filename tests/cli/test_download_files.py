@@ -12,9 +12,9 @@ import time
 import unittest
 from contextlib import ExitStack
 
-from downloads import (ALL, DOWNLOADERS, EACH, FLAGS, FLAGS2, FUTURES, ISOLATED, POP20, DownloadTest, Server,
-                       images, run)
-from harness import children, kill, scaled, seeded_random, wait_for
+from downloads import (ALL, DOWNLOADERS, EACH, EVERY, FLAGS, FLAGS2, FUTURES, ISOLATED, POP20, DownloadTest,
+                       Server, images, run)
+from harness import Result, children, kill, scaled, seeded_random, wait_for
 
 OLD = b"GIF89a, once"  # what stood there before
 
@@ -348,6 +348,34 @@ class Streams(FilesTest):
                     result = client.finish()
                 self.assertIn((result.code, result.err), ((-signal.SIGPIPE, ""), (0, "")))  # 0: it was quicker
                 self.check_whole(cwd)
+
+
+    def saved_in(self, cwd):
+        path = os.path.join(cwd, "downloaded")
+        return [name.removesuffix(".gif") for name in os.listdir(path)] if os.path.isdir(path) else []
+
+    def test_nobody_reads(self):
+        """Downloads go on while a pipe is full: else those that run would run out of time."""
+        def check(program, argv, codes):
+            reader, writer = os.pipe()
+            size = fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+            if program in FLAGS:  # of which one line is no more than that
+                os.write(writer, b"x" * size)
+            with Server() as server, self.start(program, *argv, url=server.url, stdout=writer) as client:
+                os.close(writer)
+                wait_for("all images", lambda: set(codes) & set(ALL) <= set(self.saved_in(client.cwd)), within=20)
+                with os.fdopen(reader) as pipe:
+                    printed = pipe.read().lstrip("x")
+                self.assertEqual(client.finish().code, 0)
+            if program in FLAGS:
+                self.check_flags(program, printed, codes)
+            else:
+                missing = {code: f"not found: {server.url}/{code.lower()}/{code.lower()}.gif" for code in EVERY}
+                self.check_report(program, Result(0, printed, ""), server.url, codes, downloaded=len(ALL),
+                                  not_found=len(EVERY) - len(ALL),
+                                  lines=[f"{code} {'OK' if code in ALL else missing[code]}" for code in codes])
+
+        self.at_once(check, [(FLAGS[3], [], POP20), *((program, ["-ev"], EVERY) for program in FLAGS2[1:])])
 
 
 class Killed(FilesTest):

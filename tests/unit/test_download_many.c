@@ -336,6 +336,24 @@ Test(download_many, sequential_collects_each_before_the_next) {
     run_end(r);
 }
 
+static void wait_until_all_are_asked_for(run *r, const download_result *result) {
+    (void)result;
+    cr_assert(counter_wait(&r->d.server->requests, (uint32_t)r->count), "%s", r->style->name);
+}
+
+/* As a program does that prints into a full pipe. */
+Test(download_many, who_collects_may_take_long) {
+    FOR_EACH_STYLE(s) {
+        if (s->most > 1) {
+            run *r = run_new(s, MANY, all_well, NULL);
+            r->at_result = wait_until_all_are_asked_for;
+            run_it(r);
+            expect_saved(r, MANY);
+            run_end(r);
+        }
+    }
+}
+
 /* ---- so many at once ------------------------------------------------------------------------- */
 
 /* Waits for the others, so that it is seen whether they come. */
