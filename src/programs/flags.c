@@ -5,6 +5,7 @@ int main(int argc, char **argv) {
         .doc = "Downloads the flags of the 20 countries with the most people, one after the other.",
         .download_many = download_many_sequential,
         .most = 1,
+        .descriptors_each = 4,
     };
     return flags_program_main(&program, argc, argv);
 }

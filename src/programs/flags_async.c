@@ -6,6 +6,7 @@ int main(int argc, char **argv) {
                "thread.",
         .download_many = download_many_async,
         .most = POP20_COUNT,
+        .descriptors_each = 3,
     };
     return flags_program_main(&program, argc, argv);
 }

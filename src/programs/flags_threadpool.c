@@ -12,6 +12,7 @@ int main(int argc, char **argv) {
                "than there are processors that may be used, but at most 32.",
         .download_many = download_many_map_threads,
         .most = default_threads(),
+        .descriptors_each = 5,
     };
     return flags_program_main(&program, argc, argv);
 }

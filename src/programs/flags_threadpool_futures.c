@@ -11,8 +11,9 @@
 #include <limits.h>
 #include <sched.h>
 
-#define WORKERS_DEFAULT 3
-#define LIMIT_DEFAULT   5
+#define WORKERS_DEFAULT  3
+#define LIMIT_DEFAULT    5
+#define DESCRIPTORS_EACH 5
 
 /* ---- the command line -------------------------------------------------------------------------- */
 
@@ -114,6 +115,10 @@ int main(int argc, char **argv) {
     futures_options options;
     output_prepare(argv);
     parse(&options, argc, argv);
+    if (options.workers > options.limit) {
+        options.workers = options.limit; /* nobody else would have a code */
+    }
+    options.workers = download_run_connections(options.workers, DESCRIPTORS_EACH);
 
     download_run run;
     cf_executor *pool;

@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import socketserver
 import threading
 import unittest
@@ -117,6 +118,27 @@ class Futures(DownloadTest):
             self.assertIn("state=running", lines[0])
             self.assertIn("state=pending", lines[4])
             self.assertIn("result:", lines[5])
+
+
+class OpenFiles(DownloadTest):
+    def test_as_many_as_may_be_open(self):
+        """`ulimit -n 12`, and other limits under which there is no room for all connections."""
+        def check(program, limit, host):
+            with Server(delay=(0.01, 0.01)) as server:
+                result = self.download(program, *(["20", "-l20"] if program is FUTURES else []),
+                                       url=server.url.replace("127.0.0.1", host), cwd=(cwd := self.folder()),
+                                       prepare=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)))
+                self.assertEqual(result.code, 0, (limit, result))
+                few = rf"{program.name}: the limit on open files has room for (\d+) of \d+ connections\n"
+                self.assertRegex(result.err, rf"\A({few})?\Z")
+                if found := re.search(few, result.err):
+                    self.assertLessEqual(server.most_at_once(), int(found[1]))
+                else:
+                    self.assertIn(program.style, ("sequential", "processes"))
+                self.check_files(cwd, POP20)
+
+        self.at_once(check, [(program, limit, host) for program in [*FLAGS, FUTURES]
+                             for limit, host in ((12, "localhost"), (40, "127.0.0.1"))])
 
 
 class FirstError(DownloadTest):

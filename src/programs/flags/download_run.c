@@ -1,6 +1,7 @@
 #include "programs/flags/download_run.h"
 
 #include "platform/clock.h"
+#include "programs/base/open_files.h"
 #include "programs/base/output.h"
 #include "programs/base/refusal.h"
 #include "programs/base/stop_signals.h"
@@ -8,6 +9,17 @@
 #include <errno.h>
 #include <error.h>
 #include <strings.h>
+
+unsigned download_run_connections(unsigned wanted, unsigned descriptors_each) {
+    if (descriptors_each == 0) {
+        return wanted;
+    }
+    const unsigned allowed = open_files_allow(wanted, descriptors_each);
+    if (allowed < wanted) {
+        error(0, 0, "the limit on open files has room for %u of %u connections", allowed, wanted);
+    }
+    return allowed;
+}
 
 void download_run_begin(download_run *run, const download_options *options) {
     *run = (download_run){

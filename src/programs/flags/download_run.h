@@ -22,6 +22,10 @@ typedef struct download_run {
     int64_t elapsed_ns; /* from just before the first request to the end */
 } download_run;
 
+/* How many of `wanted` connections, of which each needs so many descriptors, the limit on open files allows. If
+ * they are fewer, a message says so. 0 descriptors = each has a process of its own. */
+unsigned download_run_connections(unsigned wanted, unsigned descriptors_each);
+
 /* Opens the folder. Ends the program with EXIT_IO if that cannot be done; nothing has been printed. */
 void download_run_begin(download_run *run, const download_options *options);
 

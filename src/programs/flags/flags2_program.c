@@ -1,21 +1,9 @@
 #include "programs/flags/flags2_program.h"
 
-#include "programs/base/open_files.h"
 #include "programs/base/output.h"
 #include "programs/flags/download_run.h"
 #include "programs/flags/flags2_options.h"
 #include "programs/flags/flags2_report.h"
-
-#include <error.h>
-
-static void limit_connections(flags2_options *options, const flags2_program *program) {
-    const unsigned allowed = open_files_allow(options->most, program->descriptors_each);
-    if (allowed < options->most) {
-        error(0, 0, "the limit on open files has room for %u of %u connections", allowed,
-              options->most);
-        options->most = allowed;
-    }
-}
 
 static void collect(void *context, const download_result *result) {
     flags2_report_result(context, result);
@@ -25,7 +13,7 @@ int flags2_program_main(const flags2_program *program, int argc, char **argv) {
     static flags2_options options; /* for its list of codes */
     output_prepare(argv);
     flags2_options_parse(&options, program, argc, argv);
-    limit_connections(&options, program);
+    options.most = download_run_connections(options.most, program->descriptors_each);
 
     download_run run;
     flags2_report report;

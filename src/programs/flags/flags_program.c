@@ -66,6 +66,9 @@ int flags_program_main(const flags_program *program, int argc, char **argv) {
     output_prepare(argv);
     parse(program, &options, argc, argv);
 
+    unsigned most = program->most < POP20_COUNT ? program->most : (unsigned)POP20_COUNT;
+    most = download_run_connections(most, program->descriptors_each);
+
     download_run run;
     tally end = {0};
     country_code codes[POP20_COUNT];
@@ -73,7 +76,6 @@ int flags_program_main(const flags_program *program, int argc, char **argv) {
     download_run_begin(&run, &options);
     run.settings.saved = print_code;
     run.settings.ends_with_error = true;
-    const unsigned most = program->most < POP20_COUNT ? program->most : (unsigned)POP20_COUNT;
     download_run_all(&run, program->download_many, codes, POP20_COUNT, most, count, &end);
 
     const bool failed = end.first_error.status == DOWNLOAD_ERROR;

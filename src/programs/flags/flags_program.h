@@ -11,7 +11,8 @@
 typedef struct flags_program {
     const char *doc; /* one sentence for --help */
     download_many_fn *download_many;
-    unsigned most; /* at once */
+    unsigned most;             /* at once */
+    unsigned descriptors_each; /* open for each of them; 0 = each has a process of its own */
 } flags_program;
 
 /* The codes of the `count` countries with the most people (at most POP20_COUNT), ascending. */
