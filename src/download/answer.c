@@ -42,6 +42,23 @@ static void take_status_line(answer *a, const char *line, size_t length) {
     a->headers_end = false;
 }
 
+#define SECONDS_MAX INT32_MAX /* longer than any run */
+
+/* False if the value is not a number. */
+static bool parse_seconds(const char *value, size_t length, int64_t *seconds) {
+    *seconds = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (value[i] < '0' || value[i] > '9') {
+            return false;
+        }
+        *seconds = 10 * *seconds + (value[i] - '0');
+        if (*seconds > SECONDS_MAX) {
+            *seconds = SECONDS_MAX;
+        }
+    }
+    return length > 0;
+}
+
 /* Seconds or a date (RFC 9110, 10.2.3); anything else is no advice. */
 static void take_retry_after(answer *a, const char *value, size_t length) {
     char text[64];
@@ -51,19 +68,26 @@ static void take_retry_after(answer *a, const char *value, size_t length) {
     while (length > 0 && strchr(" \t\r\n", value[length - 1]) != NULL) {
         length--;
     }
+    int64_t seconds;
+    if (parse_seconds(value, length, &seconds)) {
+        a->advice_s = seconds;
+        return;
+    }
     if (length == 0 || length >= sizeof text) {
         return;
     }
     memcpy(text, value, length);
     text[length] = '\0';
-    if (strspn(text, "0123456789") == length) {
-        a->advice_s = length < 10 ? strtol(text, NULL, 10) : INT32_MAX;
-        return;
-    }
     const time_t now = time(NULL), date = curl_getdate(text, NULL);
     if (date != -1) {
         a->advice_s = date > now ? date - now : 0;
     }
+}
+
+/* After the empty line another answer begins if the status was 1xx or 3xx. Otherwise what comes is the trailer,
+ * which may have any line. */
+static bool is_in_trailer(const answer *a) {
+    return a->headers_end && a->status >= 200 && a->status / 100 != 3;
 }
 
 static size_t on_header(char *line, size_t one, size_t length, void *user) {
@@ -76,9 +100,13 @@ static size_t on_header(char *line, size_t one, size_t length, void *user) {
         answer_refuse(a, "more than %zu bytes of headers", ANSWER_HEADERS_MAX);
         return 0;
     }
+    if (is_in_trailer(a)) {
+        return length;
+    }
     if (length > 5 && memcmp(line, "HTTP/", 5) == 0) {
         take_status_line(a, line, length);
     } else if (line[0] == '\r' || line[0] == '\n') {
+        curl_easy_getinfo(a->easy, CURLINFO_RESPONSE_CODE, &a->status);
         a->headers_end = true;
     } else if (length > strlen(RETRY_AFTER) &&
                strncasecmp(line, RETRY_AFTER, strlen(RETRY_AFTER)) == 0) {

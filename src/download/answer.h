@@ -20,6 +20,7 @@ typedef struct answer {
     int64_t advice_s;                   /* Retry-After, 0 for a date that is past */
     size_t headers;                     /* bytes so far */
     bool headers_end;                   /* the empty line after them has come */
+    long status;                        /* from then on */
     char *body;                         /* of a status 2xx: `size` of `room` bytes */
     size_t size, room;
     size_t dropped;   /* bytes of another status' body, which nobody wants; too many end it */

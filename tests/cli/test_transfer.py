@@ -110,6 +110,10 @@ CASES = {
     "chunks": ok(raw(CHUNKED, in_chunks(100), b"0\r\n\r\n", end=keep)),
     "chunks of one byte": ok(raw(CHUNKED, in_chunks(1), b"0\r\n\r\n", end=keep)),
     "chunks with extensions and a trailer": ok(raw(CHUNKED, in_chunks(99, b";a=b"), b"0\r\nA: b\r\n\r\n", end=keep)),
+    "a trailer like a status line": ok(raw(CHUNKED, in_chunks(99), b"0\r\nHTTP/1.1 500 No: b\r\n\r\n", end=keep)),
+    "a redirect with such a trailer": ok(raw(
+        lambda code: b"HTTP/1.1 302 Found\r\nLocation: /good/%s\r\nTransfer-Encoding: chunked\r\n\r\n"
+        % code.lower().encode(), chunk(HTML), b"0\r\nHTTP/1.1 500 No: b\r\n\r\n", end=keep)),
     "the last chunk comes late": ok(raw(CHUNKED, in_chunks(500), 0.3, b"0\r\n\r\n", end=keep)),
     "a byte at a time": ok(drip(whole, 0, end=keep)),
     "slowly": ok(drip(whole, 0.2, piece=250, end=keep)),
@@ -164,6 +168,8 @@ CASES = {
                                    answer("503 Service Unavailable", HTML * 10000), 503, retried=True),
     "503 with an endless page": error("HTTP error 503 - Service Unavailable", raw(
         b"HTTP/1.1 503 Service Unavailable\r\n\r\n", end=flood(b"X" * 65536)), 503, retried=True),
+    "503 with such a trailer": error("HTTP error 503 - Busy", raw(
+        CHUNKED.replace(b"200 OK", b"503 Busy"), b"0\r\nHTTP/1.1 500 No: b\r\n\r\n", end=keep), 503, retried=True),
     "a phrase of its own": http_error("403 Go Away"),
     "418 without a phrase": http_error("418", "HTTP error 418 - I'm a Teapot"),
     "403 and a space": http_error("403 ", "HTTP error 403 - Forbidden"),
@@ -179,6 +185,7 @@ CASES = {
     "empty": error("empty body", answer(body=b"")),
     "empty, by the connection": error("empty body", answer(body=b"", length=False)),
     "empty, in chunks": error("empty body", raw(CHUNKED, b"0\r\n\r\n", end=keep)),
+    "empty, with such a trailer": error("empty body", raw(CHUNKED, b"0\r\nHTTP/1.1 500 No: b\r\n\r\n", end=keep)),
     "204": error("empty body", answer("204 No Content", b"", length=False), 204),
     "205": error("empty body", answer("205 Reset Content", b""), 205),
     "HTML": error("not a GIF", answer(body=HTML, headers=["Content-Type: text/html"])),
@@ -415,7 +422,8 @@ class Retries(TransferTest):
             "1": (1, 1), "2": (2, 2), "3600": (most, most), "0": (0, 0), " 0 ": (0, 0), "00": (0, 0),
             self.PAST: (0, 0), "Sunday, 06-Nov-94 08:49:37 GMT": (0, 0), "Sun Nov  6 08:49:37 1994": (0, 0),
             "Fri, 31 Dec 2199 23:59:59 GMT": (most, most),
-            **dict.fromkeys(("-5", "soon", "", "1 minute", "1.5x"), (0.25, 0.5)), "99999999999999999999": (0.25, most),
+            **dict.fromkeys(("-5", "soon", "", "1 minute", "1.5x"), (0.25, 0.5)), "99999999999999999999": (most, most),
+            "0000000001": (1, 1), "0" * 100 + "1": (1, 1), "9" * 100: (most, most),
         }
         cases = [(text, after(text), bounds) for text, bounds in expected.items()]
         cases += [(f"{status} {text}", after(text, status), expected[text]) for text in ("0", "1") for status in
