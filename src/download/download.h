@@ -48,6 +48,7 @@ typedef struct download_settings {
     unsigned retries;       /* attempts after the first, for what may be different next time */
     bool sync;              /* saved means: on the disk */
     bool skip_existing;
+    bool allow_downgrade; /* https may lead to http */
     bool ends_with_error; /* the first error stops the run, and what is not found is an error */
 
     /* Called by the worker that saved it, in its thread or process (download_many_async: by the thread that

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE /* asprintf */
 #include "download/transfer.h"
 
+#include "download/downgrade.h"
 #include "download/gif.h"
 #include "download/http_phrase.h"
 #include "download/retry.h"
@@ -36,11 +37,15 @@ static bool allow_protocols(CURL *easy) {
 #endif
 }
 
+/* Before each request, those after redirects too. */
 static int on_connected(void *user, char *peer, char *local, int peer_port, int local_port) {
     (void)peer, (void)local, (void)peer_port, (void)local_port;
     transfer *t = user;
     opening_connected(&t->opening);
     t->answer.heard_ns = plat_now_ns();
+    if (!t->settings->allow_downgrade && downgrade_forbid(t->easy)) {
+        t->only_https = true;
+    }
     return CURL_PREREQFUNC_OK;
 }
 
@@ -123,7 +128,7 @@ bool transfer_begin_attempt(transfer *t) {
     t->again = false;
     opening_begin(&t->opening);
     t->result.http_status = 0;
-    t->attempt_ns = plat_now_ns();
+    t->only_https = false;
     t->curl_error[0] = '\0';
     answer_begin(&t->answer);
     curl_easy_reset(t->easy);
@@ -245,6 +250,9 @@ static CURLcode actual_code(transfer *t, CURLcode code) {
     if (code == CURLE_OK && !a->headers_end) {
         answer_refuse(&t->answer, "connection closed in the middle of the headers");
         return CURLE_GOT_NOTHING;
+    }
+    if (t->only_https && downgrade_was_refused(t->easy, code)) {
+        answer_refuse(&t->answer, "https leads to http, for which there is --allow-downgrade");
     }
     if (code == CURLE_OUT_OF_MEMORY && !a->headers_end) {
         /* what libcurl 7 says of a line of more than 100 KiB */

@@ -10,7 +10,8 @@
 typedef struct transfer {
     const download_settings *settings;
     CURL *easy;
-    bool fresh; /* on a new connection, as the server had closed one that was kept */
+    bool fresh;      /* on a new connection, as the server had closed one that was kept */
+    bool only_https; /* from here on */
     bool again; /* the attempt that comes is not a new one: nothing came of what it had asked */
     unsigned unanswered; /* how often it was begun again on a connection that may be shared */
     opening opening;

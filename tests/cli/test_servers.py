@@ -16,6 +16,10 @@ SELECTIONS = {  # arguments, and the codes that they mean
 }
 COUNTS = {(): (20, 0), ("-a",): (194, 0), ("-e",): (194, 482), ("-e", "-l100"): (47, 53), ("a", "b", "c"): (43, 35)}
 CERTIFICATE = r".*certificate.*"
+DOWNGRADE = "https leads to http, for which there is --allow-downgrade"
+
+# /to/https/8443/flags/br/br.gif leads to https://localhost:8443/flags/br/br.gif.
+REDIRECTS = "location ~ ^/to/(https?)/([0-9]+)/(.*) { return 302 $1://localhost:$2/$3; }"
 
 
 class ServersTest(TransferTest):
@@ -82,9 +86,9 @@ class OnNginx(ServersTest):
         certificates = Certificates(folder)
         good = certificates.make("good")
         cls.nginx = cls.enterClassContext(Nginx(TREE.name, {
-            "plain": "",
-            "tls": f"ssl; {good}",
-            "http2": f"ssl http2; {good}",
+            "plain": f"; {REDIRECTS}",
+            "tls": f"ssl; {good} {REDIRECTS}",
+            "http2": f"ssl http2; {good} {REDIRECTS}",
             "expired": f"ssl; {certificates.make('expired', days=(-3, -1))}",
             "early": f"ssl; {certificates.make('early', days=(1, 2))}",
             "elsewhere": f"ssl; {certificates.make('elsewhere', names='DNS:example.org')}",
@@ -144,6 +148,39 @@ class OnNginx(ServersTest):
             with self.subTest(program=program):
                 self.assertEqual((downloaded.result.code, downloaded.files), (1, {}))
                 self.assertRegex(downloaded.result.err, rf"\A{program}: [A-Z]{{2}}: {CERTIFICATE}\n\Z")
+
+    def through(self, *sites):
+        """A URL at the first of the sites that leads to the others one after the other."""
+        origins = [self.nginx.url(site).removesuffix("/flags") for site in sites]
+        return origins[0] + "".join(f"/to/{url.replace('://localhost:', '/')}" for url in origins[1:]) + "/flags"
+
+    def test_from_https_to_http(self):
+        """Not without --allow-downgrade, and nothing is asked of the server that is named."""
+        for sites in (("tls", "plain"), ("plain", "http2", "plain")):
+            self.nginx.forget()
+            self.check_refused(self.through(*sites), [self.trust], rf"\A{DOWNGRADE}\Z")
+            self.assertEqual([request.uri for request in self.nginx.logged("plain", 0)
+                              if request.uri.startswith("/flags")], [])
+            for program, downloaded in self.in_each_style(lambda program: download(
+                    program, self.through(*sites), options=[self.trust, "--allow-downgrade"])).items():
+                with self.subTest(program=program, sites=sites):
+                    self.check_selection(downloaded, ())
+
+    def test_from_http_to_https(self):
+        for sites in (("tls", "http2"), ("plain", "plain", "tls")):
+            for program, downloaded in self.in_each_style(lambda program: download(
+                    program, self.through(*sites), options=[self.trust])).items():
+                with self.subTest(program=program, sites=sites):
+                    self.check_selection(downloaded, ())
+
+    def test_from_https_to_http_by_the_simple_ones(self):
+        url = self.through("tls", "plain")
+        for options, code in (([self.trust], 1), ([self.trust, "--allow-downgrade"], 0)):
+            runs = together([lambda name=name: download(name, url, options=options) for name in SIMPLE])
+            for program, downloaded in zip(SIMPLE, runs):
+                with self.subTest(program=program, options=options):
+                    self.assertEqual(downloaded.result.code, code, downloaded.result)
+                    self.assertRegex(downloaded.result.err, rf"\A({program}: [A-Z]{{2}}: {DOWNGRADE}\n)?\Z")
 
     def test_mistaken_ports(self):
         self.check_refused(self.nginx.url("plain").replace("http:", "https:"), [self.trust], "(?i).*(ssl|tls).*")

@@ -48,6 +48,8 @@ void download_options_parse(download_options *options, const char *default_site,
          .duration_ns = &options->deadline_ns},
         {"cacert", 0, "FILE", "Trust the certificates in FILE (PEM) in place of the system's",
          .text = &options->ca_file},
+        {"allow-downgrade", .doc = "Follow redirects from https to http, which is not encrypted",
+         .flag = &options->allow_downgrade},
         {0},
     };
     command_line with_rows = *line;

@@ -7,9 +7,10 @@
 #include <stdint.h>
 
 typedef struct download_options {
-    const char *site;    /* --base-url, without / at its end */
-    const char *folder;  /* --dest */
-    const char *ca_file; /* --cacert; NULL = not given */
+    const char *site;     /* --base-url, without / at its end */
+    const char *folder;   /* --dest */
+    const char *ca_file;  /* --cacert; NULL = not given */
+    bool allow_downgrade; /* --allow-downgrade */
     int64_t timeout_ns;
     int64_t deadline_ns;
 } download_options;

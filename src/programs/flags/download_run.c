@@ -27,6 +27,7 @@ void download_run_begin(download_run *run, const download_options *options) {
                      .folder = &run->folder,
                      .stop = &run->stop,
                      .window = &run->window,
+                     .allow_downgrade = options->allow_downgrade,
                      .timeout_ns = options->timeout_ns,
                      .deadline_ns = options->deadline_ns,
                      .size_limit = SIZE_LIMIT_DEFAULT},

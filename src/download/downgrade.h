@@ -1,0 +1,15 @@
+/* From https a redirect may not lead to http: whoever controls the network could read and change what is sent there. */
+#ifndef DOWNLOAD_DOWNGRADE_H
+#define DOWNLOAD_DOWNGRADE_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+
+/* Call it before each request of a transfer, those after redirects too. True if this request goes to https: from
+ * here on redirects lead to https only, whatever the transfer began with. */
+bool downgrade_forbid(CURL *easy);
+
+/* True if that is what ended the transfer; for transfers that have been to https. */
+bool downgrade_was_refused(CURL *easy, CURLcode code);
+
+#endif
