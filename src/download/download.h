@@ -42,6 +42,7 @@ typedef struct download_settings {
     const download_stop *stop;
     connect_window *window; /* of all threads; NULL: connections are opened all at once */
     trust_store *trust;     /* what certificates are checked against; shared by all workers */
+    int64_t begun_ns;       /* when the run began; 0: no server on this machine is waited for */
     int64_t timeout_ns;     /* most time to connect, and of silence from then on; above 0 */
     int64_t deadline_ns;    /* most time for one attempt, and for one pause between two; above 0 */
     size_t size_limit;      /* bytes of a body; longer ones are errors */

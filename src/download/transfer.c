@@ -4,6 +4,7 @@
 #include "download/downgrade.h"
 #include "download/gif.h"
 #include "download/http_phrase.h"
+#include "download/late_server.h"
 #include "download/retry.h"
 #include "download/settle.h"
 #include "platform/clock.h"
@@ -326,6 +327,10 @@ bool transfer_end_attempt(transfer *t, CURLcode curl_code) {
     t->again = did_not_arrive(t, curl_code);
     if (t->again) {
         t->retry_ns = 0;
+        return true;
+    }
+    if (late_server_may_come(t->settings, t->easy, curl_code, &t->retry_ns)) {
+        t->result.attempts--;
         return true;
     }
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &t->result.http_status);

@@ -186,9 +186,9 @@ def listener(backlog):
 class Server:
     """Answers what is not scripted by `default`. Besides /flags/ it has /good/cc, /hop/cc/N (N redirects and then
     a good file) and /loop/cc. Its other ports: `closed` refuses, `silent` does not even accept, `mute` accepts and
-    says nothing, `resetting` resets what it is asked."""
+    says nothing, `resetting` resets what it is asked. It refuses connections until it is `late` seconds old."""
 
-    def __init__(self, script=None, default=GOOD):
+    def __init__(self, script=None, default=GOOD, late=0):
         self.script = {code: steps if isinstance(steps, list) else [steps] for code, steps in (script or {}).items()}
         self.default = [default]
         self.stopping = threading.Event()
@@ -200,7 +200,8 @@ class Server:
         self._threads = []
         self._sockets = {"closed": listener(None), "silent": listener(0), "mute": listener(100),
                          "resetting": listener(100)}
-        self._listener = listener(1100)
+        self._late = late
+        self._listener = listener(None if late else 1100)
         self.port = self._listener.getsockname()[1]
         self.ports = {name: sock.getsockname()[1] for name, sock in self._sockets.items()}
         self.origin = f"http://127.0.0.1:{self.port}"
@@ -256,6 +257,9 @@ class Server:
         thread.start()
 
     def _accept(self):
+        if self._late:
+            self.stopping.wait(self._late)
+            self._listener.listen(1100)
         while not self.stopping.is_set():
             try:
                 peer = self._listener.accept()[0]

@@ -65,7 +65,7 @@ class SlowServer(ServersTest):
                 self.assertLess(float(downloaded.result.lines()[-1].split()[-1][:-1]), 0.95)
 
     def test_down(self):
-        """Each is an error, none is tried again."""
+        """Each is an error, none is tried again once it is clear that no server is about to start."""
         with Server() as server:
             url = f"{server.url}/flags"
         for program, downloaded in self.in_each_style(lambda program: download(

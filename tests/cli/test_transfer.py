@@ -585,6 +585,37 @@ class Connections(TransferTest):
                     for name in ("accept-encoding", "cookie", "authorization", "referer", "range", "upgrade"):
                         self.assertEqual(request.header(name), [], name)
 
+    def test_late_server(self):
+        """One that is started with the program, and listens a little later."""
+        def one(program, host):
+            with Server(late=0.4) as server:
+                return download(program, server.url.replace("127.0.0.1", host))
+
+        jobs = [(program, host) for program in (*STYLES, *SIMPLE) for host in ("127.0.0.1", "localhost")]
+        for (program, host), downloaded in zip(jobs, together([lambda job=job: one(*job) for job in jobs])):
+            with self.subTest(program=program, host=host):
+                self.check_exit(downloaded, 0)
+                self.assertEqual(len(downloaded.files), 5 if program == "flags_threadpool_futures" else 20)
+
+    def test_no_server(self):
+        """It costs a second in all, not one for each code, and no retries; or --timeout."""
+        def one(program, options):
+            with Server() as server:
+                url = f"http://127.0.0.1:{server.ports['closed']}/flags"
+                return download(program, url, options=options)
+
+        for timeout, least in ((6.1, 1), (0.3, 0.3)):
+            jobs = [(program, ["--json", "--retries=3"] if program in STYLES else []) for program in (*STYLES, *SIMPLE)]
+            runs = together([lambda job=job: one(job[0], [f"--timeout={timeout}", *job[1]]) for job in jobs])
+            for (program, _), downloaded in zip(jobs, runs):
+                with self.subTest(program=program, timeout=timeout):
+                    self.assertEqual((downloaded.result.code, downloaded.files), (1, {}))
+                    self.assertGreaterEqual(downloaded.seconds, least)
+                    self.assertLess(downloaded.seconds, least + 1.5)
+                    if program in STYLES:
+                        records, _ = downloaded.records()
+                        self.assertEqual({record["attempts"] for record in records.values()}, {1})
+
     def test_silent_hosts(self):
         """All that cannot connect, or hear nothing, find that out at the same time."""
         def one(program, url):

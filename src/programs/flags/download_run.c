@@ -28,6 +28,7 @@ void download_run_begin(download_run *run, const download_options *options) {
                      .stop = &run->stop,
                      .window = &run->window,
                      .allow_downgrade = options->allow_downgrade,
+                     .begun_ns = plat_now_ns(),
                      .timeout_ns = options->timeout_ns,
                      .deadline_ns = options->deadline_ns,
                      .size_limit = SIZE_LIMIT_DEFAULT},
