@@ -141,5 +141,35 @@ class UsageErrors(DownloadTest):
         self.check_each(DOWNLOADERS, ["--dest=/dev/null/x", "--timeout=x"], "--timeout")
 
 
+class Certificates(DownloadTest):
+    """A bad --cacert is one message and exit 3: nothing is made, and nothing asked for."""
+
+    def test_bad_files(self):
+        listening = self.enter(socket.create_server(("127.0.0.1", 0)))
+        listening.setblocking(False)
+        url = "http://127.0.0.1:{}".format(listening.getsockname()[1])
+        folder = self.folder()
+        os.mkfifo(os.path.join(folder, "pipe"))
+        for name, content in (("empty", ""), ("words", "BEGIN CERTIFICATE\n" * 1000),
+                              ("key", "-----BEGIN PRIVATE KEY-----\nMAo=\n-----END PRIVATE KEY-----\n"),
+                              ("cut", "-----BEGIN CERTIFICATE-----\nMAo=\n")):
+            with open(os.path.join(folder, name), "w") as file:
+                file.write(content)
+        none = dict.fromkeys(("empty", "words", "key", "cut"), "no certificate in it")
+        faults = {"missing": "No such file or directory", ".": "Is a directory", "pipe": "not a regular file",
+                  "empty/x": "Not a directory", **none}
+
+        def check(program, name, scheme):
+            cwd, path = self.folder(), os.path.join(folder, name)
+            with self.start(program, f"--cacert={path}", url=url.replace("http", scheme), cwd=cwd) as client:
+                result = client.finish(10)
+            self.assertEqual(result, (3, "", f"{program.name}: {path}: {faults[name]}\n"))
+            self.assertEqual(os.listdir(cwd), [])
+
+        self.at_once(check, [*((FLAGS2[2], name, "https") for name in faults),
+                             *((program, "empty", "http") for program in DOWNLOADERS)])
+        self.assertRaises(BlockingIOError, listening.accept)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -25,6 +25,6 @@ void download_options_parse(download_options *options, const char *default_site,
 /* For the end of a program's doc. */
 #define DOWNLOAD_EXIT_DOC                                                                          \
     "Exit status: 0 done, 1 a download was in error, 2 a usage error, 3 the folder or standard "   \
-    "output cannot be written."
+    "output cannot be written, or the file of certificates cannot be read."
 
 #endif

@@ -1,5 +1,6 @@
 #include "programs/flags/download_run.h"
 
+#include "download/ca_file.h"
 #include "platform/clock.h"
 #include "programs/base/open_files.h"
 #include "programs/base/output.h"
@@ -21,7 +22,16 @@ unsigned download_run_connections(unsigned wanted, unsigned descriptors_each) {
     return allowed;
 }
 
+/* Before anything is made or asked for. */
+static void require_certificates(const char *ca_file) {
+    const char *fault = ca_file == NULL ? NULL : ca_file_fault(ca_file);
+    if (fault != NULL) {
+        error(EXIT_IO, 0, "%s: %s", ca_file, fault);
+    }
+}
+
 void download_run_begin(download_run *run, const download_options *options) {
+    require_certificates(options->ca_file);
     *run = (download_run){
         .settings = {.site = options->site,
                      .folder = &run->folder,

@@ -26,7 +26,8 @@ typedef struct download_run {
  * they are fewer, a message says so. 0 descriptors = each has a process of its own. */
 unsigned download_run_connections(unsigned wanted, unsigned descriptors_each);
 
-/* Opens the folder. Ends the program with EXIT_IO if that cannot be done; nothing has been printed. */
+/* Opens the folder. Ends the program with EXIT_IO if that cannot be done, or if --cacert names no file of
+ * certificates; nothing has been printed. */
 void download_run_begin(download_run *run, const download_options *options);
 
 /* All of it, in one of the styles. Ends the program if it cannot begin. */
