@@ -152,10 +152,11 @@ class Certificates(DownloadTest):
         os.mkfifo(os.path.join(folder, "pipe"))
         for name, content in (("empty", ""), ("words", "BEGIN CERTIFICATE\n" * 1000),
                               ("key", "-----BEGIN PRIVATE KEY-----\nMAo=\n-----END PRIVATE KEY-----\n"),
-                              ("cut", "-----BEGIN CERTIFICATE-----\nMAo=\n")):
+                              ("cut", "-----BEGIN CERTIFICATE-----\nMAo=\n"),
+                              ("other", "-----BEGIN CERTIFICATE-----\nMAo=\n-----END CERTIFICATE-----\n")):
             with open(os.path.join(folder, name), "w") as file:
                 file.write(content)
-        none = dict.fromkeys(("empty", "words", "key", "cut"), "no certificate in it")
+        none = dict.fromkeys(("empty", "words", "key", "cut", "other"), "no certificate in it")
         faults = {"missing": "No such file or directory", ".": "Is a directory", "pipe": "not a regular file",
                   "empty/x": "Not a directory", **none}
 

@@ -53,6 +53,9 @@ void download_run_begin(download_run *run, const download_options *options) {
     if (strncasecmp(options->site, "https:", 6) == 0) {
         trust_store_load(run->settings.trust);
     }
+    if (options->ca_file != NULL && trust_store_bad_file(run->settings.trust) != NULL) {
+        error(EXIT_IO, 0, "%s: no certificate in it", options->ca_file);
+    }
     int problem = download_folder_open(&run->folder, options->folder);
     if (problem != 0) {
         error(EXIT_IO, problem, "%s", options->folder);
