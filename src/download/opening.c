@@ -22,6 +22,10 @@ enum {
 #define LEAST_PATIENCE_NS (5 * MS_NS)
 #define MOST_PATIENCE_NS  (20 * MS_NS)
 
+/* What is connected is dropped seldom: where the server's kernel had so many to connect that it kept none in mind (SYN
+ * cookies). On a busy machine the bytes may take a while, and asked again the server would see them twice. */
+#define CONNECTED_PATIENCE_NS (50 * MS_NS)
+
 /* No place in the window is held longer: else a host that answers nothing, one code after the other, would take
  * the time of all of them. */
 #define PLACE_NS (100 * MS_NS)
@@ -147,10 +151,13 @@ static int close_socket(void *user, curl_socket_t fd) {
 }
 
 /* A server that takes none at all is tried less often. */
-static int64_t patience_ns(const opening *o, int64_t now_ns) {
+static int64_t patience_ns(const opening *o, progress so_far, int64_t now_ns) {
     const connect_window *window = o->all->window;
     if (!o->loopback) {
         return o->all->timeout_ns;
+    }
+    if (so_far != CONNECTING) {
+        return CONNECTED_PATIENCE_NS;
     }
     const int64_t ns = window == NULL ? 0 : (now_ns - atomic_load(&window->acknowledged_ns)) / 4;
     return ns < LEAST_PATIENCE_NS ? LEAST_PATIENCE_NS
@@ -164,9 +171,9 @@ static int64_t earlier(int64_t a, int64_t b) {
 /* That it is connected wakes the thread, an acknowledgment does not. An eighth of the way so far is soon enough at any
  * distance. */
 static int64_t next_look_ns(const opening *o, progress so_far, int64_t since_ns, int64_t now_ns) {
-    int64_t look_ns = since_ns + patience_ns(o, now_ns);
+    int64_t look_ns = since_ns + patience_ns(o, so_far, now_ns);
     if (look_ns <= now_ns) {
-        look_ns = now_ns + patience_ns(o, now_ns);
+        look_ns = now_ns + patience_ns(o, so_far, now_ns);
     }
     if (so_far == SENT && !o->loopback) {
         look_ns = earlier(look_ns, now_ns + MS_NS + (now_ns - since_ns) / 8);
@@ -188,7 +195,7 @@ opening_state opening_look(opening *o, int64_t now_ns, int64_t *look_ns) {
     }
     /* Where a connection to another machine does not come about, libcurl ends it. */
     const bool may_be_dropped = so_far == SENT || (so_far == CONNECTING && o->loopback);
-    if (may_be_dropped && now_ns - since_ns >= patience_ns(o, now_ns)) {
+    if (may_be_dropped && now_ns - since_ns >= patience_ns(o, so_far, now_ns)) {
         o->was_connected = so_far == SENT;
         o->was_dropped = true;
         return OPENING_DROPPED;
