@@ -13,6 +13,10 @@
 #define SYS_clone3 435
 #endif
 
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
+
 static bool install(struct sock_filter *program, unsigned short length) {
     const struct sock_fprog filter = {.len = length, .filter = program};
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
@@ -54,6 +58,7 @@ bool refuse_call(const char *call, int error) {
         {"eventfd", SYS_eventfd2},
         {"sched_setaffinity", SYS_sched_setaffinity},
         {"waitid", SYS_waitid},
+        {"openat2", SYS_openat2},
     };
     for (size_t i = 0; i < sizeof CALLS / sizeof *CALLS; i++) {
         if (strcmp(CALLS[i].name, call) == 0) {

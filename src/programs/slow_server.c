@@ -41,9 +41,9 @@ static void serve(const slow_server_options *options) {
     const sigset_t signals = block_signals();
     const listen_socket s = listen_socket_open(options->bind, options->port);
     flag_answers *answers = flag_answers_create(options->directory);
-    const request_log log =
-        request_log_open(options->log); /* that of a server that is running stays */
-    flag_service *service = flag_service_start(s.descriptor, answers, log, &options->faults);
+    request_log log;
+    request_log_open(&log, options->log); /* that of a server that is running stays */
+    flag_service *service = flag_service_start(s.descriptor, answers, &log, &options->faults);
 
     const char *open = s.is_ipv6 ? "[" : "", *close = s.is_ipv6 ? "]" : "";
     output_print("Serving HTTP on %s port %u (http://%s%s%s:%u/) ...\n", s.address, s.port, open,

@@ -5,15 +5,22 @@ import http.client
 import os
 import re
 import selectors
+import signal
 import socket
+import tempfile
 import time
 from typing import NamedTuple
 
-from harness import BIN, DEADLINE, Running
+from harness import BIN, DEADLINE, CliTest, Running
 
 HAS_SLOW_SERVER = os.path.exists(os.path.join(BIN, "slow_server"))  # else the build lacks a library
 
 NO_DELAY = ("--min-delay=0", "--max-delay=0")
+
+
+_CODES_FILE = os.path.join(os.path.dirname(__file__), "..", "..", "data", "country_codes.txt")
+with open(_CODES_FILE, encoding="ascii") as _codes:
+    CODES = [word for line in _codes for word in line.partition("#")[0].split()]
 
 
 def delay(seconds):
@@ -66,10 +73,10 @@ def ask(connection, path, method="GET", body=None):
 
 
 class Server(Running):
-    """A slow_server that listens."""
+    """A slow_server that listens, started by the command `through`."""
 
-    def __init__(self, *args, host="127.0.0.1", **options):
-        super().__init__("slow_server", "0", *args, **options)
+    def __init__(self, *args, host="127.0.0.1", through=(), **options):
+        super().__init__(*through, os.path.join(BIN, "slow_server"), "0", *args, **options)
         self.host = host
         try:
             self.start_line = self.readline()
@@ -150,3 +157,29 @@ def receive(client):
     if not data:
         raise AssertionError("the server has closed the connection")
     return data
+
+
+class ServerTest(CliTest):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="slow-server-")
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        self.log = os.path.join(self.folder, "log")
+
+    def make_file(self, path, content=b"GIF89a, or so"):
+        """A file below the folder."""
+        whole = os.path.join(self.folder, path)
+        os.makedirs(os.path.dirname(whole), exist_ok=True)
+        with open(whole, "wb") as file:
+            file.write(content)
+
+    def stop(self, server, number=signal.SIGTERM):
+        """Ends it; what it has printed after the start line and before its farewell."""
+        server.signal(number)
+        result = server.finish()
+        farewell = {signal.SIGTERM: "\nTerminated, exiting.\n",
+                    signal.SIGINT: "\nKeyboard interrupt received, exiting.\n"}[number]
+        self.assertEqual((result.code, result.err), (0, ""))
+        self.assertTrue(result.out.endswith(farewell), result.out)
+        self.assertTrue(result.out.startswith(server.start_line + "\n"))
+        return result.out[len(server.start_line) + 1:-len(farewell)].splitlines()

@@ -11,40 +11,10 @@ import time
 import unittest
 
 from harness import CliTest, Running, run, seeded_random
-from slow_server import NO_DELAY, Server, ask, delay, flag, read_answer, read_log, request
-
-CODES_FILE = os.path.join(os.path.dirname(__file__), "..", "..", "data", "country_codes.txt")
-with open(CODES_FILE, encoding="ascii") as codes_file:
-    CODES = [word for line in codes_file for word in line.partition("#")[0].split()]
+from slow_server import CODES, NO_DELAY, Server, ServerTest, ask, delay, flag, read_answer, read_log, request
 
 TEAPOT = 418
 GIF = b"GIF8"
-
-
-class ServerTest(CliTest):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="slow-server-")
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
-        self.log = os.path.join(self.folder, "log")
-
-    def make_file(self, path, content=b"GIF89a, or so"):
-        """A file below the folder."""
-        whole = os.path.join(self.folder, path)
-        os.makedirs(os.path.dirname(whole), exist_ok=True)
-        with open(whole, "wb") as file:
-            file.write(content)
-
-    def stop(self, server, number=signal.SIGTERM):
-        """Ends it; what it has printed after the start line and before its farewell."""
-        server.signal(number)
-        result = server.finish()
-        farewell = {signal.SIGTERM: "\nTerminated, exiting.\n",
-                    signal.SIGINT: "\nKeyboard interrupt received, exiting.\n"}[number]
-        self.assertEqual((result.code, result.err), (0, ""))
-        self.assertTrue(result.out.endswith(farewell), result.out)
-        self.assertTrue(result.out.startswith(server.start_line + "\n"))
-        return result.out[len(server.start_line) + 1:-len(farewell)].splitlines()
 
 
 class Answers(ServerTest):
@@ -70,7 +40,9 @@ class Answers(ServerTest):
 
     def test_not_found(self):
         with Server(*NO_DELAY, f"--log={self.log}") as server:
-            paths = {"/": "??", "/flags": "??", "/flags/zz/zz.gif": "ZZ", "/flags/BR/BR.gif": "??",
+            paths = {"/": "??", "/flags/br/br.gif%00": "??", "/%00/flags/br/br.gif": "??", "/flags/br/br.gif%00x": "??",
+                     "http://host": "??", "http://host/": "??", "http:///flags/br/br.gif": "??",
+                     "ftp://host/flags/br/br.gif": "??", "http://host/flags/zz/zz.gif": "ZZ", "/flags": "??", "/flags/zz/zz.gif": "ZZ", "/flags/BR/BR.gif": "??",
                      "/flags/br/fr.gif": "??", "/flags/br/br.gif/": "??", "/flags/br/br.png": "??",
                      "/x" * 1000: "??", "/flags/br/../br/br.gif": "??", "//flags/br/br.gif": "??"}
             for path in paths:
@@ -84,6 +56,15 @@ class Answers(ServerTest):
     def test_query_is_of_no_interest(self):
         with Server(*NO_DELAY) as server:
             self.assertEqual(server.ask(flag("br") + "?size=big").body, server.ask(flag("br")).body)
+
+    def test_the_whole_url(self):
+        """As a proxy is asked."""
+        with Server(*NO_DELAY, f"--log={self.log}") as server:
+            image = server.ask(flag("br")).body
+            for before in ("http://localhost", f"http://127.0.0.1:{server.port}", "HTTPS://u:p@[::1]:1"):
+                reply = server.ask(f"{before}{flag('br')}?size=big")
+                self.assertEqual((reply.status, reply.body), (200, image), before)
+            self.assertEqual([line.code for line in read_log(self.log)], ["BR"] * 4)
 
     def test_head(self):
         """Neither delayed nor in error, and it counts for nothing."""
@@ -212,6 +193,20 @@ class Faults(ServerTest):
             self.assertEqual(text, f"{line.code} delay: {float(f'{line.delay:.2g}')}s")
         self.assertEqual(len({line.delay for line in lines}), len(lines))
 
+    def test_the_longest_delay_alone(self):
+        """The shortest by default is no longer than that."""
+        for seconds, told in (("0.2", "0.2"), ("0.001", "0.001")):
+            with Server(f"--max-delay={seconds}") as server:
+                server.ask(flag("br"))
+                self.assertEqual(self.stop(server), [f"BR delay: {told}s"])
+        with Server("--max-delay=0") as server:
+            server.ask(flag("br"))
+            self.assertEqual(self.stop(server), [])
+        with Server("--max-delay=0.6", f"--log={self.log}") as server:
+            server.ask_at_once([flag(code) for code in CODES])
+            delays = sorted(line.delay for line in read_log(self.log))
+            self.assertTrue(0.5 <= delays[0] < 0.52 and 0.58 < delays[-1] <= 0.6, (delays[0], delays[-1]))
+
     def test_delays_are_told_without_exponent(self):
         for seconds, told in ((1, "1.0"), (10, "10.0"), (12.34, "12.3"), (99.96, "100.0"), ("0.00004", "0.0"), (1234, "1234.0"), (1000000, "1000000.0")):
             with Server(*delay(seconds)) as server, server.open(request(flag("br"))):
@@ -287,86 +282,6 @@ class Faults(ServerTest):
             closed = [server.readline() for _ in range(401)].count("BR *** client closed")
             self.assertEqual(closed, 200)
             self.stop(server)
-
-
-class Files(ServerTest):
-    def export(self):
-        result = run("slow_server", f"--export={self.folder}/deep/er")
-        self.assertEqual(result, (0, "", ""))
-        return os.path.join(self.folder, "deep", "er")
-
-    def test_export(self):
-        root = self.export()
-        names = sorted(os.path.relpath(os.path.join(where, name), root)
-                       for where, _, found in os.walk(root) for name in found)
-        self.assertEqual(names, [flag(code)[1:] for code in CODES])
-        with Server(*NO_DELAY) as server, server.connect() as connection:
-            for name in names:
-                with open(os.path.join(root, name), "rb") as file:
-                    self.assertEqual(ask(connection, f"/{name}").body, file.read(), name)
-
-    def test_export_again(self):
-        self.assertEqual(self.export(), self.export())
-
-    def test_export_to_where_it_cannot(self):
-        self.make_file("file")
-        self.make_file("folder/flags/ad/ad.gif/x")
-        for where, problem in (("file", "file/flags: Not a directory"),
-                               ("folder", "folder/flags/ad/ad.gif: Is a directory")):
-            result = run("slow_server", f"--export={self.folder}/{where}")
-            self.assertEqual(result, (3, "", f"slow_server: {self.folder}/{problem}\n"))
-
-    def test_directory(self):
-        self.make_file("flags/br/br.gif", b"one")
-        self.make_file("flags/zz/zz.gif", b"")
-        self.make_file("flags/fr/fr.gif", b"x" * 10**6)
-        with Server(*NO_DELAY, "-d", self.folder) as server, server.connect() as connection:
-            for code, content in (("br", b"one"), ("zz", b""), ("fr", b"x" * 10**6)):
-                reply = ask(connection, flag(code))
-                self.assertEqual((reply.status, reply.body), (200, content))
-                self.assertEqual(reply.headers["Content-Type"], "image/gif")
-                self.assertEqual(ask(connection, flag(code), "HEAD").headers["Content-Length"], str(len(content)))
-            self.make_file("flags/br/br.gif", b"another")
-            self.assertEqual(ask(connection, flag("br")).body, b"another")
-            os.remove(os.path.join(self.folder, "flags/br/br.gif"))
-            self.assertEqual(ask(connection, flag("br")).status, 404)
-            self.assertEqual(ask(connection, flag("us")).status, 404)
-            self.stop(server)
-
-    def test_directory_with_other_things(self):
-        """What is no file is not found, and what lies elsewhere is not to be had."""
-        self.make_file("flags/br/br.gif/x")
-        self.make_file("flags/fr")
-        self.make_file("secret")
-        self.make_file("flags/us/other.gif")
-        os.makedirs(os.path.join(self.folder, "flags/us/us"), exist_ok=True)
-        os.mkfifo(os.path.join(self.folder, "flags/us/us.gif"))
-        os.makedirs(os.path.join(self.folder, "flags/de"))
-        os.symlink("de.gif", os.path.join(self.folder, "flags/de/de.gif"))
-        with Server(*NO_DELAY, "-d", self.folder) as server:
-            for path in (flag("br"), flag("fr"), flag("us"), flag("de"), "/secret", "/../secret",
-                         "/flags/../secret", "/flags/%2e%2e/secret", "/flags/us/other.gif", "/flags/us/", "/flags",
-                         "/flags/../../../../../../../../etc/passwd", "/flags/..%2f..%2fsecret", "/%00/secret"):
-                self.assertEqual(server.ask(path).status, 404, path)
-            self.stop(server)
-
-    def test_directory_that_is_none(self):
-        self.make_file("file")
-        for name, problem in (("nowhere", "No such file or directory"), ("file", "Not a directory")):
-            result = run("slow_server", "0", f"--directory={self.folder}/{name}")
-            self.assertEqual(result, (3, "", f"slow_server: {self.folder}/{name}: {problem}\n"))
-
-    def test_log_that_cannot_be_written(self):
-        for name, problem in ((f"{self.folder}/no/log", "No such file or directory"),
-                              (self.folder, "Is a directory"), ("/dev/full", "No space left on device")):
-            result = run("slow_server", "0", f"--log={name}")
-            self.assertEqual(result, (3, "", f"slow_server: {name}: {problem}\n"))
-
-    def test_log_begins_anew(self):
-        for _ in range(2):
-            with Server(*NO_DELAY, f"--log={self.log}") as server:
-                server.ask(flag("br"))
-                self.assertEqual(len(read_log(self.log)), 1)
 
 
 class Ends(ServerTest):
@@ -509,7 +424,8 @@ class CommandLine(CliTest):
             for text in ("-1", "x", "", "1s", "1e3", "inf", "1000000.1"):
                 self.check(f"{option}: '{text}' is not a number of seconds from 0 to 1000000", f"{option}={text}")
         self.check("--min-delay: 3 seconds are more than the 2 of --max-delay", "--min-delay=3", "--max-delay=2")
-        self.check("--min-delay: 0.5 seconds are more than the 0.2 of --max-delay", "--max-delay=0.2")
+        self.check("--min-delay: 0.5 seconds are more than the 0.2 of --max-delay", "--max-delay=0.2",
+                   "--min-delay=0.5")
         self.check("--min-delay: 6 seconds are more than the 5 of --max-delay", "--min-delay", "6")
 
     def test_seed(self):

@@ -2,6 +2,7 @@
 
 #include "download/country_codes.h"
 #include "programs/base/output.h"
+#include "programs/slow_server/beneath.h"
 #include "programs/slow_server/flag_image.h"
 #include "programs/slow_server/flag_path.h"
 
@@ -125,6 +126,7 @@ static unsigned status_of_problem(int problem) {
     case ENOTDIR:
     case EISDIR:
     case ELOOP:
+    case EXDEV:
     case EACCES:
     case ENXIO:
         return MHD_HTTP_NOT_FOUND;
@@ -133,10 +135,8 @@ static unsigned status_of_problem(int problem) {
     }
 }
 
-/* O_NONBLOCK, so that a FIFO of that name holds nobody up. */
 static flag_answer open_file(const flag_answers *answers, unsigned code) {
-    const int file =
-        openat(answers->directory, flag_path_of(code).text, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    const int file = beneath_open(answers->directory, flag_path_of(code).text);
     if (file < 0) {
         return flag_answers_error(answers, status_of_problem(errno));
     }

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 flag_path flag_path_of(unsigned code) {
     const char first = (char)('a' + code / 26 % 26), second = (char)('a' + code % 26);
@@ -10,8 +11,21 @@ flag_path flag_path_of(unsigned code) {
     return path;
 }
 
-unsigned flag_path_code(const char *url) {
+/* What follows the server's name in a URL as proxies are sent it; else the URL itself. */
+static const char *skip_server(const char *url) {
+    static const char *const SCHEMES[] = {"http://", "https://"};
+    for (size_t i = 0; i < sizeof SCHEMES / sizeof SCHEMES[0]; i++) {
+        const size_t length = strlen(SCHEMES[i]);
+        if (strncasecmp(url, SCHEMES[i], length) == 0 && url[length] != '/') {
+            return url + length + strcspn(url + length, "/");
+        }
+    }
+    return url;
+}
+
+unsigned flag_path_code(const char *target) {
     static const char BEFORE[] = "/flags/";
+    const char *url = skip_server(target);
     if (strncmp(url, BEFORE, strlen(BEFORE)) != 0) {
         return FLAG_NO_CODE;
     }

@@ -14,8 +14,9 @@ typedef struct flag_path {
 
 flag_path flag_path_of(unsigned code); /* not of FLAG_NO_CODE */
 
-/* The code of "/flags/cc/cc.gif", whether or not there is such a flag; else FLAG_NO_CODE. */
-unsigned flag_path_code(const char *url);
+/* The code of a request's target "/flags/cc/cc.gif" or "http://HOST/flags/cc/cc.gif", whether or not there is such a
+ * flag; else FLAG_NO_CODE. */
+unsigned flag_path_code(const char *target);
 
 typedef struct flag_code_text {
     char text[3]; /* "BR"; "??" for FLAG_NO_CODE */

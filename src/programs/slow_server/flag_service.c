@@ -48,7 +48,7 @@
 
 struct flag_service {
     const flag_answers *answers;
-    request_log log;
+    request_log *log;
     fault_plan plan;
     timer_queue *delays;
     struct MHD_Daemon *daemon;
@@ -68,7 +68,7 @@ typedef struct request {
 
 static enum MHD_Result answer(flag_service *service, const request *r, flag_answer a) {
     /* Before the answer: who has it finds it in the log. */
-    request_log_answer(&service->log, r->arrival_ns, r->fault.delay_ns, a.status,
+    request_log_answer(service->log, r->arrival_ns, r->fault.delay_ns, a.status,
                        flag_code_text_of(r->code).text);
     return flag_answer_queue(a, r->connection);
 }
@@ -167,6 +167,12 @@ static void finish_request(void *data, struct MHD_Connection *connection, void *
     *known = NULL;
 }
 
+/* libmicrohttpd's own, after which a path would end at its %00: so that remains as it is, and is no flag's. */
+static size_t unescape(void *data, struct MHD_Connection *connection, char *text) {
+    (void)data, (void)connection;
+    return strstr(text, "%00") == NULL ? MHD_http_unescape(text) : strlen(text);
+}
+
 /* ---- start and stop ---------------------------------------------------------------------------- */
 
 /* How many connections there may be at a time. One may hold a file besides its socket, but only
@@ -189,7 +195,7 @@ static unsigned count_threads(void) {
     return cpus < THREADS_MOST ? cpus : THREADS_MOST;
 }
 
-flag_service *flag_service_start(int listen_socket, const flag_answers *answers, request_log log,
+flag_service *flag_service_start(int listen_socket, const flag_answers *answers, request_log *log,
                                  const fault_settings *faults) {
     flag_service *service = calloc(1, sizeof *service);
     if (service == NULL) {
@@ -204,7 +210,8 @@ flag_service *flag_service_start(int listen_socket, const flag_answers *answers,
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_SUSPEND_RESUME, 0, NULL, NULL, handle_request,
         service, MHD_OPTION_LISTEN_SOCKET, listen_socket, MHD_OPTION_THREAD_POOL_SIZE,
         count_threads(), MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_CONNECTION_TIMEOUT,
-        IDLE_SECONDS, MHD_OPTION_NOTIFY_COMPLETED, finish_request, service, MHD_OPTION_END);
+        IDLE_SECONDS, MHD_OPTION_NOTIFY_COMPLETED, finish_request, service,
+        MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_END);
     if (service->daemon == NULL) {
         error(EXIT_IO, errno, "the HTTP service cannot be started");
     }

@@ -9,8 +9,8 @@
 typedef struct flag_service flag_service;
 
 /* Serves, on threads of its own, until it is stopped. Takes over the socket (listen_socket.h).
- * `answers` must stay for so long. What cannot be had ends the program with a message and EXIT_IO. */
-flag_service *flag_service_start(int listen_socket, const flag_answers *answers, request_log log,
+ * `answers` and `log` must stay for so long. What cannot be had ends the program with a message and EXIT_IO. */
+flag_service *flag_service_start(int listen_socket, const flag_answers *answers, request_log *log,
                                  const fault_settings *faults);
 
 /* At once: requests that are being delayed get no answer. */

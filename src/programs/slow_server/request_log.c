@@ -7,51 +7,70 @@
 #include <errno.h>
 #include <error.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Not exit(): other threads may be running. */
-static _Noreturn void fail(const request_log *log) {
-    error(0, errno, "%s", log->path);
-    _exit(EXIT_IO);
+/* The beginning of a line, if the file is one that can be cut. */
+static void take_back(const request_log *log, size_t length) {
+    const off_t end = lseek(log->descriptor, 0, SEEK_END);
+    if (end >= (off_t)length && ftruncate(log->descriptor, end - (off_t)length) != 0) {
+        return;
+    }
 }
 
-static void write_line(const request_log *log, const char *line) {
-    size_t left = strlen(line);
-    while (left > 0) {
-        const ssize_t written = write(log->descriptor, line, left);
-        if (written < 0 && errno != EINTR) {
-            fail(log);
-        } else if (written > 0) {
-            line += written;
-            left -= (size_t)written;
+/* 0 or an error number: then nothing of the line is in the file. */
+static int write_line(const request_log *log, const char *line) {
+    const size_t length = strlen(line);
+    size_t done = 0;
+    while (done < length) {
+        const ssize_t written = write(log->descriptor, line + done, length - done);
+        if (written >= 0) {
+            done += (size_t)written;
+        } else if (errno != EINTR) {
+            const int problem = errno;
+            take_back(log, done);
+            return problem;
         }
     }
+    return 0;
 }
 
-request_log request_log_open(const char *path) {
-    request_log log = {.path = path, .descriptor = -1, .start_ns = plat_now_ns()};
-    if (path != NULL) {
-        log.descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
-        if (log.descriptor < 0) {
-            fail(&log);
-        }
-        write_line(&log, "# arrival\tdelay\tstatus\tcode\n");
+void request_log_open(request_log *log, const char *path) {
+    *log = (request_log){
+        .path = path,
+        .descriptor = -1,
+        .start_ns = plat_now_ns(),
+        .lock = PTHREAD_MUTEX_INITIALIZER,
+    };
+    if (path == NULL) {
+        return;
     }
-    return log;
+    signal(SIGXFSZ, SIG_IGN); /* a file that gets too large is an error of write */
+    log->descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
+    const int problem =
+        log->descriptor < 0 ? errno : write_line(log, "# arrival\tdelay\tstatus\tcode\n");
+    if (problem != 0) {
+        error(EXIT_IO, problem, "%s", path);
+    }
 }
 
-void request_log_answer(const request_log *log, int64_t arrival_ns, int64_t delay_ns,
-                        unsigned status, const char *code) {
-    if (log->path != NULL) {
-        char line[128];
-        snprintf(line, sizeof line, "%.6f\t%.6f\t%u\t%s\n", seconds(arrival_ns - log->start_ns),
-                 seconds(delay_ns), status, code);
-        write_line(log, line);
+void request_log_answer(request_log *log, int64_t arrival_ns, int64_t delay_ns, unsigned status,
+                        const char *code) {
+    if (log->path == NULL) {
+        return;
     }
+    char line[128];
+    snprintf(line, sizeof line, "%.6f\t%.6f\t%u\t%s\n", seconds(arrival_ns - log->start_ns),
+             seconds(delay_ns), status, code);
+    pthread_mutex_lock(&log->lock);
+    const int problem = write_line(log, line);
+    if (problem != 0 && !log->has_failed) {
+        log->has_failed = true;
+        error(0, problem, "%s: lines are left out until it can be written", log->path);
+    }
+    pthread_mutex_unlock(&log->lock);
 }
 
 void request_log_delay(const char *code, int64_t delay_ns) {

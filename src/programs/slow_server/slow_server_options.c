@@ -39,13 +39,20 @@ static void parse_seed(struct argp_state *state, const char *name, char *text, v
     *(uint64_t *)seed = command_line_number(state, name, text, 0, UINT_MAX);
 }
 
+#define MIN_DELAY_NS INT64_C(500000000) /* by default, if that is not above the longest */
+#define NOT_GIVEN    (-1)
+
 /* What no value shows to be wrong by itself. */
 static void check_together(struct argp_state *state, void *data) {
-    const slow_server_options *options = data;
-    if (options->faults.min_delay_ns > options->faults.max_delay_ns) {
+    slow_server_options *options = data;
+    fault_settings *faults = &options->faults;
+    if (faults->min_delay_ns == NOT_GIVEN) {
+        faults->min_delay_ns =
+            faults->max_delay_ns < MIN_DELAY_NS ? faults->max_delay_ns : MIN_DELAY_NS;
+    }
+    if (faults->min_delay_ns > faults->max_delay_ns) {
         argp_error(state, "--min-delay: %g seconds are more than the %g of --max-delay",
-                   (double)options->faults.min_delay_ns / 1e9,
-                   (double)options->faults.max_delay_ns / 1e9);
+                   (double)faults->min_delay_ns / 1e9, (double)faults->max_delay_ns / 1e9);
     }
     if (options->export_to != NULL && options->directory != NULL) {
         argp_error(state, "--export: writes its own images, not those of --directory");
@@ -64,7 +71,7 @@ void slow_server_options_parse(slow_server_options *options, int argc, char **ar
     *options = (slow_server_options){
         .port = 8001,
         .bind = "127.0.0.1",
-        .faults = {.min_delay_ns = 500000000, .max_delay_ns = 5000000000, .seed = random_seed()},
+        .faults = {.min_delay_ns = NOT_GIVEN, .max_delay_ns = 5000000000, .seed = random_seed()},
     };
     fault_settings *faults = &options->faults;
     const command_line_option rows[] = {
@@ -74,8 +81,8 @@ void slow_server_options_parse(slow_server_options *options, int argc, char **ar
          .parse = command_line_folder, .value = &options->directory},
         {"error-rate", 'e', "P", "Answer with status 418 at that rate, from 0 to 1 (0)",
          .parse = parse_rate, .value = &faults->error_rate},
-        {"min-delay", 0, "SECONDS", "The shortest delay (0.5)", .parse = parse_delay,
-         .value = &faults->min_delay_ns},
+        {"min-delay", 0, "SECONDS", "The shortest delay (0.5, or less if the longest is shorter)",
+         .parse = parse_delay, .value = &faults->min_delay_ns},
         {"max-delay", 0, "SECONDS", "The longest delay (5); if both are 0 there is none",
          .parse = parse_delay, .value = &faults->max_delay_ns},
         {"seed", 0, "N",
