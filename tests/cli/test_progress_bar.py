@@ -13,9 +13,11 @@ import unittest
 from downloads import ALL, FLAGS2, POP20, SECONDS, DownloadTest, Server, count_lines, head_lines
 
 EIGHTHS = " ▏▎▍▌▋▊▉█"
+TENTHS = " 123456789#"
 CLOCK = r"\d\d:\d\d|\d+:\d\d:\d\d"
 RATE = r"( *\d+\.\d\d)(?:it/s|s/it)|\?it/s"
-BAR = re.compile(rf"( *\d+)%\|([{EIGHTHS}]+)\| (\d+)/(\d+) \[(?:{CLOCK})<(?:{CLOCK}|\?), (?:{RATE})\]")
+TIMES = rf" \[(?:{CLOCK})<(?:{CLOCK}|\?)(, (?:{RATE}))?\]"
+BAR = re.compile(rf"( *\d+)%\|([{EIGHTHS}]+|[{TENTHS}]+)\| (\d+)/(\d+)({TIMES})?")
 CLEAR = "\x1b[K"
 
 
@@ -81,7 +83,8 @@ class Terminal:
 
 
 class BarTest(DownloadTest):
-    def on_terminal(self, program, *args, url, columns=80, both=False, language="C.UTF-8", **options):
+    def on_terminal(self, program, *args, url, columns=80, both=False, language="C.UTF-8", terminal_name="xterm",
+                    **options):
         """The program with stderr, or stdout too, on a terminal of its own; it and that."""
         terminal = Terminal(columns)
         self.addCleanup(terminal.close)
@@ -92,7 +95,8 @@ class BarTest(DownloadTest):
 
         if both:
             options["stdout"] = terminal.theirs
-        client = self.enter(self.start(program, *args, url=url, prepare=prepare, env={"LC_ALL": language}, **options))
+        client = self.enter(self.start(program, *args, url=url, prepare=prepare,
+                                       env={"LC_ALL": language, "TERM": terminal_name}, **options))
         return client, terminal
 
     def draw(self, program, *args, url, **options):
@@ -106,19 +110,22 @@ class BarTest(DownloadTest):
         """Each state of the line, in order."""
         return [line.rstrip(" ") for line in re.split(r"[\r\n]+", text.replace(CLEAR, "")) if line.strip(" ")]
 
-    def check_bar(self, line, total, columns=80):
-        """The line is what tqdm would draw; how many are done."""
+    def check_bar(self, line, total, columns=80, symbols=EIGHTHS):
+        """The line is what tqdm would draw, without rate and times where there is no room; how many are done."""
         match = BAR.fullmatch(line)
         self.assertTrue(match, line)
         percent, cells, done, of = match[1], match[2], int(match[3]), int(match[4])
         self.assertEqual(of, total)
         self.assertEqual(percent, f"{100 * done / total:3.0f}")
         self.assertLessEqual(len(line), columns)
-        filled = sum(EIGHTHS.index(cell) for cell in cells)
-        self.assertEqual(filled, int(done / total * len(cells) * 8), line)
-        self.assertRegex(cells, rf"\A█*[{EIGHTHS}]? *\Z")
-        if match[5]:
-            self.assertEqual(match[5], f"{float(match[5]):5.2f}")
+        filled = sum(symbols.index(cell) for cell in cells)
+        self.assertEqual(filled, done * len(cells) * (len(symbols) - 1) // total, line)
+        self.assertRegex(cells, rf"\A{symbols[-1]}*[{symbols}]? *\Z")
+        self.assertGreaterEqual(len(cells), 10)
+        if columns >= 60:
+            self.assertTrue(match[6], line)
+        if match[7]:
+            self.assertEqual(match[7], f"{float(match[7]):5.2f}")
         return done
 
 
@@ -156,12 +163,30 @@ class Format(BarTest):
             drawn = self.drawings(text)
             self.assertLessEqual(max(map(len, drawn)), columns)
             self.assertEqual(len(Screen(columns).show(text).lines), 2)  # the bar, and where the cursor is then
-            if columns == 40:
+            if columns >= 30:
                 self.assertEqual(self.check_bar(drawn[-1], 20, columns), 20)
+                self.assertEqual("[" in drawn[-1], columns == 40)
             elif columns >= 10:
                 self.assertTrue(drawn[-1].startswith("100%"), drawn[-1])
 
-        self.at_once(check, [(program, columns) for program in FLAGS2 for columns in (40, 20, 10, 2, 1)])
+        self.at_once(check, [(program, columns) for program in FLAGS2 for columns in (40, 30, 20, 10, 2, 1)])
+
+    def test_ascii(self):
+        """Where the locale has no UTF-8, or the terminal nothing but letters. A dumb one gets no escape sequence."""
+        server = self.enter(Server(delay=(0.01, 0.05)))
+
+        def check(program, language, terminal_name, symbols):
+            with self.subTest(program=program.name, language=language, terminal=terminal_name):
+                _, text = self.draw(program, "-al60", url=server.url, language=language, terminal_name=terminal_name)
+                done = [self.check_bar(line, 60, symbols=symbols) for line in self.drawings(text)]
+                self.assertEqual((done[0], done[-1]), (0, 60))
+                self.assertEqual("\x1b" in text, terminal_name != "dumb")
+                self.assertEqual(text.isascii(), symbols is TENTHS)
+                self.assertEqual(self.check_bar(Screen(80).show(text).lines[-2].rstrip(), 60, symbols=symbols), 60)
+
+        self.at_once(check, [(program, *case) for program in FLAGS2 for case in (
+            ("C", "xterm", TENTHS), ("POSIX", "xterm", TENTHS), ("C.UTF-8", "dumb", TENTHS),
+            ("no_SUCH.UTF-8", "xterm", TENTHS), ("C.UTF-8", "xterm", EIGHTHS))])
 
     def test_unknown_width(self):
         with Server() as server:

@@ -16,13 +16,18 @@ enum {
 static char drawn[4 * WIDEST + 2];
 
 /* Fails unless it is terminated within its room, which ends where a byte more would be seen. */
-static const char *format(size_t width, size_t done, size_t total, int64_t elapsed_ns) {
+static const char *format_cells(progress_bar_cells cells, size_t width, size_t done, size_t total,
+                                int64_t elapsed_ns) {
     const size_t size = 4 * width + 1;
     memset(drawn, 'x', sizeof drawn);
-    progress_bar_format(drawn, size, width, done, total, elapsed_ns);
+    progress_bar_format(drawn, size, width, cells, done, total, elapsed_ns);
     cr_assert(memchr(drawn, '\0', size) != NULL, "not terminated at width %zu", width);
     cr_assert(drawn[size] == 'x', "more than its room at width %zu", width);
     return drawn;
+}
+
+static const char *format(size_t width, size_t done, size_t total, int64_t elapsed_ns) {
+    return format_cells(CELLS_UNICODE, width, done, total, elapsed_ns);
 }
 
 static size_t columns(const char *text) {
@@ -48,14 +53,34 @@ Test(progress_bar, as_tqdm_has_it) {
     expect_text(0, 20, 3 * SECOND, "  0%|          | 0/20 [00:03<?, ?it/s]");
 }
 
+static void expect_ascii(size_t done, size_t total, int64_t elapsed_ns, const char *wanted) {
+    cr_assert_str_eq(format_cells(CELLS_ASCII, strlen(wanted), done, total, elapsed_ns), wanted);
+}
+
+Test(progress_bar, as_tqdm_has_it_in_ascii) {
+    expect_ascii(7, 20, 1250 * MILLISECOND, " 35%|###5      | 7/20 [00:01<00:02,  5.60it/s]");
+    expect_ascii(1, 12, 4 * SECOND, "  8%|8         | 1/12 [00:04<00:44,  4.00s/it]");
+    expect_ascii(20, 20, 2500 * MILLISECOND, "100%|##########| 20/20 [00:02<00:00,  8.00it/s]");
+    expect_ascii(0, 20, 0, "  0%|          | 0/20 [00:00<?, ?it/s]");
+}
+
+/* Nine full cells, and each state of the tenth. */
+Test(progress_bar, every_tenth_of_a_column_in_ascii) {
+    for (size_t part = 0; part <= 10; part++) {
+        char wanted[100];
+        snprintf(wanted, sizeof wanted, "%3zu%%|#########%c| %zu/100", 90 + part,
+                 " 123456789#"[part], 90 + part);
+        expect_ascii(90 + part, 100, SECOND, wanted);
+    }
+}
+
 Test(progress_bar, every_eighth_of_a_column) {
     static const char *const CELLS[] = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
-    for (size_t done = 0; done <= 8; done++) {
+    for (size_t part = 0; part <= 8; part++) {
         char wanted[100];
-        const char *numbers = strrchr(format(WIDEST, done, 8, SECOND), '|');
-        snprintf(wanted, sizeof wanted, "%3.0f%%|%s%s", (double)(100 * done) / 8, CELLS[done],
-                 numbers);
-        expect_text(done, 8, SECOND, wanted);
+        snprintf(wanted, sizeof wanted, "%3.0f%%|█████████%s| %zu/80",
+                 (double)(100 * (72 + part)) / 80, CELLS[part], 72 + part);
+        expect_text(72 + part, 80, SECOND, wanted);
     }
 }
 
@@ -95,7 +120,26 @@ Test(progress_bar, nothing_to_do) {
 
 /* ---- at every width -------------------------------------------------------------------------- */
 
-/* The bar takes the room that is left. Without any the numbers go on as far as they can. */
+Test(progress_bar, drops_fields_before_cells) {
+    static const char *const WANTED[] = {
+        " 35%|###5      | 7/20 [00:01<00:02,  5.60it/s]", /* 46 columns: ten cells and all fields */
+        " 35%|#######             | 7/20 [00:01<00:02]",
+        " 35%|###5      | 7/20 [00:01<00:02]", /* 35 */
+        " 35%|#######3             | 7/20",
+        " 35%|###5      | 7/20", /* 21 */
+        " 35%|####9         |",
+        " 35%|###5      |", /* 16 */
+        " 35%|3|",
+        " 35%||",
+        " 35%",
+        " ",
+    };
+    for (size_t i = 0; i < COUNT_OF(WANTED); i++) {
+        expect_ascii(7, 20, 1250 * MILLISECOND, WANTED[i]);
+    }
+}
+
+/* The bar takes the room that is left: ten cells, unless that is too much beside the share. */
 Test(progress_bar, fills_every_width) {
     static const size_t TOTALS[] = {0, 1, 3, 20, 194, 676};
     static const int64_t TIMES[] = {
@@ -106,8 +150,12 @@ Test(progress_bar, fills_every_width) {
                 for (size_t t = 0; t < COUNT_OF(TIMES); t++) {
                     const char *text = format(width, done, TOTALS[i], TIMES[t]);
                     EXPECT_EQ(columns(text), width);
-                    const bool is_whole = text[strlen(text) - 1] == ']';
-                    cr_assert(is_whole || width < 8 || strstr(text, "%|| ") != NULL, "%s", text);
+                    if (width >= 6) {
+                        const char *cells = strchr(text, '|') + 1, *end = strchr(cells, '|');
+                        char bar[4 * WIDEST];
+                        snprintf(bar, sizeof bar, "%.*s", (int)(end - cells), cells);
+                        cr_assert_geq(columns(bar), width < 16 ? width - 6 : 10, "%s", text);
+                    }
                 }
             }
         }

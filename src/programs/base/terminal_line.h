@@ -7,8 +7,10 @@
 #include <stdint.h>
 
 typedef struct terminal_line {
-    bool shown; /* at all */
-    bool drawn; /* it is there now */
+    bool shown;      /* at all */
+    bool is_dumb;    /* a terminal without escape sequences (TERM=dumb) */
+    bool is_unicode; /* has more than ASCII: neither dumb nor in a locale without UTF-8 */
+    size_t drawn;    /* columns that are there now; 0 = none */
     int64_t drawn_ns;
 } terminal_line;
 
@@ -21,7 +23,7 @@ bool terminal_line_is_due(const terminal_line *line, int64_t now_ns);
  * on to the next. Asked anew each time, for windows change. */
 size_t terminal_line_width(void);
 
-/* In place of what is there; no wider than terminal_line_width(). */
+/* In place of what is there; not empty, and no wider than terminal_line_width(). */
 void terminal_line_draw(terminal_line *line, const char *text, int64_t now_ns);
 
 void terminal_line_clear(terminal_line *line); /* makes room for something else */
