@@ -20,9 +20,11 @@ if(TARGET download)
 endif()
 
 if(TARGET download_base)
-  criterion_program(test_progress_bar unit/test_progress_bar.c)
-  target_link_libraries(test_progress_bar PRIVATE download_base)
-  list(APPEND subjects progress_bar)
+  foreach(subject progress_bar userinfo)
+    criterion_program(test_${subject} unit/test_${subject}.c)
+    target_link_libraries(test_${subject} PRIVATE download_base)
+    list(APPEND subjects ${subject})
+  endforeach()
 endif()
 
 # Downloads from a server of our own.

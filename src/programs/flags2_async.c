@@ -2,7 +2,6 @@
 
 int main(int argc, char **argv) {
     static const flags2_program program = {
-        .name = "flags2_async",
         .doc = " all on one thread",
         .download_many = download_many_async,
         .most_by_default = 5,

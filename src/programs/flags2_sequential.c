@@ -2,7 +2,6 @@
 
 int main(int argc, char **argv) {
     static const flags2_program program = {
-        .name = "flags2_sequential",
         .doc = ", one after the other",
         .download_many = download_many_sequential,
         .most_by_default = 1,

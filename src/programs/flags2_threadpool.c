@@ -2,7 +2,6 @@
 
 int main(int argc, char **argv) {
     static const flags2_program program = {
-        .name = "flags2_threadpool",
         .doc = " on threads",
         .download_many = download_many_threads,
         .most_by_default = 30,

@@ -4,11 +4,11 @@
 #include "programs/base/command_line.h"
 #include "programs/base/output.h"
 #include "programs/base/refusal.h"
+#include "programs/base/userinfo.h"
 #include "programs/flags/download_run.h"
 #include "programs/flags/flags_program.h"
 
 #include <error.h>
-#include <limits.h>
 #include <sched.h>
 
 #define WORKERS_DEFAULT  3
@@ -32,13 +32,13 @@ static void parse(futures_options *options, int argc, char **argv) {
     *options = (futures_options){.limit = LIMIT_DEFAULT};
     const command_line_option rows[] = {
         {"limit", 'l', "N", "Of the N countries with the most people, 20 at most (5)",
-         .number = &options->limit, .min = 1, .max = UINT_MAX},
+         .number = &options->limit, .min = 1, .max = POP20_COUNT, .more_is_max = true},
         {0},
     };
     const command_line line = {
         .doc = "Downloads the flags of five countries on WORKERS threads, and shows their futures: "
                "when they are submitted, and when they are completed."
-               "\vWORKERS is a number from 1 to 1024, by default 3.\n\n" DOWNLOAD_EXIT_DOC,
+               "\vWORKERS is a number from 1 to 1024, by default 3.\n\n" DOWNLOAD_DOC,
         .args_doc = "[WORKERS]",
         .options = rows,
         .take = parse_workers,
@@ -47,9 +47,6 @@ static void parse(futures_options *options, int argc, char **argv) {
     download_options_parse(&options->download, REMOTE_SITE, &line, argc, argv);
     if (options->workers == 0) {
         options->workers = WORKERS_DEFAULT;
-    }
-    if (options->limit > POP20_COUNT) {
-        options->limit = POP20_COUNT;
     }
 }
 
@@ -106,6 +103,7 @@ static void collect_all(cf_future **futures, size_t count, tally *so_far) {
     while (cf_as_completed_next(completed, CF_FOREVER, &future, NULL) == CF_OK) {
         download_result result;
         require(cf_future_result(future, 0, &result));
+        userinfo_hide(result.message);
         show(so_far, future, &result);
     }
     cf_as_completed_destroy(completed);

@@ -96,9 +96,13 @@ COUNTED = {
 }
 
 
-def head_lines(url, codes, connections, label="LOCAL"):
+def host_of(url):
+    return re.match(r"https?://([^/]*)", url)[1]
+
+
+def head_lines(url, codes, connections, label=None):
     which = ", ".join(codes) if len(codes) <= 10 else f"from {codes[0]} to {codes[-1]}"
-    return [f"{label} site: {url}", f"Searching for {plural(len(codes), 'flag')}: {which}",
+    return [f"{label or host_of(url)} site: {url}", f"Searching for {plural(len(codes), 'flag')}: {which}",
             f"{plural(connections, 'concurrent connection')} will be used."]
 
 
@@ -265,7 +269,7 @@ class DownloadTest(CliTest):
         self.assertEqual(sorted(found), sorted(codes))
         self.assertEqual([code for code in found if found[code] != images()[code]], [])
 
-    def check_report(self, program, result, url, codes, *, label="LOCAL", wanted=None, lines=(), **counts):
+    def check_report(self, program, result, url, codes, *, label=None, wanted=None, lines=(), **counts):
         """What flags2 should print, to the character but for the seconds, which are returned. The lines of -v
         come in any order but from the sequential program."""
         head = head_lines(url, codes, program.connections(len(codes), wanted), label)
@@ -277,6 +281,11 @@ class DownloadTest(CliTest):
         self.assertTrue(result.out.endswith("\n"))
         self.assertRegex(last, rf"\AElapsed time: {SECONDS}\Z")
         return float(last.split()[-1][:-1])
+
+    def check_first_error(self, program, result, errors, message=r"[A-Z]{2}: .+"):
+        """Stderr names the first error of the report, where -v has not."""
+        advice = r" \(--verbose shows all\)" if errors > 1 else ""
+        self.assertRegex(result.err, rf"\A{program.name}: first error: {message}{advice}\n\Z" if errors else r"\A\Z")
 
     def check_flags(self, program, out, codes, left=0):
         """What flags should print for these codes, in any order but from the sequential program; the seconds."""

@@ -5,8 +5,8 @@ import resource
 import socket
 import unittest
 
-from downloads import (ALL, EVERY, FLAGS2, POP20, TEAPOT, DownloadTest, Server, head_lines, images, needs_isolation,
-                       run)
+from downloads import (ALL, EVERY, FLAGS2, POP20, TEAPOT, DownloadTest, Server, head_lines, host_of, images,
+                       needs_isolation, run)
 from harness import parse_json_lines, seeded_random
 
 SEQUENTIAL, THREADPOOL, ASYNC = FLAGS2
@@ -19,12 +19,13 @@ class Flags2Test(DownloadTest):
         self.server = self.enter(Server())
 
     def check(self, program, argv, codes, code=0, *, cwd=None, url=None, **expected):
-        """Exit code, report, nothing on stderr, and the files of what was downloaded."""
+        """Exit code, report, the first error on stderr, and the files of what was downloaded."""
         cwd = cwd or self.folder()
         url = url or self.server.url
         with self.subTest(program=program.name, argv=argv):
             result = self.download(program, *argv, url=url, cwd=cwd)
-            self.assertEqual((result.code, result.err), (code, ""))
+            self.assertEqual(result.code, code)
+            self.check_first_error(program, result, 0 if expected.get("lines") else expected.get("errors", 0))
             return self.check_report(program, result, url, codes, **expected)
 
     def check_each(self, argv, codes, code=0, **expected):
@@ -70,6 +71,17 @@ class Report(Flags2Test):
                 self.check(program, ["br"], ["BR"], 1, url=server.url, errors=1, cwd=cwd)
                 self.check_files(cwd, [])
 
+    def test_first_error(self):
+        """Without -v its reason is told; with -v or --json each has a line of its own."""
+        with Server("-e1") as server:
+            for program in FLAGS2:
+                with self.subTest(program=program.name):
+                    for argv, code, errors in ((["br"], "BR", 1), ([], "BD" if program is SEQUENTIAL else "[A-Z]{2}", 20),
+                                               (["-v"], None, 0), (["--json"], None, 0)):
+                        result = self.download(program, *argv, url=server.url)
+                        self.assertEqual(result.code, 1)
+                        self.check_first_error(program, result, errors, f"{code}: {TEAPOT}")
+
     def test_already_there(self):
         for program in FLAGS2:
             cwd = self.folder()
@@ -79,6 +91,17 @@ class Report(Flags2Test):
                        existing=1, not_found=1, lines=["BR already there", "CN OK",
                                                        f"XX not found: {self.server.url}/xx/xx.gif"])
             self.check(program, ["--skip-existing", "br", "cn"], ["BR", "CN"], existing=2, cwd=cwd)
+
+    def test_the_host_is_named_with_base_url(self):
+        port = self.server.port
+        for url in (f"http://localhost:{port}/flags", f"HTTP://127.0.0.1:{port}/flags/"):
+            host = url.split("/")[2]
+            for program in FLAGS2:
+                with self.subTest(program=program.name, url=url):
+                    result = self.download(program, "br", url=url)
+                    self.assertEqual((result.lines()[0], result.err), (f"{host} site: {url.rstrip('/')}", ""))
+                    summary = parse_json_lines(self.download(program, "--json", "br", url=url).out)[-1]["summary"]
+                    self.assertEqual((summary["server"], summary["site"]), (host, url.rstrip("/")))
 
     def test_labels_with_base_url(self):
         for label in SITES:
@@ -101,7 +124,8 @@ class Report(Flags2Test):
                         (["-sREMOTE"], "REMOTE", 1, {"errors": 1})):
                     with self.subTest(program=program.name, argv=argv):
                         result = run(program.name, *argv, "BR", cwd=self.folder())
-                        self.assertEqual((result.code, result.err), (code, ""))
+                        self.assertEqual(result.code, code)
+                        self.check_first_error(program, result, expected.get("errors", 0), "BR: .+")
                         self.check_report(program, result, SITES[label], ["BR"], label=label, **expected)
 
     def test_seconds(self):
@@ -230,10 +254,10 @@ class Connections(Flags2Test):
 
 
 class Json(Flags2Test):
-    def check_json(self, program, result, url, codes, connections, label="LOCAL", **counts):
+    def check_json(self, program, result, url, codes, connections, label=None, **counts):
         """The lines of the codes, whose status are counted in the summary; {code: line}."""
         *lines, last = parse_json_lines(result.out)
-        expected = {"program": program.name, "server": label, "site": url, "codes": len(codes),
+        expected = {"program": program.name, "server": label or host_of(url), "site": url, "codes": len(codes),
                     "connections": connections, "downloaded": 0, "existing": 0, "not_found": 0, "errors": 0,
                     "left": 0, **counts}
         elapsed = last["summary"].pop("elapsed")
@@ -259,7 +283,7 @@ class Json(Flags2Test):
                     result = self.download(program, "--json", *options, url=self.server.url, cwd=cwd)
                     self.assertEqual((result.code, result.err), (0, ""))
                     lines = self.check_json(program, result, self.server.url, POP20, program.connections(20),
-                                            label="ERROR" if options else "LOCAL", downloaded=20)
+                                            label="ERROR" if options else None, downloaded=20)
                     self.check_files(cwd, POP20, dest)
                     for code, line in lines.items():
                         del line["elapsed"]

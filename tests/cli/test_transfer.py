@@ -347,7 +347,7 @@ class Scenarios(TransferTest):
                     self.check_exit(downloaded, 1 if counts["errors"] else 0)
                     self.assertGreater(summary.pop("elapsed"), 0)
                     self.assertEqual(summary, {
-                        "program": program, "server": "LOCAL", "site": server.url, "codes": len(cases),
+                        "program": program, "server": server.url.split("/")[2], "site": server.url, "codes": len(cases),
                         "connections": min(MOST[program], len(cases)), "existing": 0, "left": 0, **counts})
                     self.check_memory(downloaded)
 

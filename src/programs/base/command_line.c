@@ -1,11 +1,17 @@
+#define _GNU_SOURCE /* vasprintf */
 #include "programs/base/command_line.h"
 
 #include "programs/base/decimal.h"
 #include "programs/base/output.h"
+#include "programs/base/userinfo.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <error.h>
+#include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -24,19 +30,38 @@ typedef struct parser {
 
 /* ---- values ---------------------------------------------------------------------------------- */
 
-unsigned command_line_number(struct argp_state *state, const char *name, const char *text,
-                             unsigned min, unsigned max) {
+void command_line_error(struct argp_state *state, const char *format, ...) {
+    va_list values;
+    char *message;
+    va_start(values, format);
+    if (vasprintf(&message, format, values) < 0) {
+        error(EXIT_USAGE, ENOMEM, "the command line");
+    }
+    va_end(values);
+    argp_error(state, "%s", userinfo_hide(message));
+    free(message);
+}
+
+/* From min to `accepted`, where the message names `max`. */
+static unsigned number_up_to(struct argp_state *state, const char *name, const char *text,
+                             unsigned min, unsigned max, unsigned accepted) {
     uint64_t value = 0;
-    if (!decimal_parse(text, strlen(text), min, max, &value)) {
-        argp_error(state, "%s: '%s' is not a number from %u to %u", name, text, min, max);
+    if (!decimal_parse(text, strlen(text), min, accepted, &value)) {
+        command_line_error(state, "%s: '%s' is not a number from %u to %u", name, text, min, max);
     }
     return (unsigned)value;
+}
+
+unsigned command_line_number(struct argp_state *state, const char *name, const char *text,
+                             unsigned min, unsigned max) {
+    return number_up_to(state, name, text, min, max, max);
 }
 
 void command_line_number_once(struct argp_state *state, const char *name, const char *text,
                               unsigned max, unsigned *number) {
     if (*number != 0) {
-        argp_error(state, "'%s': %s, a number from 1 to %u, is given once", text, name, max);
+        command_line_error(state, "'%s': %s, a number from 1 to %u, is given once", text, name,
+                           max);
     }
     *number = command_line_number(state, name, text, 1, max);
 }
@@ -45,15 +70,15 @@ int64_t command_line_seconds(struct argp_state *state, const char *name, const c
     const double most = 1e9;
     double seconds;
     if (!decimal_parse_real(text, &seconds) || seconds > most || seconds * 1e9 < 1) {
-        argp_error(state, "%s: '%s' is not a number of seconds above 0 and up to %.0f", name, text,
-                   most);
+        command_line_error(state, "%s: '%s' is not a number of seconds above 0 and up to %.0f",
+                           name, text, most);
     }
     return (int64_t)(seconds * 1e9);
 }
 
 void command_line_folder(struct argp_state *state, const char *name, char *text, void *value) {
     if (text[0] == '\0') {
-        argp_error(state, "%s: '' is not the name of a folder", name);
+        command_line_error(state, "%s: '' is not the name of a folder", name);
     }
     *(const char **)value = text;
 }
@@ -68,7 +93,9 @@ static void take_value(struct argp_state *state, const command_line_option *opti
     } else if (option->duration_ns != NULL) {
         *option->duration_ns = command_line_seconds(state, name, text);
     } else if (option->number != NULL) {
-        *option->number = command_line_number(state, name, text, option->min, option->max);
+        const unsigned number = number_up_to(state, name, text, option->min, option->max,
+                                             option->more_is_max ? UINT_MAX : option->max);
+        *option->number = number < option->max ? number : option->max;
     } else {
         option->parse(state, name, text, option->value);
     }
@@ -82,7 +109,7 @@ static void take_argument(struct argp_state *state, char *text) {
     }
     const command_line_positional *next = p->positional;
     if (next->name == NULL) {
-        argp_error(state, "'%s': an argument too many", text);
+        command_line_error(state, "'%s': an argument too many", text);
     }
     *next->number = command_line_number(state, next->name, text, next->min, next->max);
     p->positional++;
@@ -145,6 +172,32 @@ static void add_digits(parser *p) {
     }
 }
 
+/* How many options the first `length` bytes of the name may mean. */
+static size_t count_meanings(const parser *p, const char *name, size_t length) {
+    size_t count = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        const char *known = p->rows[i].name;
+        if (known != NULL && strncmp(known, name, length) == 0) {
+            if (known[length] == '\0') {
+                return 1;
+            }
+            count++;
+        }
+    }
+    return count;
+}
+
+/* getopt shows an unknown option with its value, which may be a URL with a password. */
+static void hide_values_of_unknown(const parser *p, int argc, char **argv) {
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        char *name = argv[i] + 2, *equals = strchr(argv[i], '=');
+        if (strncmp(argv[i], "--", 2) == 0 && equals != NULL && strchr(equals, '@') != NULL &&
+            count_meanings(p, name, (size_t)(equals - name)) != 1) {
+            equals[1] = '\0';
+        }
+    }
+}
+
 static void print_version(FILE *stream, struct argp_state *state) {
     fprintf(stream, "%s (primepool) %s\n", state->name, PRIMEPOOL_VERSION);
 }
@@ -156,6 +209,7 @@ void command_line_parse(const command_line *line, int argc, char **argv) {
     if (has_arguments(line)) {
         add_digits(&p);
     }
+    hide_values_of_unknown(&p, argc, argv);
     const struct argp argp = {
         .options = p.rows, .parser = parse_option, .args_doc = line->args_doc, .doc = line->doc};
     /* In order, so that a negative number is known by its place. */

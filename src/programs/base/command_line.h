@@ -26,6 +26,7 @@ typedef struct command_line_option {
     int64_t *duration_ns; /* of command_line_seconds() */
     unsigned *number;     /* from min to max */
     unsigned min, max;
+    bool more_is_max;             /* a larger number is no error, and means max */
     command_line_parse_fn *parse; /* anything else */
     void *value;
 } command_line_option;
@@ -63,6 +64,10 @@ typedef struct command_line {
 /* Sets what the tables point to. Does not return from --help, --usage and --version, which exit
  * with 0, and from errors, which exit with EXIT_USAGE. */
 void command_line_parse(const command_line *line, int argc, char **argv);
+
+/* As argp_error, which ends the program. The message may have a URL in quotes: its password is not shown. */
+void command_line_error(struct argp_state *state, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* The number that the text is, or a usage error that begins with `name`. */
 unsigned command_line_number(struct argp_state *state, const char *name, const char *text,

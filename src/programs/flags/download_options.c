@@ -1,5 +1,7 @@
 #include "programs/flags/download_options.h"
 
+#include "download/site.h"
+
 #include <string.h>
 #include <strings.h>
 
@@ -13,11 +15,10 @@ static void cut_slashes(char *text) {
 
 static void parse_url(struct argp_state *state, const char *name, char *text, void *site) {
     if (strncasecmp(text, "http://", 7) != 0 && strncasecmp(text, "https://", 8) != 0) {
-        argp_error(state, "%s: '%s' does not begin with http:// or https://", name, text);
+        command_line_error(state, "%s: '%s' does not begin with http:// or https://", name, text);
     }
-    const char *host = strchr(text, ':') + 1;
-    if (host[strspn(host, "/")] == '\0' || strpbrk(text, "?#") != NULL) {
-        argp_error(state, "%s: '%s' is not a URL that a path can be added to", name, text);
+    if (!site_is_valid(text) || strpbrk(text, "?#") != NULL) {
+        command_line_error(state, "%s: '%s' is not a URL that a path can be added to", name, text);
     }
     cut_slashes(text);
     *(const char **)site = text;

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 typedef struct download_options {
-    const char *site;     /* --base-url, without / at its end */
+    const char *site;     /* --base-url, without / at its end; a password in it is shown to nobody */
     const char *folder;   /* --dest */
     const char *ca_file;  /* --cacert; NULL = not given */
     bool allow_downgrade; /* --allow-downgrade */
@@ -23,7 +23,9 @@ void download_options_parse(download_options *options, const char *default_site,
                             const command_line *line, int argc, char **argv);
 
 /* For the end of a program's doc. */
-#define DOWNLOAD_EXIT_DOC                                                                          \
+#define DOWNLOAD_DOC                                                                               \
+    "If the environment variable http_proxy, https_proxy or ALL_PROXY names a proxy, requests go " \
+    "through it, but for the hosts that no_proxy lists.\n\n"                                       \
     "Exit status: 0 done, 1 a download was in error, 2 a usage error, 3 the folder or standard "   \
     "output cannot be written, or the file of certificates cannot be read."
 

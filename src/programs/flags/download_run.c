@@ -6,6 +6,7 @@
 #include "programs/base/output.h"
 #include "programs/base/refusal.h"
 #include "programs/base/stop_signals.h"
+#include "programs/base/userinfo.h"
 
 #include <errno.h>
 #include <error.h>
@@ -111,9 +112,12 @@ static void begun(void *context) {
     download_run_begun(((collector *)context)->run);
 }
 
+/* libcurl may show a proxy's URL with its password. */
 static void pass_result(void *context, const download_result *result) {
     const collector *to = context;
-    to->collected(to->context, result);
+    download_result shown = *result;
+    userinfo_hide(shown.message);
+    to->collected(to->context, &shown);
 }
 
 void download_run_all(download_run *run, download_many_fn *download_many, const country_code *codes,

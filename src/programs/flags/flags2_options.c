@@ -1,7 +1,11 @@
 #include "programs/flags/flags2_options.h"
 
+#include "download/site.h"
+#include "programs/base/output.h"
 #include "programs/flags/flags_program.h"
 
+#include <errno.h>
+#include <error.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +33,7 @@ static void parse_server(struct argp_state *state, const char *name, char *text,
         i++;
     }
     if (i == SERVERS_COUNT) {
-        argp_error(state, "%s: '%s' is none of DELAY, ERROR, LOCAL, REMOTE", name, text);
+        command_line_error(state, "%s: '%s' is none of DELAY, ERROR, LOCAL, REMOTE", name, text);
     }
     *(size_t *)server = i;
 }
@@ -37,10 +41,9 @@ static void parse_server(struct argp_state *state, const char *name, char *text,
 /* ---- codes ------------------------------------------------------------------------------------- */
 
 typedef struct parse_input {
-    const flags2_program *program;
     flags2_options *options;
-    size_t server;
-    unsigned most, limit;
+    size_t server; /* SERVERS_COUNT = not given */
+    unsigned limit;
     bool all, every;
     bool names;     /* are there arguments? */
     code_set named; /* by them */
@@ -65,13 +68,38 @@ static void choose_codes(struct argp_state *state, const parse_input *input) {
     } else if (input->all) {
         code_set_add(&set, COUNTRY_CODES, COUNTRY_CODES_COUNT);
     } else if (input->no_code != NULL) {
-        argp_error(state, "'%s' is not a country code from A to Z or AA to ZZ", input->no_code);
+        command_line_error(state, "'%s' is not a country code from A to Z or AA to ZZ",
+                           input->no_code);
     } else if (input->names) {
         set = input->named;
     } else {
         code_set_add(&set, POP20, POP20_COUNT);
     }
     options->count = code_set_list(&set, options->codes, input->limit);
+}
+
+/* ---- the site ---------------------------------------------------------------------------------- */
+
+static const char *require_text(const char *text) {
+    if (text == NULL) {
+        error(EXIT_ITEM, ENOMEM, "the command line");
+    }
+    return text;
+}
+
+/* The label of --server stays beside --base-url; LOCAL, the default, would be wrong there. */
+static void choose_site(flags2_options *options, size_t server) {
+    const char **site = &options->download.site;
+    if (server < SERVERS_COUNT) {
+        options->label = SERVERS[server].label;
+    } else {
+        server = 0;
+        options->label = *site == NULL ? SERVERS[0].label : require_text(site_host(*site));
+    }
+    if (*site == NULL) {
+        *site = SERVERS[server].site;
+    }
+    options->shown_site = require_text(site_shown(*site));
 }
 
 /* ---- all of it --------------------------------------------------------------------------------- */
@@ -81,20 +109,10 @@ static void finish(struct argp_state *state, void *data) {
     flags2_options *options = input->options;
     choose_codes(state, input);
     free(input->no_code);
-    options->label = SERVERS[input->server].label;
-    if (options->download.site == NULL) {
-        options->download.site = SERVERS[input->server].site;
-    }
-    options->most = input->most < input->program->most ? input->most : input->program->most;
+    choose_site(options, input->server);
     if (options->most > options->count) {
         options->most = (unsigned)options->count;
     }
-}
-
-/* Under one name, whichever of the two is given. */
-static void parse_most(struct argp_state *state, const char *name, char *text, void *most) {
-    (void)name;
-    *(unsigned *)most = command_line_number(state, "--max-req", text, 1, UINT_MAX);
 }
 
 static void show_help(struct argp_state *state, const char *name, char *text, void *value) {
@@ -104,28 +122,32 @@ static void show_help(struct argp_state *state, const char *name, char *text, vo
 
 void flags2_options_parse(flags2_options *options, const flags2_program *program, int argc,
                           char **argv) {
-    *options = (flags2_options){.size_limit = SIZE_LIMIT_DEFAULT};
-    parse_input input = {
-        .program = program,
-        .options = options,
+    *options = (flags2_options){
         .most = program->most_by_default,
+        .size_limit = SIZE_LIMIT_DEFAULT,
+    };
+    parse_input input = {
+        .options = options,
+        .server = SERVERS_COUNT,
         .limit = UINT_MAX,
     };
-    char doc[1024];
+    char doc[1024], most_doc[128];
+    snprintf(most_doc, sizeof most_doc,
+             "Most requests at once; a number above %u counts as %u (%u)", program->most,
+             program->most, program->most_by_default);
     snprintf(doc, sizeof doc,
              "Download flags for country codes%s. Default: top 20 countries by population."
-             "\vCC is a country code, or its first letter (B for BA to BZ). By default %u requests "
-             "are made at once, at most %u.\n\n%s",
-             program->doc, program->most_by_default, program->most, DOWNLOAD_EXIT_DOC);
+             "\vCC is a country code, or its first letter (B for BA to BZ).\n\n%s",
+             program->doc, DOWNLOAD_DOC);
     /* With --max-size in place of --size-limit, --m would no longer be short for --max_req. */
     const command_line_option rows[] = {
         {"all", 'a', .doc = "Get all available flags (AD to ZW)", .flag = &input.all},
         {"every", 'e', .doc = "Get flags for every possible code (AA to ZZ)", .flag = &input.every},
         {"limit", 'l', "N", "Limit to the N first codes", .number = &input.limit, .min = 1,
          .max = UINT_MAX},
-        {"max_req", 'm', "CONCURRENT", "Most requests at once", .parse = parse_most,
-         .value = &input.most},
-        {"max-req", 'm', .flags = OPTION_ALIAS},
+        {"max-req", 'm', "CONCURRENT", most_doc, .number = &options->most, .min = 1,
+         .max = program->most, .more_is_max = true},
+        {"max_req", 'm', .flags = OPTION_ALIAS},
         {"server", 's', "LABEL", "Server to hit; one of DELAY, ERROR, LOCAL, REMOTE (LOCAL)",
          .parse = parse_server, .value = &input.server},
         {"verbose", 'v', .doc = "Tell of each code what became of it", .flag = &options->verbose},

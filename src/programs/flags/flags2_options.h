@@ -10,7 +10,8 @@
 
 typedef struct flags2_options {
     download_options download; /* `site` is always set */
-    const char *label;         /* of the server, upper-case */
+    const char *label;         /* of the server, upper-case; or the host of --base-url */
+    const char *shown_site;    /* for people: without a password */
     country_code codes[CODE_LIST_MAX];
     size_t count;  /* of codes, 1 at least */
     unsigned most; /* connections at once: no more than the program's, nor than codes */

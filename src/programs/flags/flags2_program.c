@@ -25,7 +25,7 @@ int flags2_program_main(const flags2_program *program, int argc, char **argv) {
     flags2_report_begin(&report, &options);
     download_run_all(&run, program->download_many, options.codes, options.count, options.most,
                      collect, &report);
-    flags2_report_end(&report, program->name, run.elapsed_ns);
+    flags2_report_end(&report, run.elapsed_ns);
     download_run_end(&run);
     return report.counts[DOWNLOAD_ERROR] > 0 ? EXIT_ITEM : 0;
 }

@@ -6,7 +6,6 @@
 #include "download/download_many.h"
 
 typedef struct flags2_program {
-    const char *name;
     const char *doc; /* how, for --help: "Download flags for country codes ..." */
     download_many_fn *download_many;
     unsigned most_by_default; /* requests at once */

@@ -1,4 +1,4 @@
-#define _GNU_SOURCE /* asprintf */
+#define _GNU_SOURCE /* asprintf, program_invocation_name */
 #include "programs/flags/flags2_report.h"
 
 #include "programs/base/output.h"
@@ -32,7 +32,7 @@ static void print_codes(const flags2_options *options) {
 void flags2_report_begin(flags2_report *report, const flags2_options *options) {
     *report = (flags2_report){.options = options};
     if (!options->json) {
-        output_print("%s site: %s\n", options->label, options->download.site);
+        output_print("%s site: %s\n", options->label, options->shown_site);
         output_print("Searching for %zu flag%s: ", options->count, plural(options->count));
         print_codes(options);
         output_print("%u concurrent connection%s will be used.\n", options->most,
@@ -55,8 +55,8 @@ static void print_text(const flags2_report *report, const download_result *resul
         break;
     case DOWNLOAD_NOT_FOUND: {
         const country_code lower = country_code_lower(result->code);
-        output_print("%s not found: %s/%s/%s.gif\n", code, report->options->download.site,
-                     lower.text, lower.text);
+        output_print("%s not found: %s/%s/%s.gif\n", code, report->options->shown_site, lower.text,
+                     lower.text);
         break;
     }
     case DOWNLOAD_ERROR:
@@ -119,6 +119,9 @@ static void print_json(const flags2_report *report, const download_result *resul
 }
 
 void flags2_report_result(flags2_report *report, const download_result *result) {
+    if (result->status == DOWNLOAD_ERROR && report->counts[DOWNLOAD_ERROR] == 0) {
+        report->first_error = *result;
+    }
     report->counts[result->status]++;
     report->done += result->status != DOWNLOAD_LEFT;
     if (report->options->json) {
@@ -151,26 +154,35 @@ static void print_counts(const flags2_report *report) {
     }
 }
 
-static void print_summary(const flags2_report *report, const char *program, int64_t elapsed_ns) {
+static void print_summary(const flags2_report *report, int64_t elapsed_ns) {
     const flags2_options *options = report->options;
     const size_t *counts = report->counts;
     print_json_line(json_pack(
         "{s:{s:s, s:s, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}}", "summary", "program",
-        program, "server", options->label, "site", json_of(options->download.site), "codes",
-        (json_int_t)options->count, "connections", (json_int_t)options->most, "downloaded",
+        program_invocation_name, "server", options->label, "site", json_of(options->shown_site),
+        "codes", (json_int_t)options->count, "connections", (json_int_t)options->most, "downloaded",
         (json_int_t)counts[DOWNLOAD_OK], "existing", (json_int_t)counts[DOWNLOAD_EXISTING],
         "not_found", (json_int_t)counts[DOWNLOAD_NOT_FOUND], "errors",
         (json_int_t)counts[DOWNLOAD_ERROR], "left", (json_int_t)counts[DOWNLOAD_LEFT], "elapsed",
         seconds(elapsed_ns)));
 }
 
-void flags2_report_end(flags2_report *report, const char *program, int64_t elapsed_ns) {
+static void print_first_error(const flags2_report *report) {
+    const download_result *first = &report->first_error;
+    const char *advice = report->counts[DOWNLOAD_ERROR] > 1 ? " (--verbose shows all)" : "";
+    error(0, 0, "first error: %s: %s%s", first->code.text, first->message, advice);
+}
+
+void flags2_report_end(flags2_report *report, int64_t elapsed_ns) {
     progress_bar_end(&report->bar, report->done);
     if (report->options->json) {
-        print_summary(report, program, elapsed_ns);
+        print_summary(report, elapsed_ns);
     } else {
         print_counts(report);
         output_print("Elapsed time: %.2fs\n", seconds(elapsed_ns));
         output_flush();
+        if (report->counts[DOWNLOAD_ERROR] > 0 && !report->options->verbose) {
+            print_first_error(report);
+        }
     }
 }

@@ -10,6 +10,7 @@ typedef struct flags2_report {
     progress_bar bar;
     size_t done;
     size_t counts[DOWNLOAD_ERROR + 1]; /* by status */
+    download_result first_error;       /* if there is one */
 } flags2_report;
 
 /* The lines before the first request; flushed. */
@@ -18,7 +19,7 @@ void flags2_report_begin(flags2_report *report, const flags2_options *options);
 /* Its line, if there is one, flushed; and the progress bar. */
 void flags2_report_result(flags2_report *report, const download_result *result);
 
-/* The counts; flushed. */
-void flags2_report_end(flags2_report *report, const char *program, int64_t elapsed_ns);
+/* The counts; flushed. Then, on standard error, the reason of the first error, unless its line was printed. */
+void flags2_report_end(flags2_report *report, int64_t elapsed_ns);
 
 #endif

@@ -8,8 +8,8 @@
 #include <stdio.h>
 
 static void parse(const flags_program *program, download_options *options, int argc, char **argv) {
-    char doc[512];
-    snprintf(doc, sizeof doc, "%s\v%s", program->doc, DOWNLOAD_EXIT_DOC);
+    char doc[1024];
+    snprintf(doc, sizeof doc, "%s\v%s", program->doc, DOWNLOAD_DOC);
     download_options_parse(options, REMOTE_SITE, &(command_line){.doc = doc}, argc, argv);
 }
 
@@ -19,8 +19,7 @@ void flags_list(country_code *codes, size_t count) {
     code_set_list(&set, codes, count);
 }
 
-/* By the worker, when the flag is saved. */
-static int print_code(country_code code) {
+int flags_print_code(country_code code) {
     char text[8];
     const int length = snprintf(text, sizeof text, "%s ", code.text);
     return output_try_write(text, (size_t)length);
@@ -74,7 +73,7 @@ int flags_program_main(const flags_program *program, int argc, char **argv) {
     country_code codes[POP20_COUNT];
     flags_list(codes, POP20_COUNT);
     download_run_begin(&run, &options);
-    run.settings.saved = print_code;
+    run.settings.saved = flags_print_code;
     run.settings.ends_with_error = true;
     download_run_all(&run, program->download_many, codes, POP20_COUNT, most, count, &end);
 

@@ -18,6 +18,9 @@ typedef struct flags_program {
 /* The codes of the `count` countries with the most people (at most POP20_COUNT), ascending. */
 void flags_list(country_code *codes, size_t count);
 
+/* "BR ", by the worker that has saved the flag: for download_settings.saved. */
+int flags_print_code(country_code code);
+
 /* The last line, flushed; and after a signal one more, with how many codes were left. */
 void flags_print_end(size_t saved, size_t left, int64_t elapsed_ns);
 
