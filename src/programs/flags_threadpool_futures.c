@@ -80,6 +80,7 @@ static void submit_all(cf_executor *pool, cf_future **futures, const country_cod
 
 typedef struct tally {
     size_t saved, left, errors;
+    int output_error; /* of a worker that could not print its code; 0 = none */
 } tally;
 
 static void show(tally *so_far, const cf_future *future, const download_result *result) {
@@ -91,6 +92,8 @@ static void show(tally *so_far, const cf_future *future, const download_result *
         output_flush();
     } else if (result->status == DOWNLOAD_LEFT) {
         so_far->left++;
+    } else if (result->output_error != 0) {
+        so_far->output_error = result->output_error;
     } else if (so_far->errors++ == 0) {
         error(0, 0, "%s: %s", result->code.text, result->message);
     }
@@ -125,6 +128,7 @@ int main(int argc, char **argv) {
     tally end = {0};
     flags_list(codes, options.limit);
     download_run_begin(&run, &options.download);
+    run.settings.saved = flags_print_code;
     run.settings.ends_with_error = true;
     download_run_prepare(&run);
     require(download_pool_create(cf_thread_pool_create, &run.settings, options.workers, &pool));
@@ -137,6 +141,9 @@ int main(int argc, char **argv) {
     cf_executor_destroy(pool);
     download_run_finished(&run);
 
+    if (end.output_error != 0) {
+        output_failed(end.output_error);
+    }
     if (end.errors == 0) {
         flags_print_end(end.saved, end.left, run.elapsed_ns);
     }

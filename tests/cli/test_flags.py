@@ -78,7 +78,9 @@ class Futures(DownloadTest):
 
     def check_futures(self, result, codes):
         self.assertEqual((result.code, result.err), (0, ""))
-        lines = result.lines()
+        said, text = self.take_codes(result.out)
+        self.assertEqual(sorted(said), codes)
+        lines = text.splitlines()
         self.assertEqual(len(lines), 2 * len(codes) + 2, lines)
         addresses = {}
         for line, code in zip(lines, codes):
@@ -92,6 +94,17 @@ class Futures(DownloadTest):
             self.assertEqual(addresses.pop(match[1]), match[2])
         self.assertEqual(lines[-2], "")
         self.check_last(f"{lines[-1]}\n", len(codes))
+
+    def take_codes(self, out):
+        """The codes that workers have printed, each before its result's line; and the text without them."""
+        said, lines = [], []
+        for line in out.splitlines(keepends=True):
+            codes, rest = re.fullmatch(r"((?:[A-Z]{2} )*)(.*)", line, re.S).groups()
+            said += codes.split()
+            if match := re.search(r" result: '(..)'", rest):
+                self.assertIn(match[1], said)
+            lines.append(rest)
+        return said, "".join(lines)
 
     def test_golden(self):
         with Server() as server:
@@ -117,7 +130,16 @@ class Futures(DownloadTest):
             self.assertIsNone(client.process.poll())
             self.assertIn("state=running", lines[0])
             self.assertIn("state=pending", lines[4])
-            self.assertIn("result:", lines[5])
+            self.assertRegex(lines[5], r"\A([A-Z]{2}) <.* result: '\1'\Z")
+
+    def test_workers_print_codes(self):
+        """When three images come at the same time, some codes may stand together before a result's line."""
+        with Server(delay=(0.3, 0.3)) as server, self.start(FUTURES, "-l3", url=server.url) as client:
+            for _ in range(3):
+                self.assertIn("Scheduled for", client.readline())
+            client.read_until(r"[A-Z]{2} ")
+            self.check_futures(client.finish(), sorted(BY_POPULATION[:3]))
+            self.check_files(client.cwd, BY_POPULATION[:3])
 
 
 class OpenFiles(DownloadTest):
