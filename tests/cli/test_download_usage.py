@@ -50,6 +50,23 @@ class About(DownloadTest):
                 self.assertRegex(text, rf"--max_req=CONCURRENT [^-]* {program.most} [^-]*\({program.default}\) -")
                 self.assertNotRegex(text, r"\b1 requests")
 
+    def test_the_other_names(self):
+        """flags_asyncio and flags2_asyncio are what the documents call them, and what they call themselves."""
+        for program in (FLAGS[3], FLAGS2[2]):
+            name = program.name + "io"
+            other = program._replace(name=name)
+            with self.subTest(program=name):
+                for option in ("--help", "--usage", "--version"):
+                    # the lines may be broken elsewhere
+                    self.assertEqual(self.ask(other, option).split(),
+                                     self.ask(program, option).replace(program.name, name).split())
+                self.check_failure(other, run(name, "--timeout=x"), 2, "--timeout: 'x'")
+                result = run(name, "--base-url=http://127.0.0.1:1", *(["--json", "br"] if program in FLAGS2 else []),
+                             cwd=self.folder())
+                self.assertEqual(result.code, 1)
+                self.assertRegex(result.out + result.err,
+                                 rf'"summary":{{"program":"{name}"' if program in FLAGS2 else rf"\A{name}: [A-Z]{{2}}: ")
+
     def test_usage_lists_every_option(self):
         for program in DOWNLOADERS:
             with self.subTest(program=program.name):
