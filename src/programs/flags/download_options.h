@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 typedef struct download_options {
-    const char *site;     /* --base-url, without / at its end; a password in it is shown to nobody */
-    const char *folder;   /* --dest */
-    const char *ca_file;  /* --cacert; NULL = not given */
+    const char *site;    /* --base-url, without / at its end; a password in it is shown to nobody */
+    const char *folder;  /* --dest */
+    const char *ca_file; /* --cacert; NULL = not given */
     bool allow_downgrade; /* --allow-downgrade */
     int64_t timeout_ns;
     int64_t deadline_ns;
