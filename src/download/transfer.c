@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REDIRECTS_MAX  20L
-#define UNANSWERED_MAX 3
+#define REDIRECTS_MAX    20L
+#define SHARED_AGAIN_MAX 2
 #define BUFFER_BYTES                                                                               \
     65536L /* a flag in one read; libcurl's own 16 KiB take a third more reads and polls */
 
@@ -97,7 +97,7 @@ void transfer_destroy(transfer *t) {
 void transfer_begin(transfer *t, country_code code) {
     t->result = (download_result){.code = code};
     t->fresh = t->again = false;
-    t->unanswered = 0;
+    t->shared_again = 0;
     t->opening.dropped = 0;
     t->begun_ns = plat_now_ns();
 }
@@ -281,17 +281,14 @@ static bool was_too_late(const transfer *t, CURLcode code) {
     return t->answer.headers == 0 && (made == 0 || code == CURLE_HTTP2) && has_ended(code);
 }
 
-/* libcurl may have kept other connections that are closed by now. With HTTP/2 they are few, and many requests that
- * were on one would each open another one. */
+/* libcurl may have kept other connections that are closed by now, so it is to open a new one. With HTTP/2 they are few, and
+ * many requests that were on one would each open another one: so they share again at first. */
 static bool may_ask_elsewhere(transfer *t) {
-    if (t->fresh || t->unanswered == UNANSWERED_MAX) {
+    if (t->fresh) {
         return false;
     }
-    if (t->opening.all->one_at_a_time) {
-        t->unanswered++;
-    } else {
-        t->fresh = true;
-    }
+    t->fresh = !t->opening.all->one_at_a_time || t->shared_again == SHARED_AGAIN_MAX;
+    t->shared_again++;
     return true;
 }
 

@@ -13,7 +13,7 @@ typedef struct transfer {
     bool fresh;      /* on a new connection, as the server had closed one that was kept */
     bool only_https; /* from here on */
     bool again; /* the attempt that comes is not a new one: nothing came of what it had asked */
-    unsigned unanswered; /* how often it was begun again on a connection that may be shared */
+    unsigned shared_again; /* how often that was on a connection that may be shared */
     opening opening;
     answer answer; /* of the last attempt */
     download_result result;
