@@ -12,6 +12,7 @@
 #include "download/transfer.h"
 #include "platform/clock.h"
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -90,6 +91,18 @@ static bool may_be_http2(const char *site) {
     return strncasecmp(site, "https:", 6) == 0;
 }
 
+/* By itself libcurl keeps four connections for each handle that is in the multi handle at the time: few, when most
+ * of them wait for their turn. */
+static CURLM *make_multi(unsigned most) {
+    CURLM *multi = curl_multi_init();
+    const long kept = most < INT_MAX / 4 ? 4 * (long)most : INT_MAX;
+    if (multi != NULL && curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, kept) != CURLM_OK) {
+        curl_multi_cleanup(multi);
+        return NULL;
+    }
+    return multi;
+}
+
 transfers *transfers_create(const download_settings *settings, unsigned most) {
     transfers *t = calloc(1, sizeof *t);
     if (t == NULL) {
@@ -100,7 +113,7 @@ transfers *transfers_create(const download_settings *settings, unsigned most) {
     t->sharing = may_be_http2(settings->site) ? SHARING_UNKNOWN : SHARING_NEVER;
     queue_init(&t->waiting);
     queue_init(&t->done);
-    t->multi = curl_multi_init();
+    t->multi = make_multi(most);
     t->all = calloc(most, sizeof *t->all);
     while (t->all != NULL && t->count < most &&
            transfer_create(&t->all[t->count].transfer, settings, &t->openings)) {
