@@ -258,7 +258,7 @@ torture_planted(
     if (mprotect(base + offset, length, PROT_READ | PROT_WRITE) != 0) {]])
 
 torture_planted(
-  fork_fails_once retries/process_pool/fork/nursery/2/once/EAGAIN/used/2 executors/nursery.c "did not end" [[
+  fork_fails_once retries/process_pool/fork/nursery/ executors/nursery.c "did not end" [[
     bool looks = refused || state->stopped_ns != 0;]] [[
     bool looks = state->stopped_ns != 0;
     (void)refused;]])
