@@ -1,5 +1,7 @@
 #include "download/cpu_turn.h"
 
+#include "platform/clock.h"
+
 #include <cfutures.h>
 #include <errno.h>
 #include <pthread.h>
@@ -20,15 +22,20 @@ void cpu_turn_prepare(void) {
     turns.left = cf_cpu_count(NULL);
 }
 
-bool cpu_turn_begin(int64_t until_ns) {
+static bool wait_until(int64_t until_ns) {
     const struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000),
                                    .tv_nsec = (long)(until_ns % 1000000000)};
-    pthread_mutex_lock(&turns.lock);
     int late = 0;
     while (turns.left == 0 && late == 0) {
         late = pthread_cond_timedwait(&turns.is_left, &turns.lock, &until);
     }
-    const bool taken = turns.left > 0;
+    return turns.left > 0;
+}
+
+/* Who has waited until then has something else to do than to drive libcurl, even if there is a turn by now. */
+bool cpu_turn_begin(int64_t until_ns) {
+    pthread_mutex_lock(&turns.lock);
+    const bool taken = turns.left > 0 || (wait_until(until_ns) && plat_now_ns() < until_ns);
     turns.left -= taken;
     pthread_mutex_unlock(&turns.lock);
     return taken;

@@ -31,6 +31,7 @@ cf_status download_pool_create(cf_create_fn *create, const download_settings *se
         /* A limit that is never reached. With a limit a worker claims one task at a time, so the
          * codes are asked for in their order, also when hundreds are pending. */
         .max_tasks_per_worker = UINT_MAX,
+        .ignore_sigterm = true, /* the program has one too, and gives the word to stop */
         .initializer = make_worker,
         .finalizer = unmake_worker,
         .context = (void *)settings,

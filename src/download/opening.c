@@ -31,7 +31,7 @@ enum {
 #define PLACE_NS (100 * MS_NS)
 
 void opening_init(opening *o, openings *all, const answer *heard) {
-    *o = (opening){.all = all, .answer = heard, .fd = -1};
+    *o = (opening){.all = all, .answer = heard, .fd = -1, .unready_fd = -1};
 }
 
 /* ---- places in the window ---------------------------------------------------------------------- */
@@ -65,7 +65,7 @@ static bool may_open(opening *o) {
         return true; /* a redirect leads to another server */
     }
     if (o->all->one_at_a_time) {
-        return o->all->unready == 0 || o->unready;
+        return o->all->unready == 0 || o->unready_fd >= 0;
     }
     return opening_take_place(o);
 }
@@ -84,9 +84,8 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
         return CURL_SOCKET_BAD;
     }
     o->all->connections++;
-    o->all->unready += !o->unready;
-    o->unready = true;
-    o->fd = fd;
+    o->all->unready += o->unready_fd < 0;
+    o->fd = o->unready_fd = fd;
     o->opened = true;
     o->loopback = is_loopback(&peer->addr);
     o->since_ns = plat_now_ns();
@@ -94,8 +93,8 @@ static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_s
 }
 
 static void set_ready(opening *o) {
-    o->all->unready -= o->unready;
-    o->unready = false;
+    o->all->unready -= o->unready_fd >= 0;
+    o->unready_fd = -1;
 }
 
 /* ---- acknowledgments --------------------------------------------------------------------------- */
@@ -146,6 +145,9 @@ static int close_socket(void *user, curl_socket_t fd) {
             close_at_once(fd);
         }
         o->fd = -1;
+    }
+    if (fd == o->unready_fd) {
+        set_ready(o);
     }
     return close(fd);
 }
@@ -224,6 +226,13 @@ void opening_connected(opening *o) {
     set_ready(o);
     if (!o->opened) {
         give_back(o, connect_window_give_back);
+    }
+}
+
+void opening_cut(opening *o) {
+    if (o->unready_fd >= 0) {
+        shutdown(o->unready_fd, SHUT_RDWR);
+        while (recv(o->unready_fd, NULL, SIZE_MAX >> 1, MSG_TRUNC | MSG_DONTWAIT) > 0) {}
     }
 }
 

@@ -31,7 +31,7 @@ typedef struct opening {
     bool has_place;   /* in the window */
     bool loopback;
     bool opened;        /* this attempt has opened a connection */
-    bool unready;       /* it is one of openings.unready */
+    int unready_fd;     /* the same until it can be asked on; counted in openings.unready */
     bool refused;       /* there was no place for it */
     bool was_connected; /* and what was sent then was not acknowledged */
     bool was_dropped;
@@ -50,6 +50,11 @@ void opening_connected(opening *opening);
 
 /* True if there is a place for it in the window, which is its own from then on. */
 bool opening_take_place(opening *opening);
+
+/* The attempt is about to be broken off. libcurl would look for a farewell of the server before it closes the connection,
+ * and for that it would first bring the TLS handshake to its end, however long that takes: now it finds the connection
+ * closed already. */
+void opening_cut(opening *opening);
 
 /* With the attempt. */
 void opening_end(opening *opening);

@@ -179,6 +179,12 @@ static void stop_running(transfers *t, member *one) {
     t->running--;
 }
 
+/* Before it has ended by itself. */
+static void break_off(transfers *t, member *one) {
+    opening_cut(&one->transfer.opening);
+    stop_running(t, one);
+}
+
 /* Its attempt has ended. */
 static void after_attempt(transfers *t, member *one, bool again) {
     if (one->transfer.opening.refused) {
@@ -375,7 +381,7 @@ static void look_at_opening(transfers *t, member *one, int64_t now_ns) {
     case OPENING_WAITS:
         break;
     case OPENING_DROPPED:
-        stop_running(t, one);
+        break_off(t, one);
         after_attempt(t, one, transfer_end_dropped(&one->transfer));
         break;
     }
@@ -389,7 +395,7 @@ static void look_at_clock(transfers *t) {
             look_at_opening(t, one, now_ns);
         }
         if (one->state == RUNNING && transfer_due_ns(&one->transfer) <= now_ns) {
-            stop_running(t, one);
+            break_off(t, one);
             after_attempt(t, one, transfer_end_late(&one->transfer));
         }
         if (one->state == PAUSING && one->transfer.retry_ns <= now_ns) {
@@ -399,14 +405,14 @@ static void look_at_clock(transfers *t) {
     }
 }
 
-static void break_off(transfers *t) {
+static void break_off_all(transfers *t) {
     queue_init(&t->waiting);
     for (unsigned i = 0; i < t->count; i++) {
         member *one = &t->all[i];
         const bool is_under_way =
             one->state == WAITING || one->state == RUNNING || one->state == PAUSING;
         if (one->state == RUNNING) {
-            stop_running(t, one);
+            break_off(t, one);
         }
         if (is_under_way) {
             t->under_way--;
@@ -444,7 +450,7 @@ bool transfers_next(transfers *t, download_result *result) {
         look_at_libcurl(t);
         look_at_clock(t);
         if (!start_waiting(t) && t->done.first == NULL && wait(t)) {
-            break_off(t);
+            break_off_all(t);
         }
     }
     if (t->done.first == NULL) {

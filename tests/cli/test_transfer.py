@@ -36,7 +36,8 @@ SHORT_CHUNKS = r"transfer closed with outstanding read data remaining"
 SILENT = rf"nothing received for {TIMEOUT:g} seconds"
 # In libcurl's words, or in ours if it was busy at the time.
 DEADLINE = r"Operation timed out after \d+ milliseconds with .*|not finished within 5 seconds"
-CONNECTING = rf".*([Tt]imed out|[Tt]imeout).*|not connected within 2 seconds|{SILENT}"
+CONNECTING = (rf".*([Tt]imed out|[Tt]imeout).*|not connected within 2 seconds|"
+              rf"the server took no connection for 2 seconds|{SILENT}")
 FORBIDDEN = r"Protocol .* (not supported|disabled).*|.*Unsupported URL scheme"
 REDIRECTS = r"Maximum \(20\) redirects followed"
 HEADERS = r"more than 307200 bytes of headers"
