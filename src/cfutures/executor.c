@@ -56,6 +56,12 @@ static cfi_worker_config life_of(const cf_pool_options *options) {
     return config;
 }
 
+static unsigned workers_at_once(const cf_executor *executor, unsigned min_workers) {
+    const bool some = executor->ops->short_of_workers != NULL && min_workers > 0 &&
+                      min_workers < executor->max_workers;
+    return some ? min_workers : executor->max_workers;
+}
+
 /* Sets the number of workers, and of the processors that they share. */
 static void choose_workers(cf_executor *executor, const cf_pool_options *options) {
     cfi_worker_config *config = &executor->config;
@@ -68,6 +74,7 @@ static void choose_workers(cf_executor *executor, const cf_pool_options *options
     unsigned wanted = options->max_workers > 0 ? options->max_workers : config->processors;
     config->workers = alone ? 1 : wanted;
     executor->max_workers = config->workers;
+    executor->workers_at_once = workers_at_once(executor, options->min_workers);
     cfi_assert(executor->max_workers > 0 && executor->max_workers <= CF_WORKERS_MAX);
 }
 

@@ -10,7 +10,7 @@
 
 /* Add 1 with each change of the table below, of cf_executor, of cfi_executor_ops, or of what the
  * functions mean. If that is forgotten, the size of cf_executor shows most changes. */
-#define CFI_CORE_VERSION ((2U << 16) + (unsigned)sizeof(cf_executor))
+#define CFI_CORE_VERSION ((3U << 16) + (unsigned)sizeof(cf_executor))
 
 /* `refused` is plat_refusal_note, each other function the one whose name begins with cfi_. */
 typedef struct cfi_core_functions {

@@ -2,11 +2,13 @@
  *
  *      submit ──▶ slots ──▶ worker 0..n-1 (cfi_worker_run) ──▶ the same slots ──▶ result
  *
- * This file makes the threads and joins them. All else is in the core and in thread_worker.c.
+ * This file makes the threads and joins them. All else is in the core, in thread_worker.c, and in
+ * thread_growth.c: when threads beyond the number of processors start.
  *
  * A task may end its thread by pthread_exit. The task is settled on the way (worker/worker.h). Then
  * the thread starts a successor, which goes on with the worker's number, and joins the thread that
  * it succeeds. The last one says that the worker is over, and is joined by the executor. */
+#include "executors/thread_growth.h"
 #include "executors/thread_worker.h"
 
 #include "platform/assert.h"
@@ -32,6 +34,7 @@ typedef struct thread_worker {
 typedef struct thread_pool {
     cf_executor base;
     thread_worker *workers; /* max_workers entries; threads start under the executor's lock */
+    thread_growth growth;   /* if submit does not start all of them */
 } thread_pool;
 
 /* ---- a worker's thread ----------------------------------------------------------------------- */
@@ -53,6 +56,7 @@ static bool start_successor(thread_worker *worker) {
 }
 
 static void end(thread_worker *worker) {
+    thread_growth_tell(&worker->pool->growth);
     plat_store_release(&worker->over, 1);
     plat_futex_wake_all(&worker->over, false);
 }
@@ -110,9 +114,18 @@ static cf_status thread_pool_start_worker(cf_executor *executor, unsigned number
     return CF_OK;
 }
 
+static void thread_pool_short_of_workers(cf_executor *executor) {
+    thread_growth_wake(&((thread_pool *)executor)->growth);
+}
+
+static void thread_pool_stop(cf_executor *executor) {
+    thread_growth_tell(&((thread_pool *)executor)->growth);
+}
+
 static void thread_pool_join(cf_executor *executor) {
     thread_pool *self = (thread_pool *)executor;
-    for (unsigned i = 0; i < plat_load_relaxed(&executor->started); i++) { /* fixed after stop */
+    thread_growth_join(&self->growth);
+    for (unsigned i = 0; i < plat_load_relaxed(&executor->started); i++) { /* fixed by now */
         thread_worker *worker = &self->workers[i];
         while (plat_load_acquire(&worker->over) == 0) {
             plat_futex_wait(&worker->over, 0, -1, false);
@@ -122,6 +135,7 @@ static void thread_pool_join(cf_executor *executor) {
 }
 
 static void thread_pool_free(cf_executor *executor) {
+    thread_growth_destroy(&((thread_pool *)executor)->growth);
     free(((thread_pool *)executor)->workers);
     cfi_executor_free(executor);
 }
@@ -129,6 +143,8 @@ static void thread_pool_free(cf_executor *executor) {
 static const cfi_executor_ops thread_pool_ops = {
     .kind = "thread_pool",
     .start_worker = thread_pool_start_worker,
+    .short_of_workers = thread_pool_short_of_workers,
+    .stop = thread_pool_stop,
     .join = thread_pool_join,
     .free = thread_pool_free,
 };
@@ -141,7 +157,7 @@ cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **ex
     }
     thread_pool *self = (thread_pool *)*executor;
     self->workers = plat_noted(calloc(self->base.max_workers, sizeof(thread_worker)));
-    if (self->workers == NULL) {
+    if (self->workers == NULL || !thread_growth_init(&self->growth, &self->base)) {
         thread_pool_free(*executor);
         *executor = NULL;
         return CF_ENOMEM;

@@ -325,6 +325,25 @@ typedef struct cf_pool_options {
     /* A process worker that ends by itself calls exit, not _exit: so it runs the exit handlers that
      * its tasks, and the program before the pool, have registered, and flushes all of stdio. */
     bool run_exit_handlers;
+
+    /* thread_pool: each submit starts one more thread until there are min_workers. The others, up to
+     * max_workers, start only while tasks wait and threads are blocked. 0, or more than max_workers =
+     * max_workers. The other executors ignore it. For tasks that wait for a network or a disk, nobody
+     * knows how long: they get many threads if they wait long, few if not.
+     *   - A thread is blocked while it sleeps, for example in read, for a lock, or in
+     *     cf_future_result. The kernel says so. A thread that waits for a processor is not blocked,
+     *     however busy the machine is. A thread counts as blocked while its task is over its time.
+     *   - While fewer threads run than there are processors (see Nested, at the top), and the others
+     *     stay blocked, the number of threads doubles every millisecond or so. If the threads are
+     *     blocked for more than half of the time, a quarter is added every 8 ms.
+     *   - Tasks that compute get as many threads as there are processors, and no more: if these
+     *     tasks never end, those that wait never begin. Threads that have been started stay.
+     *   - A thread of the pool's own looks at the others, at most every 0.5 ms, and only while tasks
+     *     wait: also after shutdown.
+     *   - If /proc cannot be read, a thread that waits for a processor counts as blocked.
+     *   - Until max_workers threads have been started, no wait for a task that has not begun is
+     *     CF_EDEADLOCK. */
+    unsigned min_workers;
 } cf_pool_options;
 
 /* All constructors: on CF_OK the caller owns *executor, else *executor is NULL. CF_EINVAL,

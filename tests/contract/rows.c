@@ -56,6 +56,8 @@ unsigned workers_of(unsigned wanted) {
 
 cf_executor *create_with(cf_pool_options options) {
     cf_executor *executor = NULL;
+    const char *min_workers = getenv("CF_TEST_MIN_WORKERS");
+    options.min_workers = min_workers != NULL ? (unsigned)atoi(min_workers) : 0;
     EXPECT(CF_OK, row()->create(&options, &executor));
     cr_assert(executor != NULL);
     return executor;

@@ -436,8 +436,8 @@ explorer_mutant(
   "any = (cfi_word_is_over(plat_load_acquire(&cfi_slot_of(watch->future)->word)) || !watch->delivered) &&")
 
 explorer_mutant(waiting_workers_run_pending_tasks cfutures/waiting/nested.c nested_two_pools
-                "return hopeless < plat_load_relaxed(&executor->started);"
-                "return hopeless <= plat_load_relaxed(&executor->started);")
+                "return hopeless < plat_load_relaxed(&executor->started) ||"
+                "return hopeless <= plat_load_relaxed(&executor->started) ||")
 
 explorer_mutant(
   nested_runs_what_another_began cfutures/waiting/nested.c nested_begun

@@ -38,6 +38,11 @@ typedef struct cfi_executor_ops {
      * NULL: the executor has no workers to start. */
     cf_status (*start_worker)(cf_executor *executor, unsigned worker);
 
+    /* Tasks wait, and as many workers as submit starts have been started, but not max_workers. The
+     * executor starts the others, by cfi_executor_add_workers. Under `lock`; must not wait. NULL:
+     * submit starts all of them, and the option min_workers is ignored. */
+    void (*short_of_workers)(cf_executor *executor);
+
     /* Has a signal sent to this worker and to the processes that it started. A request for a dead
      * worker is dropped. Under `lock`; must not wait. NULL: the workers are not processes. */
     void (*kill)(cf_executor *executor, unsigned worker, int signal);
@@ -96,7 +101,8 @@ struct cf_executor {
     const cfi_executor_ops *ops;
     uint64_t fork_mark; /* of the process that made the executor */
     unsigned max_workers;
-    size_t max_pending; /* 0 = no limit */
+    unsigned workers_at_once; /* of these, those that submit starts; the rest when others block */
+    size_t max_pending;       /* 0 = no limit */
     bool refuse_when_full;
     cfi_worker_config config;
     cfi_queue queue; /* except `followed`, in a worker process */

@@ -48,6 +48,10 @@ static inline void start_workers(cf_executor *executor, unsigned before, size_t 
            plat_load_relaxed(&executor->started) < executor->max_workers &&
            plat_load_relaxed(&executor->started) - before < tasks) {
         const unsigned started = plat_load_relaxed(&executor->started);
+        if (started >= executor->workers_at_once) {
+            executor->ops->short_of_workers(executor);
+            return;
+        }
         start_worker(executor);
         if (plat_load_relaxed(&executor->started) == started) {
             return; /* refused: the next submit tries again */
@@ -261,6 +265,23 @@ size_t cfi_submission_submit_batch(cf_executor *executor, cfi_submission submiss
         show_to_workers(executor, future);
     }
     return done;
+}
+
+unsigned cfi_executor_add_workers(cf_executor *executor, unsigned count) {
+    plat_biased_lock_take(&executor->lock);
+    const unsigned before = plat_load_relaxed(&executor->started);
+    const uint64_t pending = cfi_counts_pending(executor);
+    unsigned started = before;
+    while (executor->refuses != CF_EBROKEN && started < executor->max_workers &&
+           started - before < count && started - before < pending) {
+        start_worker(executor);
+        if (plat_load_relaxed(&executor->started) == started) {
+            break; /* refused */
+        }
+        started++;
+    }
+    plat_biased_lock_give(&executor->lock);
+    return started - before;
 }
 
 /* ---- blocks, and what else needs the lock ---------------------------------------------------- */

@@ -48,6 +48,11 @@ cf_status cfi_submission_submit(cf_executor *executor, const cfi_submission *sub
 size_t cfi_submission_submit_batch(cf_executor *executor, cfi_submission submission, size_t count,
                                    cf_future **futures, cf_status *status);
 
+/* Starts up to `count` workers beyond those that submit starts (cfi_executor_ops.short_of_workers):
+ * no more than tasks wait, none in a broken executor, and fewer if the system refuses them. Also
+ * after shutdown: so join must not have begun to count them. Returns how many it has started. */
+unsigned cfi_executor_add_workers(cf_executor *executor, unsigned count);
+
 /* A block for a payload that does not fit a slot. The caller fills it without a lock: the argument
  * at its start (queue.base + block), the result at cfi_result_offset(arg_size). 0: no memory. */
 uint64_t cfi_executor_take_block(cf_executor *executor, size_t arg_size, size_t result_size);

@@ -87,6 +87,13 @@ static bool worker_goes_on(const cfi_queue *queue, unsigned number) {
     return true;
 }
 
+/* Because its workers are blocked. Once all are started, the last one goes on: so no wait that was let
+ * through becomes hopeless. */
+static bool may_grow(const cf_executor *executor) {
+    return executor->workers_at_once < executor->max_workers &&
+           plat_load_relaxed(&executor->started) < executor->max_workers;
+}
+
 static bool some_worker_goes_on(const cf_executor *executor) {
     unsigned hopeless = 0;
     if (cfi_executor_is_serial(executor)) { /* its submitter runs it when no other task runs */
@@ -96,7 +103,7 @@ static bool some_worker_goes_on(const cf_executor *executor) {
         const cfi_blocked *b = CFI_ENTRY(node, cfi_blocked, node);
         hopeless += b->hopeless && works_for(b, &executor->queue);
     }
-    return hopeless < plat_load_relaxed(&executor->started);
+    return hopeless < plat_load_relaxed(&executor->started) || may_grow(executor);
 }
 
 static bool task_goes_on(cf_future *future) {
