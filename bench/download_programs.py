@@ -1,5 +1,6 @@
 """Runs the download programs and their peers; believes no run that did not fetch what it should."""
 
+import collections
 import contextlib
 import dataclasses
 import functools
@@ -14,7 +15,7 @@ import tempfile
 import processes
 from command_line import ROOT
 from engine import BenchError
-from servers import Nginx, SlowServer, most_at_once
+from servers import Nginx, NginxWithTls, SlowServer, most_at_once
 
 PEER = pathlib.Path(__file__).parent / "peers" / "cpython_downloads.py"
 CODES = ROOT / "data" / "country_codes.txt"
@@ -28,11 +29,14 @@ FLAGS = ("flags", "flags_threadpool", "flags_processpool", "flags_async")
 FLAGS2 = ("flags2_sequential", "flags2_threadpool", "flags2_async")
 CURLS = {"curl": [], "curl -Z": ["-Z"],
          "curl -Z --parallel-immediate": ["-Z", "--parallel-immediate"]}
+ARIA2 = "aria2c"
 CPYTHON = {"cpython_sequential": "sequential", "cpython_threads": "threads",
            "cpython_processes": "processes", "cpython_asyncio": "asyncio"}
 CPYTHON_TITLES = {"cpython_sequential": "CPython, one after the other",
                   "cpython_threads": "CPython, threads", "cpython_processes": "CPython, processes",
                   "cpython_asyncio": "CPython, asyncio"}
+NGINX, TLS, SLOW = "nginx", "nginx with TLS 1.3", "slow_server"
+WEIGHED = 3  # runs of a case whose memory is looked at
 NEEDED = (*FLAGS, *FLAGS2, "slow_server")
 
 
@@ -41,7 +45,7 @@ class Case:
     program: str
     codes: int
     at_once: int = 0  # 0: the program's own choice
-    server: str = "slow_server"
+    server: str = SLOW
     min_delay: float = 0
     max_delay: float = 0
     error_rate: float = 0
@@ -58,6 +62,7 @@ class Case:
         if self.at_once > 1:
             name += (f" -m {self.at_once}" if self.program in FLAGS2 else
                      f" --parallel-max {self.at_once}" if self.program in CURLS else
+                     f" -j {self.at_once}" if self.program == ARIA2 else
                      f" ({self.at_once})")
         return name
 
@@ -77,6 +82,7 @@ class DownloadPrograms:
         self.images = {}    # by code, as they should be
         self.standing = {}  # the servers without delays, which stay
         self.counts = {}    # by what was asked for: what came of it, from the first run
+        self.weighed = collections.Counter()  # runs of a case whose memory was looked at
         self.open = contextlib.ExitStack()
         lacking = [name for name in NEEDED if not (self.folder / name).exists()]
         if lacking:
@@ -118,8 +124,7 @@ class DownloadPrograms:
             return self.run_on(case, server)
 
     def run_on(self, case, server):
-        shutil.rmtree(self.into, ignore_errors=True)
-        self.into.mkdir()
+        self.empty()
         command, stdin = self.command(case, server.base_url)
         run = processes.timed(case, command, self.scratch, stdin, environment(),
                               allowed=(0, 1) if case.error_rate > 0 else (0,))
@@ -129,14 +134,23 @@ class DownloadPrograms:
             figures["delays"] = [request.delay for request in requests]
             figures["at_once"] = most_at_once(requests)
         self.check(case, run.output, requests, figures)
+        if not case.is_told and self.weighed[case] < WEIGHED:
+            self.weighed[case] += 1
+            self.empty()
+            figures["memory"] = processes.greatest_memory(case, command, self.scratch, stdin,
+                                                          environment())
         return figures
+
+    def empty(self):
+        shutil.rmtree(self.into, ignore_errors=True)
+        self.into.mkdir()
 
     def standing_server(self, name):
         if name not in self.standing:
             folder = self.scratch / name
-            server = (Nginx(folder, self.tree) if name == "nginx" else
-                      SlowServer(folder, self.path("slow_server"),
-                                 ["--min-delay=0", "--max-delay=0"]))
+            server = (SlowServer(folder, self.path("slow_server"),
+                                 ["--min-delay=0", "--max-delay=0"]) if name == SLOW else
+                      {NGINX: Nginx, TLS: NginxWithTls}[name](folder, self.tree))
             self.standing[name] = self.open.enter_context(server)
         return self.standing[name]
 
@@ -150,6 +164,8 @@ class DownloadPrograms:
         """The command and what it reads."""
         if case.program in CURLS:
             return self.curl(case, base_url), ""
+        if case.program == ARIA2:
+            return self.aria2(case, base_url), ""
         if case.program in CPYTHON:
             at_once = case.at_once or case.codes
             return ([peer_python(), "-B", str(PEER), CPYTHON[case.program], str(at_once), base_url,
@@ -170,6 +186,15 @@ class DownloadPrograms:
         return ["curl", "-q", "-sSf", "--no-progress-meter",
                 *(parallel if case.at_once > 1 else []), "--output-dir", str(self.into),
                 "-K", str(addresses)]
+
+    def aria2(self, case, base_url):
+        addresses = self.scratch / "addresses"
+        lines = [f"{base_url}/{code.lower()}/{code.lower()}.gif\n  out={code}.gif\n"
+                 for code in codes_of(case.codes)]
+        addresses.write_text("".join(lines), encoding="ascii")
+        return [ARIA2, "--no-conf", "--quiet", "--file-allocation=none", "--max-connection-per-server=1",
+                f"--max-concurrent-downloads={case.at_once}", f"--dir={self.into}",
+                f"--input-file={addresses}"]
 
     # ---- is it what it should be?
 
@@ -205,12 +230,12 @@ class DownloadPrograms:
 
 
 def counts_told(case, output):
-    """What a program's report says; curl's says nothing unless something is wrong.
+    """What a program's report says; curl and aria2c say nothing unless something is wrong.
 
     >>> counts_told(None, "2 flags downloaded.\\n482 not found.\\n1 error.\\n")
     {'downloaded': 2, 'not_found': 482, 'errors': 1}
     """
-    if case and case.program in CURLS:
+    if case and case.program in (*CURLS, ARIA2):
         return {"downloaded": case.codes, "not_found": 0, "errors": 0}
     if case and case.program in CPYTHON:
         output += " flags downloaded"

@@ -1,8 +1,9 @@
 """How long do the download programs take, beside curl and CPython, from servers on this machine?
 
-Four parts, each a question (README.md beside this file says more):
+Five parts, each a question (README.md beside this file says more):
 
     local   194 images without any delay: what is a program's own share?
+    tls     the same by TLS 1.3, with the system's certificates
     delay   answers that let wait: is a request under way whenever one could be?
     error   every fourth request fails: do all programs count the same?
     styles  one after the other, threads, processes, an event loop: what does each bring?
@@ -19,12 +20,14 @@ import shutil
 import signal
 import sys
 
+import certificates
 import command_line
 import download_programs
 import plot
 import servers
 from command_line import ROOT, at_least
-from download_programs import ALL, CPYTHON, EVERY, FLAGS, POP, Case, DownloadPrograms
+from download_programs import (ALL, ARIA2, CPYTHON, EVERY, FLAGS, NGINX, POP, SLOW, TLS, Case,
+                               DownloadPrograms)
 from engine import Journal, alternating, machine_facts, measure_plans, spread
 from report import print_machine, print_ratios, print_table, ratio_row
 from schedule import makespan
@@ -33,7 +36,7 @@ AT_ONCE = 30  # as flags2_threadpool has it
 CURL = "curl -Z"
 IMMEDIATE = "curl -Z --parallel-immediate"
 CONCURRENT = ("flags2_threadpool", CURL, "flags2_async")
-SERVERS = ("nginx", "slow_server")
+SERVERS = (NGINX, SLOW)
 MEMORY = pathlib.Path("/dev/shm")
 ROOM = 32 * 2**20  # bytes; a fifth of it is needed
 
@@ -60,7 +63,7 @@ def now_and_then(cases, rounds, seldom, few):
         yield from ((number, case) for case in (now if number % 2 == 0 else reversed(now)))
 
 
-def local_case(program, server="nginx"):
+def local_case(program, server=NGINX):
     """curl -Z stands between the two programs that are compared with it."""
     concurrent = program not in ("curl", "flags2_sequential", "cpython_sequential")
     return Case(program, ALL, AT_ONCE if concurrent else 0, server)
@@ -68,7 +71,11 @@ def local_case(program, server="nginx"):
 
 def local_cases(server):
     return [local_case(program, server) for program in
-            ("flags2_sequential", "curl", *CONCURRENT, IMMEDIATE)]
+            ("flags2_sequential", "curl", *CONCURRENT, IMMEDIATE, ARIA2)]
+
+
+def found(settings, cases):
+    return [case for case in cases if settings["aria2"] or case.program != ARIA2]
 
 
 def flags_cases(server):
@@ -84,10 +91,17 @@ def cpython_cases(settings, codes, **case):
 
 
 def local_plan(settings):
-    cases = [case for server in SERVERS for case in [*local_cases(server), *flags_cases(server)]]
+    cases = [case for server in SERVERS
+             for case in [*found(settings, local_cases(server)), *flags_cases(server)]]
     seldom = [case for codes in (ALL, POP)
               for case in cpython_cases(settings, codes, server="nginx")]
     return now_and_then(cases, settings["rounds"], seldom, settings["cpython_rounds"])
+
+
+def tls_plan(settings):
+    """None where no certificate can be had that the system trusts."""
+    cases = [] if settings["tls_lacks"] else found(settings, local_cases(TLS))
+    return alternating(cases, settings["rounds"])
 
 
 def delayed(program, codes, at_once, delays):
@@ -147,7 +161,7 @@ def styles_plan(settings):
                        settings["style_rounds"])
 
 
-PLANS = {"local": local_plan, "delay": delay_plan, "error": error_plan, "styles": styles_plan}
+PLANS = {"local": local_plan, "tls": tls_plan, "delay": delay_plan, "error": error_plan, "styles": styles_plan}
 
 
 def measure(journal, programs):
@@ -168,7 +182,10 @@ def report(journal):
     print(f"images go to {'memory' if settings['in_memory'] else 'a folder that is not in memory'}")
     if not settings["cpython"]:
         print("not on this machine, hence left out: CPython with httpx (Debian's python3-httpx)")
+    if not settings.get("aria2"):
+        print("not on this machine, hence left out: aria2c (Debian's aria2)")
     report_local(journal)
+    report_tls(journal)
     report_delay(journal)
     report_error(journal)
     report_styles(journal)
@@ -182,9 +199,23 @@ def report_local(journal):
                              *cpython_cases(settings, codes, server=server)]
                 for row in time_row(journal, "local", case, f"{case.title}, {server}")]
         if rows:
-            print_table(f"{codes} images, no delay: whole processes, medians",
-                        ["what", "rounds", "ms", "quartiles", "processor ms"], rows)
+            print_table(f"{codes} images, no delay: whole processes, medians", TIMES, rows)
     print_ratios(local_ratios(journal))
+
+
+def report_tls(journal):
+    if lacks := journal.document["settings"].get("tls_lacks"):
+        print(f"not on this machine, hence no TLS: {lacks}")
+    rows = [row for case in local_cases(TLS) for row in time_row(journal, "tls", case, case.title)]
+    if rows:
+        print_table(f"{ALL} images by TLS 1.3, no delay, the system's certificates: medians", TIMES,
+                    rows)
+    print_ratios(row for one, other in (("flags2_threadpool", CURL), ("flags2_async", CURL),
+                                        ("flags2_sequential", "curl"))
+                 for row in local_ratio(journal, one, other, TLS, part="tls"))
+
+
+TIMES = ["what", "rounds", "ms", "quartiles", "processor ms", "us an image", "MiB"]
 
 
 def time_row(journal, part, case, what):
@@ -192,8 +223,11 @@ def time_row(journal, part, case, what):
     if samples:
         wall = spread([1000 * sample["wall"] for sample in samples])
         cpu = spread([1000 * sample["cpu"] for sample in samples])
+        memory = [sample["memory"] / 2**20 for sample in samples if "memory" in sample]
         yield [what, str(wall.count), f"{wall.median:.1f}",
-               f"{wall.first_quartile:.1f} .. {wall.third_quartile:.1f}", f"{cpu.median:.1f}"]
+               f"{wall.first_quartile:.1f} .. {wall.third_quartile:.1f}", f"{cpu.median:.1f}",
+               f"{1000 * cpu.median / case.codes:.0f}",
+               f"{spread(memory).median:.1f}" if memory else ""]
 
 
 def local_ratios(journal):
@@ -207,11 +241,11 @@ def local_ratios(journal):
     yield from local_ratio(journal, "cpython_threads", "flags2_threadpool", "nginx")
 
 
-def local_ratio(journal, one, other, server, most=None):
+def local_ratio(journal, one, other, server, most=None, part="local"):
     cases = [local_case(program, server) for program in (one, other)]
     goal = () if most is None else (f"<= {most:g}", lambda value: value <= most)
     yield from ratio_row(f"{cases[0].title} / {cases[1].title}, {server}, time",
-                         walls_ratio(journal, "local", *cases), *goal)
+                         walls_ratio(journal, part, *cases), *goal)
 
 
 def walls_ratio(journal, part, one, other):
@@ -352,7 +386,7 @@ def parse_arguments(arguments):
     parser = command_line.parser("downloads", __doc__, "less of everything: a minute")
     command_line.add_parts(parser, PLANS)
     add = parser.add_argument
-    add("--rounds", type=at_least(1), metavar="N", help="of local (31; quick: 3)")
+    add("--rounds", type=at_least(1), metavar="N", help="of local and tls (31; quick: 3)")
     add("--cpython-rounds", type=at_least(0), metavar="N",
         help="in how many of these CPython takes part (5; 1)")
     add("--delay-rounds", type=at_least(1), metavar="N", help="of delay (5; 1)")
@@ -389,6 +423,10 @@ def settings_of(options, machine):
     settings["peers"] = [" ".join(curl.split()[:2]),
                          f"{nginx.split()[-1]} with {servers.NGINX_WORKERS} worker process"]
     settings["peers"] += [download_programs.versions_of(python)] if python else []
+    aria2 = download_programs.said_by([ARIA2, "--version"])
+    settings["aria2"] = aria2 is not None
+    settings["peers"] += [aria2] if aria2 else []
+    settings["tls_lacks"] = certificates.lacking()
     return settings
 
 

@@ -92,6 +92,27 @@ def wait_for(case, child):
     return usage.ru_utime + usage.ru_stime
 
 
+def greatest_memory(case, command, folder, stdin="", environment=None):
+    """Bytes that it had resident at most, looked at every millisecond: for a run that is not timed.
+    (What wait4 tells is never less than this script's own.)"""
+    (folder / "stdin").write_text(stdin, encoding="utf-8")
+    with open(folder / "stdin", "rb") as source:
+        child = subprocess.Popen(command, stdin=source, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL, env=environment,
+                                 start_new_session=True)
+        kilobytes = 0
+        try:
+            while child.poll() is None:
+                found = first_match(PROC / str(child.pid) / "status", r"^VmHWM:\s*(\d+) kB$")
+                kilobytes = int(found or kilobytes)
+                time.sleep(0.001)
+        finally:
+            stop(child)
+    if child.returncode != 0:
+        raise BenchError(f"{case}: exit code {child.returncode}")
+    return kilobytes * 1024
+
+
 # ---- what a process and its descendants take ---------------------------------------------------
 
 

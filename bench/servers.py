@@ -13,6 +13,7 @@ import socket
 import subprocess
 import time
 
+import certificates
 from engine import BenchError
 
 HOST = "127.0.0.1"
@@ -47,8 +48,9 @@ http {{
     uwsgi_temp_path "{folder}/uwsgi";
     scgi_temp_path "{folder}/scgi";
     server {{
-        listen {host}:{port} backlog={backlog};
+        listen {host}:{port} {listen} backlog={backlog};
         root "{tree}";
+        {more}
     }}
 }}
 """
@@ -140,6 +142,9 @@ def kill_session(process):
 class Nginx(Server):
     """Serves the folder `tree`, with a configuration of its own; needs no root."""
 
+    listen = ""  # options of that directive
+    more = ""    # directives of the server
+
     def __init__(self, folder, tree):
         super().__init__(folder)
         self.tree = pathlib.Path(tree).resolve()
@@ -159,7 +164,8 @@ class Nginx(Server):
         # As root nginx would let its workers be somebody who may not read here.
         user = f"user {pwd.getpwuid(os.getuid()).pw_name};" if os.geteuid() == 0 else ""
         return NGINX_CONF.format(workers=NGINX_WORKERS, folder=self.folder.resolve(), user=user,
-                                 host=HOST, port=self.port, backlog=BACKLOG, tree=self.tree)
+                                 host=HOST, port=self.port, backlog=BACKLOG, tree=self.tree,
+                                  listen=self.listen, more=self.more)
 
     def answers(self):
         try:
@@ -167,6 +173,30 @@ class Nginx(Server):
             return True
         except OSError:
             return False
+
+
+class NginxWithTls(Nginx):
+    """The same by TLS 1.3, with a certificate that the system trusts as long as this lasts."""
+
+    listen = "ssl"
+
+    def __init__(self, folder, tree):
+        super().__init__(folder, tree)
+        self.trust = certificates.Trust(self.folder)
+
+    @property
+    def base_url(self):
+        return super().base_url.replace("http:", "https:")
+
+    def start(self):
+        self.trust.begin(HOST)
+        self.more = (f'ssl_protocols TLSv1.3; ssl_certificate "{self.trust.certificate}"; '
+                     f'ssl_certificate_key "{self.trust.key}";')
+        super().start()
+
+    def stop(self):
+        super().stop()
+        self.trust.end()
 
 
 def free_port():

@@ -472,9 +472,11 @@ static void scene_play(const kind *k, uint64_t *seed) {
     play_with(k, create(k), seed, scaled(150));
 }
 
-/* With so little room that submitters wait for it all the time. */
+/* With so little room that submitters wait for it all the time; in half of the runs a thread pool that
+ * grows. */
 static void scene_little_room(const kind *k, uint64_t *seed) {
-    play_with(k, create_with(k, (cf_pool_options){.max_pending = 8}), seed, scaled(40));
+    const cf_pool_options options = {.max_pending = 8, .min_workers = random_next(seed) % 2};
+    play_with(k, create_with(k, options), seed, scaled(40));
 }
 
 typedef struct census {
@@ -511,11 +513,12 @@ static void scene_short_lives(const kind *k, uint64_t *seed) {
     shared_free(c, sizeof *c);
 }
 
-/* The end comes from one of several threads, while others play on. */
+/* The end comes from one of several threads, while others play on. In half of the runs a thread pool
+ * grows meanwhile. */
 static void end_while_playing(const kind *k, uint64_t *seed, void (*end)(cf_executor *, uint64_t)) {
     player players[THREADS];
     guestbook book = {0};
-    cf_executor *ex = create(k);
+    cf_executor *ex = create_with(k, (cf_pool_options){.min_workers = random_next(seed) % 2});
     const player like = {.kind = k, .ex = ex, .book = &book, .rounds = 6, .may_end = true};
     players_start(players, like, seed);
     spin_for((int64_t)(random_next(seed) % (uint64_t)(2 * MILLISECOND)));
