@@ -267,13 +267,23 @@ size_t cfi_submission_submit_batch(cf_executor *executor, cfi_submission submiss
     return done;
 }
 
+/* Tasks that wait beyond those which workers without a task will begin. */
+static uint64_t tasks_without_worker(const cf_executor *executor) {
+    const uint64_t pending = cfi_counts_pending(executor);
+    uint64_t free = 0;
+    for (unsigned i = 0; i < plat_load_relaxed(&executor->started); i++) {
+        free += plat_load_relaxed(&executor->queue.records[i].current) == 0;
+    }
+    return pending > free ? pending - free : 0;
+}
+
 unsigned cfi_executor_add_workers(cf_executor *executor, unsigned count) {
     plat_biased_lock_take(&executor->lock);
     const unsigned before = plat_load_relaxed(&executor->started);
-    const uint64_t pending = cfi_counts_pending(executor);
+    const uint64_t tasks = tasks_without_worker(executor);
     unsigned started = before;
     while (executor->refuses != CF_EBROKEN && started < executor->max_workers &&
-           started - before < count && started - before < pending) {
+           started - before < count && started - before < tasks) {
         start_worker(executor);
         if (plat_load_relaxed(&executor->started) == started) {
             break; /* refused */

@@ -49,8 +49,9 @@ size_t cfi_submission_submit_batch(cf_executor *executor, cfi_submission submiss
                                    cf_future **futures, cf_status *status);
 
 /* Starts up to `count` workers beyond those that submit starts (cfi_executor_ops.short_of_workers):
- * no more than tasks wait, none in a broken executor, and fewer if the system refuses them. Also
- * after shutdown: so join must not have begun to count them. Returns how many it has started. */
+ * no more than there are tasks that no worker is free for, none in a broken executor, and fewer if
+ * the system refuses them. Also after shutdown: so join must not have begun to count them. Returns
+ * how many it has started. */
 unsigned cfi_executor_add_workers(cf_executor *executor, unsigned count);
 
 /* A block for a payload that does not fit a slot. The caller fills it without a lock: the argument
