@@ -2,8 +2,12 @@
  * there are processors while they compute. */
 #include "../check.h"
 
+#include <glob.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -103,6 +107,52 @@ Test(thread_growth, tasks_that_come_later_get_threads_too) {
     counter_add(&m.gate, 1);
     cf_executor_destroy(ex);
     EXPECT_EQ(counter_get(&m.ran), MANY);
+}
+
+static int run_nothing(const void *arg, void *result, cf_task_context *ctx) {
+    (void)arg, (void)result, (void)ctx;
+    return 0;
+}
+
+/* How often the pool's own thread has gone to sleep so far; -1 if it cannot be found. */
+static long sleeps_of_growth(void) {
+    long sleeps = -1;
+    glob_t tasks;
+    if (glob("/proc/self/task/*/status", 0, NULL, &tasks) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < tasks.gl_pathc; i++) {
+        char line[256];
+        bool is_growth = false;
+        FILE *status = fopen(tasks.gl_pathv[i], "re");
+        while (status != NULL && fgets(line, sizeof line, status) != NULL) {
+            is_growth |= strcmp(line, "Name:\tcf-growth\n") == 0;
+            if (is_growth && strncmp(line, "voluntary_ctxt_switches:", 24) == 0) {
+                sleeps = atol(line + 24);
+            }
+        }
+        if (status != NULL) {
+            fclose(status);
+        }
+    }
+    globfree(&tasks);
+    return sleeps;
+}
+
+Test(thread_growth, a_pool_at_rest_does_not_look_and_grows_when_tasks_come) {
+    const cf_task nothing = {.run = run_nothing};
+    cf_executor *ex = create(1, MANY);
+    cf_future *futures[2];
+    submit_many(ex, &nothing, NULL, 2, futures);
+    take_all(futures, 2);
+    long before, now = sleeps_of_growth();
+    do { /* else Criterion's timeout: it looks again and again */
+        before = now;
+        clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){.tv_nsec = 50 * MILLISECOND}, NULL);
+        now = sleeps_of_growth();
+    } while (now != before || now < 0);
+    time_to_fill(ex);
+    cf_executor_destroy(ex);
 }
 
 /* Woken too often to be blocked all the time between two looks. */
