@@ -1,7 +1,5 @@
 #include "download/download.h"
 
-#include "download/cpu_turn.h"
-
 #include <curl/curl.h>
 #include <malloc.h>
 #include <signal.h>
@@ -16,7 +14,6 @@ static void prepare_heap(void) {
 
 bool download_prepare(void) {
     prepare_heap();
-    cpu_turn_prepare();
     signal(SIGXFSZ, SIG_IGN);
     return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }

@@ -7,7 +7,6 @@
  * at once. */
 #include "download/transfers.h"
 
-#include "download/cpu_turn.h"
 #include "download/opening.h"
 #include "download/transfer.h"
 #include "platform/clock.h"
@@ -347,11 +346,7 @@ static int64_t first_due_ns(const transfers *t) {
 
 static void look_at_libcurl(transfers *t) {
     int count;
-    if (!cpu_turn_begin(first_due_ns(t))) {
-        return;
-    }
     curl_multi_perform(t->multi, &count);
-    cpu_turn_end();
     const CURLMsg *message;
     while ((message = curl_multi_info_read(t->multi, &count)) != NULL) {
         if (message->msg == CURLMSG_DONE) {

@@ -217,16 +217,21 @@ class SystemCertificates(TransferTest):
 
     @unittest.skipIf(SANITIZED or "PRIMEPOOL_SLOW_HANDSHAKE" not in os.environ or not HAS_OPENSSL,
                      "needs OpenSSL and a library to load before it")
-    def test_deadline_of_threads(self):
-        """The handshakes take 20 seconds of CPU time. Each thread that waits for the processors ends in time."""
+    def download_slowly(self, program):
+        """Verifying a certificate takes 30 ms of CPU time, for 676 connections 20 seconds."""
         slow = {**DIRECT, "LD_PRELOAD": os.environ["PRIMEPOOL_SLOW_HANDSHAKE"], "SLOW_HANDSHAKE_MS": "30"}
-        downloaded = download("flags2_threadpool", self.nginx.url("tls"), "-e",
-                              options=["-m1000", "--deadline=1", "--json"], env=slow)
-        records, summary = downloaded.records()
+        return download(program, self.nginx.url("tls"), "-e", options=["-m1000", "--deadline=1", "--json"], env=slow)
+
+    def test_deadline_of_the_loop(self):
+        """It ends in time what it has begun, and does not go on with handshakes that it breaks off."""
+        records, summary = self.download_slowly("flags2_async").records()
         self.assertEqual(len(records), 676)
-        self.assertGreater(summary["errors"], 300)
-        seconds = sorted(record["elapsed"] for record in records.values())
-        self.assertLess(seconds[600], 3)
+        self.assertGreater(summary["errors"], 0)
+        self.assertLess(max(record["elapsed"] for record in records.values()), 3)
+
+    def test_deadline_of_threads(self):
+        """Threads that compute are as many as processors: so few connections do for all."""
+        self.assertEqual(self.download_slowly("flags2_threadpool").records()[1]["errors"], 0)
 
     def test_without_tls(self):
         """Nothing is parsed."""
