@@ -4,8 +4,8 @@
  * one with each acknowledgment, and shrinks with each connection that was dropped, as the window of TCP does in its
  * slow start (RFC 5681, 3.1). Nobody waits for an answer.
  *
- * The places are a semaphore (eventfd), so that whoever waits for one can wait for the network and for the word to stop
- * too. All functions may be called by any thread. */
+ * Who finds no place looks again after some milliseconds: to wake whoever waits, with each place, took
+ * a third more time with thirty threads. Any thread may call all functions. */
 #ifndef DOWNLOAD_CONNECT_WINDOW_H
 #define DOWNLOAD_CONNECT_WINDOW_H
 
@@ -14,13 +14,12 @@
 #include <stdint.h>
 
 typedef struct connect_window {
-    int fd; /* readable while there is a place */
     atomic_uint size;
-    _Atomic int64_t acknowledged_ns; /* the last one; at first when it was opened */
+    atomic_uint places;              /* that are free */
+    _Atomic int64_t acknowledged_ns; /* the last one; at first when it was made */
 } connect_window;
 
-int connect_window_open(connect_window *window); /* 0 or an error number */
-void connect_window_close(connect_window *window);
+void connect_window_init(connect_window *window);
 
 /* False: there is none. */
 bool connect_window_take_place(connect_window *window);

@@ -19,7 +19,7 @@ enum {
 /* On the loopback an acknowledgment comes at once: the kernel of the server is that of the client. What has none after
  * this time was dropped. The kernel would send again after 200 ms, and ask again for a connection after a second;
  * until then the server would have nothing to do. */
-#define LEAST_PATIENCE_NS (5 * MS_NS)
+#define LEAST_PATIENCE_NS (2 * MS_NS)
 #define MOST_PATIENCE_NS  (20 * MS_NS)
 
 /* What is connected is dropped seldom: where the server's kernel had so many to connect that it kept none in mind (SYN

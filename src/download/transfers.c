@@ -16,6 +16,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#define PLACE_LOOK_MS 2
+
 typedef struct member {
     transfer transfer;
     enum {
@@ -423,21 +425,19 @@ static int timeout_ms(const transfers *t) {
     if (left_ns <= 0) {
         return 0;
     }
+    if (t->wants_place && left_ns > PLACE_LOOK_MS * INT64_C(1000000)) {
+        return PLACE_LOOK_MS;
+    }
     return left_ns / 1000000 >= INT32_MAX ? INT32_MAX : (int)(left_ns / 1000000) + 1;
 }
 
-/* Until something comes, or is due, or there is a place, or the word to stop; for that it returns true. */
+/* Until something comes, or is due, or there may be a place, or the word to stop; for that it returns true. */
 static bool wait(transfers *t) {
-    struct curl_waitfd others[] = {{.fd = t->settings->stop->fd, .events = CURL_WAIT_POLLIN},
-                                   {.events = CURL_WAIT_POLLIN}};
-    unsigned count = 1;
-    if (t->wants_place) {
-        others[count++].fd = t->settings->window->fd;
-    }
-    if (curl_multi_poll(t->multi, others, count, timeout_ms(t), NULL) != CURLM_OK) {
+    struct curl_waitfd stop = {.fd = t->settings->stop->fd, .events = CURL_WAIT_POLLIN};
+    if (curl_multi_poll(t->multi, &stop, 1, timeout_ms(t), NULL) != CURLM_OK) {
         return download_stop_requested(t->settings->stop);
     }
-    return others[0].revents != 0;
+    return stop.revents != 0;
 }
 
 bool transfers_next(transfers *t, download_result *result) {

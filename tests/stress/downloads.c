@@ -190,7 +190,7 @@ static void play_round(player *who) {
     play p = {.player = who, .caller = pthread_self()};
     scratch_make(path);
     CHECK(download_folder_open(&p.folder, path) == 0 && download_stop_open(&p.stop) == 0);
-    CHECK(connect_window_open(&p.window) == 0);
+    connect_window_init(&p.window);
     p.settings = (download_settings){
         .site = who->server->site,
         .folder = &p.folder,
@@ -224,7 +224,7 @@ static void play_round(player *who) {
     if (stops) {
         pthread_join(s.thread, NULL);
     }
-    connect_window_close(&p.window);
+    CHECK(atomic_load(&p.window.places) == atomic_load(&p.window.size));
     trust_store_destroy(p.settings.trust);
     download_stop_close(&p.stop);
     download_folder_close(&p.folder);

@@ -12,7 +12,7 @@ void downloads_begin(downloads *d, http_script *script, void *context) {
     d->threads = thread_count();
     EXPECT_EQ(download_folder_open(&d->folder, d->path), 0);
     EXPECT_EQ(download_stop_open(&d->stop), 0);
-    EXPECT_EQ(connect_window_open(&d->window), 0);
+    connect_window_init(&d->window);
     d->settings = (download_settings){
         .site = d->server->site,
         .folder = &d->folder,
@@ -25,19 +25,10 @@ void downloads_begin(downloads *d, http_script *script, void *context) {
     };
 }
 
-static void expect_places(connect_window *window, unsigned wanted) {
-    unsigned places = 0;
-    while (connect_window_take_place(window)) {
-        places++;
-    }
-    EXPECT_EQ(places, wanted);
-}
-
 void downloads_end(downloads *d) {
     char names[8000];
     cr_assert(strchr(scratch_list(d->path, names, sizeof names), '.') != names, "%s", names);
-    expect_places(&d->window, atomic_load(&d->window.size));
-    connect_window_close(&d->window);
+    EXPECT_EQ(atomic_load(&d->window.places), atomic_load(&d->window.size));
     download_stop_close(&d->stop);
     download_folder_close(&d->folder);
     EXPECT_EQ(fd_count(), d->descriptors);

@@ -3,7 +3,6 @@
 
 #include "download/connect_window.h"
 
-#include <poll.h>
 #include <pthread.h>
 
 TestSuite(connect_window, .timeout = TEST_SECONDS);
@@ -25,7 +24,7 @@ static void give_all(connect_window *window, unsigned places,
 
 Test(connect_window, grows_and_shrinks) {
     connect_window window;
-    EXPECT_EQ(connect_window_open(&window), 0);
+    connect_window_init(&window);
     unsigned places = take_all(&window);
     EXPECT_EQ(places, 4u);
     for (unsigned wanted = 8; wanted <= 64; wanted *= 2) {
@@ -41,20 +40,6 @@ Test(connect_window, grows_and_shrinks) {
     EXPECT_EQ(take_all(&window), 2u);
     give_all(&window, 2, connect_window_dropped);
     EXPECT_EQ(take_all(&window), 2u);
-    connect_window_close(&window);
-}
-
-/* Who waits for a place can wait for other things too. */
-Test(connect_window, readable_while_there_is_a_place) {
-    connect_window window;
-    EXPECT_EQ(connect_window_open(&window), 0);
-    struct pollfd poller = {.fd = window.fd, .events = POLLIN};
-    EXPECT_EQ(poll(&poller, 1, 0), 1);
-    take_all(&window);
-    EXPECT_EQ(poll(&poller, 1, 0), 0);
-    connect_window_give_back(&window);
-    EXPECT_EQ(poll(&poller, 1, 0), 1);
-    connect_window_close(&window);
 }
 
 #define THREADS 4
@@ -74,7 +59,7 @@ static void *use_places(void *data) {
 
 Test(connect_window, threads_lose_no_place) {
     connect_window window;
-    EXPECT_EQ(connect_window_open(&window), 0);
+    connect_window_init(&window);
     pthread_t threads[THREADS];
     for (unsigned i = 0; i < THREADS; i++) {
         EXPECT_EQ(pthread_create(&threads[i], NULL, use_places, &window), 0);
@@ -83,5 +68,4 @@ Test(connect_window, threads_lose_no_place) {
         pthread_join(threads[i], NULL);
     }
     EXPECT_EQ(take_all(&window), atomic_load(&window.size));
-    connect_window_close(&window);
 }

@@ -65,10 +65,7 @@ void download_run_begin(download_run *run, const download_options *options) {
     if (problem != 0) {
         error(EXIT_ITEM, problem, "cannot prepare to be stopped: eventfd");
     }
-    problem = connect_window_open(&run->window);
-    if (problem != 0) {
-        error(EXIT_ITEM, problem, "cannot prepare connections: eventfd");
-    }
+    connect_window_init(&run->window);
     sem_init(&run->reported, 0, 0);
 }
 
@@ -145,7 +142,6 @@ void download_run_end(download_run *run) {
         sem_post(&run->reported);
         stop_signals_end();
     }
-    connect_window_close(&run->window);
     download_stop_close(&run->stop);
     download_folder_close(&run->folder);
     sem_destroy(&run->reported);
