@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -38,7 +39,7 @@ static int open_resolved(int folder, const char *path) {
 /* A folder that is a link is ENOTDIR. */
 static int open_without_links(int folder, const char *path) {
     char parts[BENEATH_PATH_MAX + 1], *rest;
-    strcpy(parts, path);
+    snprintf(parts, sizeof parts, "%s", path);
     int at = fcntl(folder, F_DUPFD_CLOEXEC, 0);
     for (char *part = strtok_r(parts, "/", &rest); part != NULL && at >= 0;
          part = strtok_r(NULL, "/", &rest)) {
