@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define CONNECT_WINDOW_LOOK_MS 2
+
 typedef struct connect_window {
     atomic_uint size;
     atomic_uint places;              /* that are free */

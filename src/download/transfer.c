@@ -16,6 +16,10 @@
 
 #define REDIRECTS_MAX    20L
 #define SHARED_AGAIN_MAX 2
+
+/* Meanwhile others take its place in the window: else two transfers to a server that takes none would have the
+ * only places for as long as they may. Who waits for a place looks for one as often. */
+#define DROPPED_PAUSE_NS (CONNECT_WINDOW_LOOK_MS * INT64_C(1000000))
 #define BUFFER_BYTES                                                                               \
     65536L /* a flag in one read; libcurl's own 16 KiB take a third more reads and polls */
 
@@ -314,6 +318,7 @@ static bool did_not_arrive(transfer *t, CURLcode code) {
         return true;
     }
     if (code != CURLE_OK && was_dropped(t)) {
+        t->retry_ns = plat_now_ns() + DROPPED_PAUSE_NS;
         return true;
     }
     return was_too_late(t, code) && may_ask_elsewhere(t);
@@ -321,9 +326,9 @@ static bool did_not_arrive(transfer *t, CURLcode code) {
 
 bool transfer_end_attempt(transfer *t, CURLcode curl_code) {
     opening_end(&t->opening);
+    t->retry_ns = 0;
     t->again = did_not_arrive(t, curl_code);
     if (t->again) {
-        t->retry_ns = 0;
         return true;
     }
     if (late_server_may_come(t->settings, t->easy, curl_code, &t->retry_ns)) {

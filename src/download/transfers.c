@@ -16,8 +16,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#define PLACE_LOOK_MS 2
-
 typedef struct member {
     transfer transfer;
     enum {
@@ -425,8 +423,8 @@ static int timeout_ms(const transfers *t) {
     if (left_ns <= 0) {
         return 0;
     }
-    if (t->wants_place && left_ns > PLACE_LOOK_MS * INT64_C(1000000)) {
-        return PLACE_LOOK_MS;
+    if (t->wants_place && left_ns > CONNECT_WINDOW_LOOK_MS * INT64_C(1000000)) {
+        return CONNECT_WINDOW_LOOK_MS;
     }
     return left_ns / 1000000 >= INT32_MAX ? INT32_MAX : (int)(left_ns / 1000000) + 1;
 }
