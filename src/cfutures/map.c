@@ -191,8 +191,11 @@ static cf_status run_map(map_call *map) {
     }
 }
 
+/* As a type of that size needs it: a size is a multiple of its type's alignment. */
 static bool is_aligned(const void *array, size_t item_size) {
-    return item_size % 8 == 0 && (uintptr_t)array % 8 == 0;
+    const size_t bits = item_size | 8;
+    const size_t alignment = bits & (~bits + 1); /* the lowest bit */
+    return (uintptr_t)array % alignment == 0;
 }
 
 static bool overlap(const map_call *map) {

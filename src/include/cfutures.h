@@ -220,7 +220,8 @@ const char *cf_refused_call(int *error);
 typedef struct cf_task_context cf_task_context;
 
 /* The work. Reads arg_size bytes at `arg`, and writes at most result_size bytes to `result`. Both
- * are aligned to 8 bytes; a pointer whose size is 0 is NULL. The task works in place: `arg` is
+ * are aligned to 8 bytes, in a map at least as a type of that size is (4 bytes to 4, 12 to 4, 16 to
+ * 8); a pointer whose size is 0 is NULL. The task works in place: `arg` is
  * where the argument was copied to, `result` is where the result will be read. `result` is zeroed
  * before the run, unless the task is `unzeroed`.
  *

@@ -20,10 +20,16 @@ static inline void plat_copy(void *to, const void *from, size_t size) {
 }
 
 static inline void plat_clear(void *at, size_t size) {
-    if (size == 8) {
+    switch (size) {
+    case 4:
+        memset(at, 0, 4);
+        break;
+    case 8:
         memset(at, 0, 8);
-    } else {
+        break;
+    default:
         memset(at, 0, size);
+        break;
     }
 }
 

@@ -89,12 +89,22 @@ typedef enum way {
     UNZEROED = 4
 } way;
 
+/* A type of that size may need. */
+static bool is_misaligned(const void *memory, size_t size) {
+    size_t alignment = 8;
+    while (size % alignment != 0) {
+        alignment /= 2;
+    }
+    return (uintptr_t)memory % alignment != 0;
+}
+
 static int run(unsigned how, const void *arg, void *result, cf_task_context *ctx) {
     const size_t arg_size = cf_task_arg_size(ctx), room = cf_task_room(ctx);
     const uint64_t value = value_of(arg, arg_size);
     static const unsigned char zeros[SIZES_MAX];
     atomic_fetch_add(&tasks->runs[value % VALUES], 1);
-    atomic_fetch_add(&tasks->misaligned, (uintptr_t)arg % 8 != 0 || (uintptr_t)result % 8 != 0);
+    atomic_fetch_add(&tasks->misaligned,
+                     is_misaligned(arg, arg_size) || is_misaligned(result, room));
     atomic_fetch_add(&tasks->wrong_sizes, arg_size > SIZES_MAX || room > SIZES_MAX);
     atomic_fetch_add(&tasks->not_null, (arg_size == 0 && arg) || (room == 0 && result));
     if (!(how & UNZEROED) && room > 0 && room <= SIZES_MAX && memcmp(result, zeros, room) != 0) {

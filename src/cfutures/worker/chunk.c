@@ -195,8 +195,9 @@ static place first_place(const cfi_chunk_header *header, cfi_chunk_progress *pro
 int cfi_chunk_run(const void *arg, void *result, cf_task_context *ctx) {
     const cfi_chunk_header *header = arg;
     place at = first_place(header, result, ctx);
-    size_t arg_step = cfi_chunk_step(header->arg_size);
-    size_t result_step = cfi_chunk_step(header->result_size);
+    const bool direct = header->is_direct != 0;
+    size_t arg_step = direct ? header->arg_size : cfi_chunk_step(header->arg_size);
+    size_t result_step = direct ? header->result_size : cfi_chunk_step(header->result_size);
     cfi_worker_notice_fork(&at.notes_all);
     int64_t start_ns = plat_now_ns();
     if (header->timeout_ns > 0) {
