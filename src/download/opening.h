@@ -25,16 +25,16 @@ typedef struct openings {
 typedef struct opening {
     openings *all;
     const answer *answer; /* of the attempt: until it begins, a place is needed */
-    int fd;               /* -1: nothing is being opened, or not any more */
-    int64_t since_ns;
+    int fd;         /* the socket until the server has acknowledged what was sent on it; else -1 */
+    int unready_fd; /* the socket until it can be asked on, one of openings.unready; else -1 */
+    int64_t since_ns; /* when the socket was opened */
     unsigned dropped; /* connections of this download so far that the server has dropped */
     bool has_place;   /* in the window */
     bool loopback;
     bool opened;        /* this attempt has opened a connection */
-    int unready_fd;     /* the same until it can be asked on; counted in openings.unready */
     bool refused;       /* there was no place for it */
-    bool was_connected; /* and what was sent then was not acknowledged */
-    bool was_dropped;
+    bool was_dropped;   /* by the server; then ... */
+    bool was_connected; /* ... what was sent on it was not acknowledged */
 } opening;
 
 void opening_init(opening *opening, openings *all, const answer *heard);

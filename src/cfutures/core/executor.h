@@ -26,6 +26,7 @@
 
 #include "platform/biased_lock.h"
 #include "platform/fork_mark.h"
+#include "platform/line.h"
 #include "platform/lock.h"
 #include "platform/own_memory.h"
 
@@ -96,8 +97,10 @@ typedef struct cfi_counts {
     _Atomic uint64_t observed; /* failures that a caller has asked for */
 } cfi_counts;
 
+/* Grouped by who writes, as the control words are (queue/queue.h). The gaps keep the groups apart wherever
+ * the struct begins. */
 struct cf_executor {
-    /* these never change after creation */
+    /* These never change after creation. Workers that are threads read `queue` for each task. */
     const cfi_executor_ops *ops;
     uint64_t fork_mark; /* of the process that made the executor */
     unsigned max_workers;
@@ -107,6 +110,8 @@ struct cf_executor {
     cfi_worker_config config;
     cfi_queue queue; /* except `followed`, in a worker process */
 
+    /* Submit writes for each task. */
+    char before_lock[PLAT_LINE_PAIR];
     plat_biased_lock lock;
     cfi_arena arena;
     cfi_slabs slabs;
@@ -123,8 +128,12 @@ struct cf_executor {
     bool destroyed; /* freed when no slab is in use any more */
     cfi_counts counts;
 
+    /* Workers that are threads write for each task with a time limit. */
+    char before_limits[PLAT_LINE_PAIR];
     cfi_limits limits; /* has its own lock; `of` is NULL before the first task with a limit */
 
+    /* Who collects writes for each task that is watched. */
+    char before_drain_lock[PLAT_LINE_PAIR];
     plat_biased_lock drain_lock;
     cfi_callback_list callbacks;
 
@@ -134,6 +143,10 @@ struct cf_executor {
     plat_lock join_lock;
     bool joined;
 };
+
+_Static_assert(PLAT_APART(cf_executor, queue, lock), "workers read, submit writes");
+_Static_assert(PLAT_APART(cf_executor, counts, limits), "submit writes, workers write");
+_Static_assert(PLAT_APART(cf_executor, limits, drain_lock), "workers write, who collects writes");
 
 static inline cf_executor *cfi_executor_of(const cf_future *future) {
     return cfi_slab_of(future)->executor;

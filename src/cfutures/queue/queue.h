@@ -49,6 +49,7 @@
 #include "platform/barrier.h"
 #include "platform/event_count.h"
 #include "platform/fault.h"
+#include "platform/line.h"
 
 enum {
     CFI_SLAB_SLOTS = 1024,
@@ -93,36 +94,54 @@ typedef struct cfi_record {
     _Atomic uint32_t kill;          /* process pool: signal to send to it, 0 = none */
 } cfi_record;
 
-_Static_assert(sizeof(cfi_record) == 128, "records do not share cache lines");
+_Static_assert(sizeof(cfi_record) == PLAT_LINE_PAIR, "records do not share cache lines");
 
-/* Words that are written often do not share a cache line with words that others read for each task.
- * In particular, words that a worker reads for each task must not lie beside `tail`, which submit
- * writes for each. The line would go there and back for each task: 134 ns on a Xeon (Sapphire
- * Rapids). */
+/* Grouped by who writes the words, and how often; each group has a pair of lines of its own (platform/line.h).
+ *
+ *      word        written by                              read by
+ *      cursor      workers, for each claim                 workers, for each claim; submit, now and then
+ *      tail        submit, for each task                   workers, for each claim
+ *      need_wake   workers, as they run out of work        submit, for each task
+ *      committed   submit, for each slab                   worker processes, for each task
+ *      done        workers, for tasks that are watched     who collects
+ *
+ * In particular, nothing that a worker reads for each task lies with `tail`. */
 typedef struct cfi_control {
-    _Alignas(64) _Atomic uint64_t cursor;    /* bits 0-39 of a ticket; 40-63 epoch */
-    _Alignas(64) _Atomic uint64_t tail;      /* the next ticket to be given out */
-    _Alignas(64) _Atomic uint32_t need_wake; /* a cfi_need (wakeup.h) */
-    _Atomic uint32_t searcher;               /* worker + 1, 0 = none */
-    _Atomic uint32_t wake_count;             /* futex that idle workers sleep on */
+    _Alignas(PLAT_LINE_PAIR) _Atomic uint64_t cursor;    /* bits 0-39 of a ticket; 40-63 epoch */
+    _Alignas(PLAT_LINE_PAIR) _Atomic uint64_t tail;      /* the next ticket to be given out */
+    _Alignas(PLAT_LINE_PAIR) _Atomic uint32_t need_wake; /* a cfi_need (wakeup.h) */
+    _Atomic uint32_t searcher;                           /* worker + 1, 0 = none */
+    _Atomic uint32_t wake_count;                         /* futex that idle workers sleep on */
     /* words that seldom change */
-    _Alignas(64) _Atomic uint64_t committed; /* bytes of the region that slots and blocks may use */
-    _Atomic uint32_t workers;           /* started or about to start: their records are in use */
-    _Atomic uint32_t stop;              /* workers end when no work is left */
-    _Atomic uint32_t terminating;       /* tasks are asked to return: cf_task_cancelled */
-    plat_event_count room;              /* a submit waits until fewer tasks are pending */
-    _Alignas(64) _Atomic uint32_t done; /* completion stack: slot index + 1 (completion.h) */
-    _Alignas(64) _Atomic uint32_t workers_wanted; /* process pool: executors/nursery.h */
+    _Alignas(PLAT_LINE_PAIR) _Atomic uint64_t
+        committed;                /* bytes of the region that slots and blocks may use */
+    _Atomic uint32_t workers;     /* started or about to start: their records are in use */
+    _Atomic uint32_t stop;        /* workers end when no work is left */
+    _Atomic uint32_t terminating; /* tasks are asked to return: cf_task_cancelled */
+    plat_event_count room;        /* a submit waits until fewer tasks are pending */
+    _Alignas(
+        PLAT_LINE_PAIR) _Atomic uint32_t done; /* completion stack: slot index + 1 (completion.h) */
+    _Alignas(PLAT_LINE_PAIR) _Atomic uint32_t
+        workers_wanted; /* process pool: executors/nursery.h */
     _Atomic uint32_t quit;
     _Atomic int32_t spawn_error;
     plat_event_count spawn_rounds;
-    _Alignas(64) _Atomic int64_t
+    _Alignas(PLAT_LINE_PAIR) _Atomic int64_t
         deadline_at_ns;           /* when the deadline thread looks next (core/deadline.h) */
     _Atomic int64_t stopped_ns;   /* how far program time is behind the clock (program_time.h) */
     _Atomic int64_t stands_at_ns; /* where program time stands still until the next look */
     plat_event_count deadline;    /* on which the deadline thread sleeps */
     plat_event_count callbacks;   /* on which the callback thread sleeps (waiting/callback.h) */
 } cfi_control;
+
+_Static_assert(PLAT_IN_OTHER_PAIR(cfi_control, cursor, tail), "workers claim, submit publishes");
+_Static_assert(PLAT_IN_OTHER_PAIR(cfi_control, tail, need_wake), "submit publishes, workers sleep");
+_Static_assert(PLAT_IN_OTHER_PAIR(cfi_control, tail, committed), "workers read for each task");
+_Static_assert(PLAT_IN_OTHER_PAIR(cfi_control, cursor, committed), "workers read for each task");
+_Static_assert(PLAT_IN_OTHER_PAIR(cfi_control, need_wake, committed), "workers read for each task");
+_Static_assert(PLAT_IN_OTHER_PAIR(cfi_control, done, committed), "workers read for each task");
+_Static_assert(PLAT_IN_OTHER_PAIR(cfi_control, done, deadline_at_ns), "workers push for each task");
+_Static_assert(sizeof(cfi_control) <= 4096, "the control words lie before the records");
 
 /* The fixed part of the region. */
 enum {
