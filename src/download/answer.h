@@ -14,8 +14,9 @@
 
 typedef struct answer {
     CURL *easy;
-    size_t limit;     /* bytes of a body */
-    int64_t heard_ns; /* last sign of life, 0 for none; whoever asks sets the first */
+    size_t limit; /* bytes of a body */
+    int64_t
+        heard_ns; /* the last time that the server was heard; transfer.c sets it when it is connected; 0 before */
     char phrase[ANSWER_PHRASE_MAX + 1]; /* "" if the status line has none */
     int64_t advice_s;                   /* Retry-After, 0 for a date that is past */
     size_t headers;                     /* bytes so far */

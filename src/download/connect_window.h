@@ -4,8 +4,9 @@
  * one with each acknowledgment, and shrinks with each connection that was dropped, as the window of TCP does in its
  * slow start (RFC 5681, 3.1). Nobody waits for an answer.
  *
- * Who finds no place looks again after some milliseconds: to wake whoever waits, with each place, took
- * a third more time with thirty threads. Any thread may call all functions. */
+ * A thread that finds no place looks again after some milliseconds. To wake all that wait, for each place, took 10 to
+ * 26 % more time (194 flags from Python's http.server on 30 and 100 threads, AMD EPYC). Any thread may call all
+ * functions. */
 #ifndef DOWNLOAD_CONNECT_WINDOW_H
 #define DOWNLOAD_CONNECT_WINDOW_H
 

@@ -1,4 +1,4 @@
-/* From https a redirect may not lead to http: whoever controls the network could read and change what is sent there. */
+/* A redirect may not lead from https to http: on http, others in the network can read and change what is sent. */
 #ifndef DOWNLOAD_DOWNGRADE_H
 #define DOWNLOAD_DOWNGRADE_H
 

@@ -25,8 +25,8 @@ static void unmake_worker(void *context, unsigned worker, void *local) {
 }
 
 enum {
-    /* Threads that start at once, the others when these wait long for a server. If it answers at once,
-     * 3 to 8 threads on 2 processors take 0.85 times as long as 30, and 2 threads as long as 30. */
+    /* So many threads start at once; the others start when these wait long for a server. If the server answers at
+     * once, 3 to 8 threads on 2 processors of an AMD EPYC take 0.85 times as long as 30, and 2 as long as 30. */
     AT_ONCE = 4
 };
 

@@ -185,8 +185,8 @@ static int write_whole(int fd, const char *data, size_t size) {
     return 0;
 }
 
-/* Some file systems tell only at a close that there was no room. The file stays open, and so locked, until it has its
- * final name: another descriptor is closed. */
+/* Some file systems tell only at a close that there was no room. So this closes a second descriptor of the file. The first
+ * one stays open, and keeps the file locked, until the file has its final name. */
 static int close_once(int fd) {
     const int again = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     return again >= 0 && close(again) == 0 ? 0 : errno;

@@ -7,14 +7,11 @@
 
 #include <curl/curl.h>
 
-/* True if the attempt ended since nobody listens at settings->site, which is on this machine, and the run began less
- * than a second ago (or less than settings->timeout_ns). Then the attempt does not count, and another one may begin
- * at *again_ns. After that second a refused connection is an error at once: a server that is down costs a run one
- * second, and not one for each code. */
-bool late_server_may_come(const download_settings *settings, CURL *easy, CURLcode code,
-                          int64_t *again_ns);
-
-/* True if the site's host is this machine by its name or address, whatever names mean elsewhere. */
-bool late_server_is_here(const char *site);
+/* True if the attempt ended since nobody listens at the address that it tried, which is on this machine (`loopback`),
+ * and the run began less than a second ago (or less than settings->timeout_ns). Then the attempt does not count, and
+ * another one may begin at *again_ns. After that second a refused connection is an error at once: a server that is
+ * down costs a run one second, and not one for each code. */
+bool late_server_may_come(const download_settings *settings, bool loopback, CURL *easy,
+                          CURLcode code, int64_t *again_ns);
 
 #endif

@@ -32,7 +32,7 @@ typedef struct opening {
     bool has_place;   /* in the window */
     bool loopback;
     bool opened;        /* this attempt has opened a connection */
-    bool refused;       /* there was no place for it */
+    bool refused;       /* the window had no place for a new connection */
     bool was_dropped;   /* by the server; then ... */
     bool was_connected; /* ... what was sent on it was not acknowledged */
 } opening;

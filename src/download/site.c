@@ -4,12 +4,17 @@
 #include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 bool site_is_valid(const char *url) {
     CURLU *parsed = curl_url();
     const bool valid = parsed != NULL && curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK;
     curl_url_cleanup(parsed);
     return valid;
+}
+
+bool site_is_https(const char *url) {
+    return strncasecmp(url, "https:", 6) == 0;
 }
 
 typedef struct authority {

@@ -8,6 +8,8 @@
 /* True if libcurl understands the URL. The other functions take only such a URL. */
 bool site_is_valid(const char *url);
 
+bool site_is_https(const char *url);
+
 /* The URL without user name and password. The caller frees it; NULL = out of memory. */
 char *site_shown(const char *url);
 

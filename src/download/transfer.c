@@ -17,8 +17,8 @@
 #define REDIRECTS_MAX    20L
 #define SHARED_AGAIN_MAX 2
 
-/* Meanwhile others take its place in the window: else two transfers to a server that takes none would have the
- * only places for as long as they may. Who waits for a place looks for one as often. */
+/* A transfer whose connection the server has dropped waits so long before it takes a place in the window again. Meanwhile
+ * another transfer finds the place. Otherwise two transfers would have the only places until their time is over. */
 #define DROPPED_PAUSE_NS (CONNECT_WINDOW_LOOK_MS * INT64_C(1000000))
 #define BUFFER_BYTES                                                                               \
     65536L /* a flag in one read; libcurl's own 16 KiB take a third more reads and polls */
@@ -272,9 +272,10 @@ static bool has_ended(CURLcode code) {
            code == CURLE_GOT_NOTHING || code == CURLE_HTTP2_STREAM || code == CURLE_HTTP2;
 }
 
-/* Servers close connections that are idle, also just when the next request is on its way; some answer it with 408, which
- * is no answer to it. Of a new HTTP/2 connection a server may say, too, that it is the last and takes no request
- * (GOAWAY; to libcurl that is CURLE_HTTP2). */
+/* The connection ended before the server looked at the request:
+ *   - a kept connection, which the server closed as the request was on its way;
+ *   - the same after a 408: the server says that it will wait no longer, and does not answer the request;
+ *   - a new HTTP/2 connection whose server says GOAWAY, to libcurl CURLE_HTTP2. */
 static bool was_too_late(const transfer *t, CURLcode code) {
     long made = 0, status = 0;
     curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &made);
@@ -310,8 +311,8 @@ static bool was_dropped(transfer *t) {
            now_ns < t->connect_ns + t->settings->timeout_ns;
 }
 
-/* True if the server did not get what was asked, or did not look at it: to ask again at once is no further
- * attempt. */
+/* True if the server did not get the request, or did not look at it. Then the transfer may send it again at once, and the
+ * attempt goes on. */
 static bool did_not_arrive(transfer *t, CURLcode code) {
     if (t->opening.refused) {
         t->attempt_ns = t->opening.dropped == 0 ? 0 : t->attempt_ns;
@@ -331,7 +332,7 @@ bool transfer_end_attempt(transfer *t, CURLcode curl_code) {
     if (t->again) {
         return true;
     }
-    if (late_server_may_come(t->settings, t->easy, curl_code, &t->retry_ns)) {
+    if (late_server_may_come(t->settings, t->opening.loopback, t->easy, curl_code, &t->retry_ns)) {
         t->result.attempts--;
         return true;
     }

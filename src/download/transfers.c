@@ -8,13 +8,13 @@
 #include "download/transfers.h"
 
 #include "download/opening.h"
+#include "download/site.h"
 #include "download/transfer.h"
 #include "platform/clock.h"
 
 #include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <strings.h>
 
 typedef struct member {
     transfer transfer;
@@ -86,10 +86,6 @@ static member *queue_take(member_queue *queue) {
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-static bool may_be_http2(const char *site) {
-    return strncasecmp(site, "https:", 6) == 0;
-}
-
 /* By itself libcurl keeps four connections for each handle that is in the multi handle at the time: few, when most
  * of them wait for their turn. */
 static CURLM *make_multi(unsigned most) {
@@ -109,7 +105,7 @@ transfers *transfers_create(const download_settings *settings, unsigned most) {
     }
     t->settings = settings;
     t->openings = (openings){.window = settings->window, .timeout_ns = settings->timeout_ns};
-    t->sharing = may_be_http2(settings->site) ? SHARING_UNKNOWN : SHARING_NEVER;
+    t->sharing = site_is_https(settings->site) ? SHARING_UNKNOWN : SHARING_NEVER;
     queue_init(&t->waiting);
     queue_init(&t->done);
     t->multi = make_multi(most);

@@ -1,6 +1,6 @@
 #include "programs/flags/download_run.h"
 
-#include "download/ca_file.h"
+#include "download/site.h"
 #include "platform/clock.h"
 #include "programs/base/open_files.h"
 #include "programs/base/output.h"
@@ -10,7 +10,9 @@
 
 #include <errno.h>
 #include <error.h>
-#include <strings.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 unsigned download_run_connections(unsigned wanted, unsigned descriptors_each) {
     if (descriptors_each == 0) {
@@ -23,16 +25,28 @@ unsigned download_run_connections(unsigned wanted, unsigned descriptors_each) {
     return allowed;
 }
 
+/* Why nobody can read it, or NULL. A pipe would be waited for. That it has certificates trust_store.h finds out. */
+static const char *fault_of_file(const char *path) {
+    struct stat status;
+    if (stat(path, &status) != 0 || access(path, R_OK) != 0) {
+        return strerror(errno);
+    }
+    if (S_ISDIR(status.st_mode)) {
+        return strerror(EISDIR);
+    }
+    return S_ISREG(status.st_mode) ? NULL : "not a regular file";
+}
+
 /* Before anything is made or asked for. */
-static void require_certificates(const char *ca_file) {
-    const char *fault = ca_file == NULL ? NULL : ca_file_fault(ca_file);
+static void require_readable(const char *ca_file) {
+    const char *fault = ca_file == NULL ? NULL : fault_of_file(ca_file);
     if (fault != NULL) {
         error(EXIT_IO, 0, "%s: %s", ca_file, fault);
     }
 }
 
 void download_run_begin(download_run *run, const download_options *options) {
-    require_certificates(options->ca_file);
+    require_readable(options->ca_file);
     *run = (download_run){
         .settings = {.site = options->site,
                      .folder = &run->folder,
@@ -51,7 +65,7 @@ void download_run_begin(download_run *run, const download_options *options) {
     if (run->settings.trust == NULL) {
         error(EXIT_ITEM, ENOMEM, "cannot prepare for TLS");
     }
-    if (strncasecmp(options->site, "https:", 6) == 0) {
+    if (site_is_https(options->site)) {
         trust_store_load(run->settings.trust);
     }
     if (options->ca_file != NULL && trust_store_bad_file(run->settings.trust) != NULL) {
