@@ -99,7 +99,7 @@ def local_plan(settings):
 
 
 def tls_plan(settings):
-    """None where no certificate can be had that the system trusts."""
+    """None where nobody can make a certificate that the system trusts."""
     cases = [] if settings["tls_lacks"] else found(settings, local_cases(TLS))
     return alternating(cases, settings["rounds"])
 
