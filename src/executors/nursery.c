@@ -199,9 +199,10 @@ static int fill_vacancies(nursery_state *state) {
     return 0;
 }
 
-static void tell_result(const nursery_state *state, int error) {
+static void tell_result(const nursery_state *state, uint32_t asked, int error) {
     cfi_control *control = state->links->queue->control;
     plat_store_release(&control->spawn_error, state->alive > 0 ? 0 : error);
+    plat_store_release(&control->spawn_answered, asked);
     plat_event_ring_always(&control->spawn_rounds, true);
     if (error != 0 && state->alive == 0) {
         cfi_nursery_notify(state->links->event_file);
@@ -410,8 +411,9 @@ _Noreturn void cfi_nursery_run(const cfi_nursery *nursery) {
         if (state.blind) {
             break;
         }
+        uint32_t asked = plat_load_acquire(&nursery->queue->control->spawn_asked);
         int error = fill_vacancies(&state);
-        tell_result(&state, error);
+        tell_result(&state, asked, error);
         send_signals(&state);
         follow_host(&state);
         wait_for_events(&state, error != 0);

@@ -19,12 +19,15 @@
  *      word             written by   says
  *      workers_wanted   caller       the records below it shall have a worker
  *      quit             supervisor   kill and reap the workers, then end
+ *      spawn_asked      caller       how often it has asked for the first worker
+ *      spawn_answered   nursery      spawn_asked, as it was before the look of which spawn_error tells
  *      spawn_error      nursery      errno of fork while there is no worker at all, else 0
  *      spawn_rounds     nursery      futex: how often it has looked for vacancies
  *      record.kill      caller       a signal for the living worker: the nursery takes it, or the
  *                                    supervisor drops it when the worker is dead
  *
- * The caller clears spawn_error and workers_wanted again when the first worker cannot be forked.
+ * The caller clears workers_wanted again when the first worker cannot be forked. The nursery may still
+ * be trying then, so an error that it tells later may be of an earlier request: spawn_answered says so.
  *
  * Death. When the caller's process ends in any way, the nursery kills the workers and ends. If the
  * nursery is stopped (SIGSTOP) by then, the kernel continues it (PR_SET_PDEATHSIG). When the nursery

@@ -396,7 +396,7 @@ static void *supervisor_main(void *context) {
 /* ---- the executor ---------------------------------------------------------------------------- */
 
 /* The first submit waits for the first worker, so that it can return CF_EAGAIN if fork fails. */
-static cf_status await_first_worker(process_pool *self) {
+static cf_status await_first_worker(process_pool *self, uint32_t asked) {
     cfi_assert(plat_biased_lock_is_held(&self->base.lock)); /* no other submit finds no worker */
     cfi_assert(plat_peek(&self->base.started) == 0);
     cfi_control *control = self->base.queue.control;
@@ -406,11 +406,11 @@ static cf_status await_first_worker(process_pool *self) {
         if (plat_load_acquire(&record->process_state) > CFI_FORKING) {
             return CF_OK;
         }
+        bool answered = plat_load_acquire(&control->spawn_answered) == asked;
         int error = plat_load_acquire(&control->spawn_error);
-        if (error != 0) {
+        if (answered && error != 0) {
             plat_refusal_note("fork", error);
             plat_store_release(&control->workers_wanted, 0);
-            plat_store_release(&control->spawn_error, 0);
             return CF_EAGAIN;
         }
         if (nursery_ended(self)) {
@@ -425,9 +425,12 @@ static cf_status process_pool_start_worker(cf_executor *executor, unsigned worke
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
     cfi_assert(worker == plat_peek(&executor->started) && worker < executor->max_workers);
     int held = plat_cancellation_hold(); /* submit holds a lock */
-    plat_store_release(&executor->queue.control->workers_wanted, worker + 1);
+    cfi_control *control = executor->queue.control;
+    uint32_t asked = plat_load_relaxed(&control->spawn_asked) + (worker == 0 ? 1 : 0);
+    plat_store_release(&control->workers_wanted, worker + 1);
+    plat_store_release(&control->spawn_asked, asked);
     notify_nursery(self);
-    cf_status status = worker == 0 ? await_first_worker(self) : CF_OK;
+    cf_status status = worker == 0 ? await_first_worker(self, asked) : CF_OK;
     plat_cancellation_release(held);
     return status;
 }

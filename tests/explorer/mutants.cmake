@@ -659,6 +659,10 @@ explorer_mutant(
 explorer_mutant(first_submit_does_not_look_at_the_nursery executors/process_pool.c process_first_broken
                 "seen, plat_now_ns() + NURSERY_LOOK_NS, true);" "seen, -1, true);")
 
+explorer_mutant(first_submit_hears_of_an_earlier_one executors/process_pool.c process_first_refused
+                "if (answered && error != 0) {" "(void)answered;
+        if (error != 0) {")
+
 explorer_mutant(
   pool_without_workers_is_not_broken executors/process_pool.c process_no_workers
   "if (self->gives_up != 0 || !self->quits || plat_load_acquire(&self->base.damaged)) {"

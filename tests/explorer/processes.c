@@ -209,9 +209,10 @@ static bool any_alive(void) {
     return any;
 }
 
-static void tell_result(int error) {
+static void tell_result(uint32_t asked, int error) {
     cfi_control *control = executor->queue.control;
     plat_store_release(&control->spawn_error, any_alive() ? 0 : error);
+    plat_store_release(&control->spawn_answered, asked);
     plat_event_ring_always(&control->spawn_rounds, true);
     if (error != 0 && !any_alive()) {
         cfi_nursery_notify(EVENT_FILE);
@@ -269,8 +270,9 @@ static void nursery_main(void *context) {
     (void)context;
     while (plat_load_acquire(&executor->queue.control->quit) == 0) {
         reap();
+        uint32_t asked = plat_load_acquire(&executor->queue.control->spawn_asked);
         int error = fill_vacancies();
-        tell_result(error);
+        tell_result(asked, error);
         send_signals();
         wait_for_events(error != 0);
     }
@@ -330,6 +332,10 @@ void processes_begin(unsigned workers, cf_pool_options options, mortals who,
 
 void processes_refuse_forks(void) {
     forks_fail = true;
+}
+
+void processes_allow_forks(void) {
+    forks_fail = false;
 }
 
 unsigned processes_life(unsigned worker) {

@@ -17,8 +17,9 @@ typedef enum mortals {
  * first submit starts the only worker. */
 void processes_begin(unsigned workers, cf_pool_options options, mortals who,
                      void (*caller)(void *context));
-/* From now on the system refuses the nursery each fork. In set_up, after begin. */
+/* From now on the system refuses the nursery each fork, or no longer. After begin. */
 void processes_refuse_forks(void);
+void processes_allow_forks(void);
 /* Lives of this worker so far: 1, and one more for each successor. The life that the nursery killed
  * last: 0 = none. */
 unsigned processes_life(unsigned worker);

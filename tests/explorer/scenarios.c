@@ -134,6 +134,7 @@ const scenario *const scenarios[] = {
     &process_overwritten,
     &process_first,
     &process_first_broken,
+    &process_first_refused,
     &process_no_workers,
 };
 

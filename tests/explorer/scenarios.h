@@ -57,6 +57,6 @@ extern const scenario serial_two, serial_initializer, serial_left, serial_shutdo
 extern const scenario process_retried, process_lost, process_killed, process_all_killed,
     process_unfit, process_begin, process_broken, process_broken_room, process_room,
     process_retired, process_two, process_callback, process_overwritten, process_first,
-    process_first_broken, process_no_workers;
+    process_first_broken, process_first_refused, process_no_workers;
 
 #endif

@@ -410,6 +410,26 @@ const scenario process_first_broken = {.name = "process_first_broken",
                                        .deaths = true,
                                        .lazy_clock = true};
 
+/* ---- the first submit is refused, the next is not: each hears of its own request --------------- */
+
+static void submit_first_again(void *context) {
+    const unsigned n = 0;
+    CHECK(cf_executor_submit(executor, &number_task, &n, &futures[0]) == CF_EAGAIN);
+    processes_allow_forks();
+    submit_first(context);
+}
+
+static void set_up_first_refused(void) {
+    processes_begin(0, plain, NOBODY_DIES, submit_first_again);
+    processes_refuse_forks();
+}
+
+const scenario process_first_refused = {.name = "process_first_refused",
+                                        .set_up = set_up_first_refused,
+                                        .check = check_first,
+                                        .bound = 1,
+                                        .lazy_clock = true};
+
 /* ---- a task of another process overwrites the stack of what is done ---------------------------- */
 
 static unsigned wild;

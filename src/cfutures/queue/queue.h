@@ -124,6 +124,8 @@ typedef struct cfi_control {
     _Alignas(PLAT_LINE_PAIR) _Atomic uint32_t
         workers_wanted; /* process pool: executors/nursery.h */
     _Atomic uint32_t quit;
+    _Atomic uint32_t spawn_asked;
+    _Atomic uint32_t spawn_answered;
     _Atomic int32_t spawn_error;
     plat_event_count spawn_rounds;
     _Alignas(PLAT_LINE_PAIR) _Atomic int64_t
