@@ -178,6 +178,9 @@ bool plat_region_commit(plat_region *region, size_t offset, size_t length) {
     }
     if (!shared) {
         ask_for_huge_pages(region->base, start, end);
+        if (end - start <= PLAT_HUGE_PAGE) {
+            plat_region_map(region->base, start, end - start);
+        }
     }
     return true;
 }

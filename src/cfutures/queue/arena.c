@@ -6,11 +6,9 @@
 
 #include <string.h>
 
-#define SPAN       ((size_t)CFI_SPAN_BYTES)
-#define COMMIT_MIN 4u   /* spans committed at a time: a quarter of those there are, */
-#define COMMIT_MAX 256u /* within these limits */
-#define HUGE       (PLAT_HUGE_PAGE / CFI_SPAN_BYTES)
-#define SMALL_MAX  (SPAN / 2)
+#define SPAN      ((size_t)CFI_SPAN_BYTES)
+#define HUGE      (PLAT_HUGE_PAGE / CFI_SPAN_BYTES)
+#define SMALL_MAX (SPAN / 2)
 
 /* ---- creation -------------------------------------------------------------------------------- */
 
@@ -47,14 +45,21 @@ bool cfi_arena_commit_fixed(cfi_arena *arena, size_t offset, size_t length) {
 
 /* ---- spans ---------------------------------------------------------------------------------- */
 
+/* Spans that are committed at a time, or more if more are missing. */
+static uint32_t growth_of(const cfi_arena *arena) {
+    enum {
+        LEAST = 4
+    };
+    uint32_t have = arena->committed - arena->fixed;
+    return have >= HUGE ? HUGE : have / 4 > LEAST ? have / 4 : LEAST;
+}
+
 static bool commit_to(cfi_arena *arena, uint32_t end) {
     cfi_assert(end <= arena->limit && arena->used <= arena->committed);
     if (end <= arena->committed) {
         return true;
     }
-    uint32_t missing = end - arena->committed;
-    uint32_t growth = (arena->committed - arena->fixed) / 4;
-    growth = growth < COMMIT_MIN ? COMMIT_MIN : growth > COMMIT_MAX ? COMMIT_MAX : growth;
+    uint32_t missing = end - arena->committed, growth = growth_of(arena);
     growth = growth < missing ? missing : growth;
     if (growth >= HUGE) { /* up to the end of a huge page */
         growth += HUGE - 1 - (arena->committed + growth - 1) % HUGE;
