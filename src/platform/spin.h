@@ -1,6 +1,8 @@
-/* Waiting for a word to change without giving up the processor. */
+/* Waiting for a word to change without sleeping. */
 #ifndef PLATFORM_SPIN_H
 #define PLATFORM_SPIN_H
+
+#include <sched.h>
 
 /* Called between two looks at the word. */
 static inline void plat_spin_pause(void) {
@@ -9,6 +11,11 @@ static inline void plat_spin_pause(void) {
 #elif defined(__aarch64__)
     __asm__ __volatile__("isb" ::: "memory");
 #endif
+}
+
+/* Any other thread that waits for this processor has it first, perhaps for some milliseconds. */
+static inline void plat_spin_offer(void) {
+    sched_yield();
 }
 
 #endif

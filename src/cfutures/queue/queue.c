@@ -143,6 +143,10 @@ static void set_claimed(cfi_record *record, uint64_t ticket, uint64_t count) {
     }
 }
 
+static uint64_t lesser(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
 static uint64_t claim_count(const cfi_queue *queue, const cfi_claim *claim, uint64_t pending) {
     cfi_assert(pending > 0);
     if (claim->max == 1) {
@@ -151,8 +155,15 @@ static uint64_t claim_count(const cfi_queue *queue, const cfi_claim *claim, uint
     uint64_t share =
         pending / ((uint64_t)CFI_CLAIM_DIVISOR * plat_load_relaxed(&queue->control->workers));
     uint64_t most = claim->max > 0 ? claim->max : CFI_CLAIM_MAX;
-    share = share < most ? share : most;
-    return share > 0 ? share : 1;
+    return share > 0 ? lesser(share, most) : 1;
+}
+
+/* Gets the slots of these tickets from the submitter's cache, to be written, while the worker runs the
+ * tasks before them. Else the worker would wait for each of them. */
+static void fetch(const cfi_queue *queue, uint64_t ticket, uint64_t end) {
+    for (; ticket < end; ticket++) {
+        __builtin_prefetch(slot_at(queue, ticket), 1);
+    }
 }
 
 /* Claims the first pending task and some after it. False when none is pending. */
@@ -180,6 +191,7 @@ static bool claim_more(cfi_queue *queue, cfi_claim *claim) {
             cfi_assert(claim->next == claim->end);
             claim->next = ticket;
             claim->end = ticket + count;
+            fetch(queue, ticket, ticket + lesser(count, CFI_FETCH_AHEAD));
             cfi_fault_point(queue, claim->worker, CLAIM_MOVED);
             return slot != NULL;
         }
@@ -200,7 +212,9 @@ static bool begin(cfi_queue *queue, cfi_claim *claim, cfi_slot *slot, uint64_t *
 static cfi_slot *begin_claimed(cfi_queue *queue, cfi_claim *claim, uint64_t *word) {
     cfi_assert(claim->end - claim->next <= CFI_CLAIM_MAX);
     while (claim->next < claim->end) {
+        uint64_t ahead = claim->next + CFI_FETCH_AHEAD;
         cfi_slot *slot = slot_at(queue, claim->next++);
+        fetch(queue, ahead, lesser(ahead + 1, claim->end));
         if (is_pending(slot) && begin(queue, claim, slot, word)) {
             return slot;
         }

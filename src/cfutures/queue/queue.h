@@ -192,6 +192,8 @@ typedef struct cfi_claim {
     unsigned max;       /* tasks that it may claim at once; 0 = as many as tuning.h says */
     uint64_t next, end; /* tickets that it has claimed and not begun */
     unsigned claims;    /* counts its claims */
+    unsigned keeps;     /* searches that it makes without offering its processor (wakeup.c), */
+    unsigned kept;      /* and how many of them it has made */
     bool searching;
     bool woken; /* it has a wake-up to pass on */
 } cfi_claim;

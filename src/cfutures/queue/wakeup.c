@@ -90,6 +90,34 @@ static void hand_over(cfi_queue *queue, cfi_claim *claim) {
     }
 }
 
+/* Work that came or was claimed since a look at the queue's tail and cursor. */
+static bool has_moved(const cfi_control *control, uint64_t tail, uint64_t cursor) {
+    return plat_load_relaxed(&control->tail) - tail >= CFI_OFFER_TASKS ||
+           plat_load_relaxed(&control->cursor) - cursor >= CFI_OFFER_TASKS;
+}
+
+/* The submitter, or a worker with tasks, may be waiting for the processor of the searcher: two cores
+ * have three threads. So the searcher offers it. But a stranger may take it for a whole time slice, and
+ * a task that comes meanwhile waits as long. So after a vain offer the searcher keeps its processor, in
+ * ever more searches. */
+static void offer_processor(const cfi_queue *queue, cfi_claim *claim) {
+    const cfi_control *control = queue->control;
+    if (claim->kept < claim->keeps) {
+        return;
+    }
+    uint64_t tail = plat_load_relaxed(&control->tail);
+    uint64_t cursor = plat_load_relaxed(&control->cursor);
+    int64_t begun_ns = plat_now_ns();
+    plat_spin_offer();
+    if (has_moved(control, tail, cursor)) {
+        claim->keeps /= 2;
+    } else if (plat_now_ns() - begun_ns >= CFI_OFFER_LONG_NS &&
+               claim->keeps < CFI_OFFER_KEEPS_MAX) {
+        claim->keeps = claim->keeps * 2 + 1;
+    }
+    claim->kept = 0;
+}
+
 /* True: there may be work, and the worker stays the searcher until it has begun a task. */
 static bool search(cfi_queue *queue, cfi_claim *claim) {
     cfi_control *control = queue->control;
@@ -101,6 +129,7 @@ static bool search(cfi_queue *queue, cfi_claim *claim) {
         return false;
     }
     claim->searching = true;
+    claim->kept++;
     cfi_fault_point(queue, claim->worker, SEARCH_BEGUN);
     int64_t until_ns = plat_now_ns() + CFI_SEARCH_NS;
     do {
@@ -115,6 +144,7 @@ static bool search(cfi_queue *queue, cfi_claim *claim) {
             }
             plat_spin_pause();
         }
+        offer_processor(queue, claim);
     } while (plat_now_ns() < until_ns && plat_load_relaxed(&control->stop) == 0);
     claim->searching = false;
     plat_store_release(&control->searcher, 0);

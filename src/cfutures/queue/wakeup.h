@@ -19,6 +19,8 @@
  *     too often for a heavy barrier. So both sides do a full one: the searcher between its CAS and
  *     its look, submit before it reads need_wake again. (Also if it has read ARMED: that may have
  *     become SEARCHED since.) Submit sees ARMED, or the searcher sees the task.
+ *   - A searcher that finds nothing at once offers its processor to other threads, now and then
+ *     (wakeup.c): on few processors they are the submitter and the workers that it waits for.
  *   - Submit may read CALM though ARMED has replaced it, with a heavy barrier after that. If submit
  *     read before the barrier, the look after the barrier finds its task. If submit reads after
  *     the barrier, it reads ARMED or a later value. CALM never becomes SEARCHED.

@@ -5,5 +5,6 @@
 #include "hooks.h"
 
 #define plat_spin_pause() sim_pause(__func__)
+#define plat_spin_offer() sim_pause(__func__)
 
 #endif
