@@ -214,6 +214,10 @@ explorer_mutant(taken_back_without_heavy_barrier cfutures/worker/chunk.c chunk_t
 explorer_mutant(item_begun_without_light_barrier cfutures/worker/chunk.c chunk_taken_back
                 "plat_barrier_light(); /* begun is written before end is read */" "")
 
+explorer_mutant(items_taken_together_begin_as_one cfutures/worker/chunk.c chunk_taken_back_together
+                "plat_store_release(&progress->begun, i + most);"
+                "plat_store_release(&progress->begun, i + 1);")
+
 explorer_mutant(
   taken_back_by_the_first_look cfutures/worker/chunk.c chunk_taken_back
   "if (plat_load_acquire(&progress->begun) <= half) {" "if (begun <= half) {")
@@ -224,15 +228,15 @@ explorer_mutant(taken_back_from_one_too_early cfutures/worker/chunk.c chunk_take
 
 explorer_mutant(
   done_before_its_ending_is_noted cfutures/worker/chunk.c chunk_read
-  "int error = run(has_args ? arg : NULL, room > 0 ? result : NULL, &at->ctx);" [[
-        int error = run(has_args ? arg : NULL, room > 0 ? result : NULL, &at->ctx);
+  "int error = run((const void *)arg, (void *)result, &at->ctx);" [[
+        int error = run((const void *)arg, (void *)result, &at->ctx);
         plat_store_release(&progress->done, i + 1);]])
 
 explorer_mutant(
   done_before_it_has_run cfutures/worker/chunk.c chunk_died
-  "int error = run(has_args ? arg : NULL, room > 0 ? result : NULL, &at->ctx);" [[
+  "int error = run((const void *)arg, (void *)result, &at->ctx);" [[
         plat_store_release(&progress->done, i + 1);
-        int error = run(has_args ? arg : NULL, room > 0 ? result : NULL, &at->ctx);]])
+        int error = run((const void *)arg, (void *)result, &at->ctx);]])
 
 explorer_mutant(rest_begins_with_the_lost_item cfutures/batch/window.c chunk_died
                 ".rest_first = rest_first," ".rest_first = done,")
@@ -266,11 +270,11 @@ explorer_mutant(
 # As it once was: a thread that was late before it had begun its item ran what was sent again by then.
 explorer_mutant(
   item_begun_after_its_limit_is_shown cfutures/worker/chunk.c chunk_late [[
-    while (cfi_limit_renew(&at->ctx) && take_item(at->progress, at->i)) {
+    while (cfi_limit_renew(&at->ctx) && take_items(at->progress, at->i, 1) > at->i) {
         cfi_limit_show(&at->ctx, at->header->timeout_ns);]] [[
     while (cfi_limit_renew(&at->ctx)) {
         cfi_limit_show(&at->ctx, at->header->timeout_ns);
-        if (!take_item(at->progress, at->i)) {
+        if (take_items(at->progress, at->i, 1) == at->i) {
             cfi_limit_end(&at->ctx);
             return;
         }]])

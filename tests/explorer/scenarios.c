@@ -63,6 +63,7 @@ const scenario *const scenarios[] = {
     &shutdown_batch,
     /* scenarios_chunk.c */
     &chunk_taken_back,
+    &chunk_taken_back_together,
     &chunk_read,
     &chunk_died,
     &chunk_died_retried,

@@ -35,8 +35,9 @@ extern const scenario room_two_submitters, room_two_workers, room_cancelled, roo
 /* ---- scenarios_shutdown.c ---- */
 extern const scenario shutdown_room, shutdown_room_cancelled, shutdown_first, shutdown_batch;
 /* ---- scenarios_chunk.c ---- */
-extern const scenario chunk_taken_back, chunk_read, chunk_died, chunk_died_retried,
-    chunk_shared_out, chunk_late, chunk_died_shared_out, chunk_stopped, chunk_shared_out_room;
+extern const scenario chunk_taken_back, chunk_taken_back_together, chunk_read, chunk_died,
+    chunk_died_retried, chunk_shared_out, chunk_late, chunk_died_shared_out, chunk_stopped,
+    chunk_shared_out_room;
 /* ---- scenarios_stream.c ---- */
 extern const scenario stream_ordered, stream_two_workers, stream_as_completed, stream_later,
     stream_stopped, stream_stopped_death, stream_closed, stream_unwatched, stream_room;

@@ -44,7 +44,7 @@ static void run_chunk(void *context) {
 }
 
 /* The executor is only for what the tasks note. */
-static void set_up_alone(cf_task_fn *run, void (*other)(void *context)) {
+static void set_up_alone(cf_task_fn *run, uint32_t together, void (*other)(void *context)) {
     pool_begin_bare(1, plain);
     memset(argument, 0, sizeof argument);
     memset(result, 0, sizeof result);
@@ -52,7 +52,8 @@ static void set_up_alone(cf_task_fn *run, void (*other)(void *context)) {
                                    .arg_size = sizeof(unsigned),
                                    .result_size = sizeof(uint64_t),
                                    .count = ITEMS,
-                                   .attempt = 1};
+                                   .attempt = 1,
+                                   .together = together};
     *progress() = (cfi_chunk_progress){.end = ITEMS};
     for (uint32_t i = 0; i < ITEMS; i++) {
         memcpy(cfi_chunk_args(header()) + 8 * i, &i, sizeof i);
@@ -86,7 +87,11 @@ static void take_back(void *context) {
 }
 
 static void set_up_taken_back(void) {
-    set_up_alone(number_task.run, take_back);
+    set_up_alone(number_task.run, 1, take_back);
+}
+
+static void set_up_taken_back_together(void) {
+    set_up_alone(number_task.run, 2, take_back);
 }
 
 static void check_each_ran(void) {
@@ -97,6 +102,10 @@ static void check_each_ran(void) {
 
 const scenario chunk_taken_back = {
     .name = "chunk_taken_back", .set_up = set_up_taken_back, .check = check_each_ran, .bound = 4};
+const scenario chunk_taken_back_together = {.name = "chunk_taken_back_together",
+                                            .set_up = set_up_taken_back_together,
+                                            .check = check_each_ran,
+                                            .bound = 4};
 
 /* ---- read while it runs ----------------------------------------------------------------------- */
 
@@ -123,7 +132,7 @@ static void read_done(void *context) {
 }
 
 static void set_up_read(void) {
-    set_up_alone(run_varied, read_done);
+    set_up_alone(run_varied, 2, read_done);
 }
 
 const scenario chunk_read = {

@@ -306,7 +306,8 @@ static void set_up_chunk(void) {
                    .result_size = sizeof(uint64_t),
                    .timeout_ns = SECOND,
                    .count = ITEMS,
-                   .attempt = 1},
+                   .attempt = 1,
+                   .together = 1},
         .items = {0, 1},
     };
     const cf_task chunk_task = {

@@ -4,6 +4,8 @@
 
 #include "cfutures/queue/arena.h"
 
+#include "platform/line.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +37,20 @@ static size_t fill_and_empty(cfi_arena *arena, size_t size) {
                        size); /* in another order; 7919 is prime */
     }
     return count;
+}
+
+/* Of two such blocks, each in use by another worker, no cache line has bytes of both, nor has a pair of lines
+ * (platform/line.h). */
+Test(arena, blocks_of_a_pair_of_lines_share_none) {
+    cfi_arena arena = make(LIMIT, false);
+    for (size_t size = 97; size <= PLAT_LINE_PAIR; size++) {
+        for (int i = 0; i < 3; i++) {
+            uint64_t block = cfi_arena_take(&arena, size);
+            cr_assert(block != 0 && block % PLAT_LINE_PAIR == 0);
+            cr_assert((uintptr_t)arena.region.base % PLAT_LINE_PAIR == 0);
+        }
+    }
+    cfi_arena_destroy(&arena);
 }
 
 Test(arena, what_one_size_gave_back_another_can_have) {

@@ -39,17 +39,29 @@ bool cfi_pace_may_send(const cf_stream *stream) {
 
 void cfi_pace_learn(cf_stream *stream, const cfi_chunk_progress *progress) {
     uint32_t done = plat_load_acquire(&progress->done);
-    if (!cfi_pace_is_adaptive(stream) || done == 0) {
+    if (done == 0) {
         return;
     }
     double pace_ns = (double)progress->busy_ns / done;
     stream->pace_ns = stream->pace_ns > 0 ? (stream->pace_ns + 3 * pace_ns) / 4 : pace_ns;
+    if (!cfi_pace_is_adaptive(stream)) {
+        return;
+    }
     double fitting = CFI_CHUNK_NS / (stream->pace_ns > 0.1 ? stream->pace_ns : 0.1);
     double most = (double)stream->chunk * CFI_CHUNK_GROWTH;
     most = most < (double)stream->chunk_max ? most : (double)stream->chunk_max;
     fitting = fitting < most ? fitting : most;
     stream->chunk = fitting > 1 ? (size_t)fitting : 1;
     cfi_assert(stream->chunk <= stream->chunk_max);
+}
+
+uint32_t cfi_pace_together(const cf_stream *stream) {
+    size_t room = cfi_chunk_step(stream->task.result_size);
+    double most = room > 0 ? CFI_TOGETHER_BYTES / (double)room : CFI_TOGETHER_ITEMS;
+    double fitting = stream->pace_ns > 0 ? CFI_TOGETHER_NS / stream->pace_ns : 1;
+    most = most < CFI_TOGETHER_ITEMS ? most : CFI_TOGETHER_ITEMS;
+    fitting = fitting < most ? fitting : most;
+    return fitting > 1 ? (uint32_t)fitting : 1;
 }
 
 size_t cfi_pace_max_in_chunk(const cf_executor *executor, const cf_task *task,

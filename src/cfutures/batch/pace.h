@@ -19,6 +19,10 @@ bool cfi_pace_may_send(const cf_stream *stream);
 /* Learns from a chunk that was run how many items the next one should have. */
 void cfi_pace_learn(cf_stream *stream, const cfi_chunk_progress *progress);
 
+/* How many items a worker takes at once. The caller cannot take those back, so they are few, and only
+ * of tiny items more than one. */
+uint32_t cfi_pace_together(const cf_stream *stream);
+
 /* The most items of one chunk: the user's choice, else as many as fit CFI_CHUNK_SENT_BYTES (direct:
  * CFI_CHUNK_ITEMS). Never more than the window or a block holds, nor, with time limits, than a slot's
  * tick can count. */

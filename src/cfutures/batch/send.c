@@ -51,6 +51,7 @@ void cfi_send_write_header(cf_stream *stream, const cfi_piece *piece) {
         .attempt = piece->attempt,
         .unzeroed = stream->task.unzeroed,
         .is_direct = stream->direct != NULL,
+        .together = cfi_pace_together(stream),
         .direct = direct_from(stream, piece->first),
     };
     cfi_chunk_progress *progress =

@@ -95,45 +95,54 @@ static void note(place *at, int error, bool in_time) {
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-/* True if the worker may run item i: it is below the end, which the caller may have moved. */
-static inline bool take_item(cfi_chunk_progress *progress, uint32_t i) {
-    cfi_assert(plat_peek(&progress->begun) <= i + 1 && plat_peek(&progress->done) == i);
-    plat_store_release(&progress->begun, i + 1);
+/* Takes items from i on, at most so many, and returns the end of them: i if there are none. The caller
+ * may have moved the chunk's end. */
+static inline uint32_t take_items(cfi_chunk_progress *progress, uint32_t i, uint32_t most) {
+    cfi_assert(most > 0 && plat_peek(&progress->done) == i);
+    plat_store_release(&progress->begun, i + most);
     plat_barrier_light(); /* begun is written before end is read */
-    return i < plat_load_relaxed(&progress->end);
+    uint32_t end = plat_load_relaxed(&progress->end);
+    return end > i + most ? i + most : end > i ? end : i;
 }
 
-/* Runs items until the chunk ends, or until the caller has taken back the rest. What changes with
- * each item is in locals, to be kept in registers: for the compiler, a task may see all that `at`
- * points to. */
-static void run_items(place *at, size_t arg_step, size_t result_step) {
+/* Runs items until the chunk ends, or until the caller has taken back the rest. A map of tiny items
+ * costs what this loop costs, so what changes with each item is in locals, to be kept in registers: for
+ * the compiler, a task may see all that `at` points to. Addresses are numbers, because items may have no
+ * argument or no result, and NULL + 0 is no pointer. */
+__attribute__((noinline)) static void run_items(place *at, size_t arg_step, size_t result_step) {
     cfi_chunk_progress *const progress = at->progress;
     cf_task_fn *const run = at->header->run;
     const size_t room = at->header->result_size;
+    const uint32_t together = at->header->together;
     const bool clears = at->header->unzeroed == 0 && room > 0;
-    const bool has_args = at->arg != NULL;
-    const unsigned char *arg = has_args ? at->arg : (const unsigned char *)at->header;
-    unsigned char *result = room > 0 ? at->result : (unsigned char *)progress;
+    uintptr_t arg = (uintptr_t)at->arg, result = (uintptr_t)at->result;
     cfi_assert(at->header->timeout_ns <= 0);
-    for (uint32_t i = 0; take_item(progress, i); i++) {
-        cfi_assert(i < at->header->count);
-        cfi_fault_point(at->ctx.queue, at->ctx.worker, ITEM_BEGUN);
-        at->ctx.result_size = room;
+    cfi_assert((arg != 0 || arg_step == 0) && (result != 0 || result_step == 0));
+    at->ctx.result_size = room;
+    uint32_t i = 0, end, most = at->ctx.attempt > 1 ? 1 : together;
+    while ((end = take_items(progress, i, most)) > i) {
+        cfi_assert(end <= at->header->count);
         if (clears) {
-            plat_clear(result, room);
+            plat_clear((void *)result, result_step * (end - i));
         }
-        int error = run(has_args ? arg : NULL, room > 0 ? result : NULL, &at->ctx);
-        cfi_fault_point(at->ctx.queue, at->ctx.worker, ITEM_RETURNED);
-        if (error != 0 || at->ctx.result_size != room || at->notes_all) {
-            at->i = i;
-            at->result = result;
-            note(at, error, true);
+        while (i < end) {
+            cfi_fault_point(at->ctx.queue, at->ctx.worker, ITEM_BEGUN);
+            int error = run((const void *)arg, (void *)result, &at->ctx);
+            cfi_fault_point(at->ctx.queue, at->ctx.worker, ITEM_RETURNED);
+            size_t differs = (size_t)error | (at->ctx.result_size ^ room) | at->notes_all;
+            if (__builtin_expect(differs != 0, 0)) {
+                at->i = i;
+                at->result = (unsigned char *)result;
+                note(at, error, true);
+                at->ctx.result_size = room;
+            }
+            plat_store_release(&progress->done, ++i);
+            cfi_fault_point(at->ctx.queue, at->ctx.worker, ITEM_DONE);
+            arg += arg_step;
+            result += result_step;
         }
-        plat_store_release(&progress->done, i + 1);
-        cfi_fault_point(at->ctx.queue, at->ctx.worker, ITEM_DONE);
         at->ctx.attempt = 1;
-        arg += arg_step;
-        result += result_step;
+        most = together;
     }
 }
 
@@ -149,7 +158,7 @@ static void end_limit_if_left(cf_task_context **limited) {
  * still runs. */
 static void run_limited_items(place *at, size_t arg_step, size_t result_step) {
     cfi_assert(!at->header->is_direct); /* a late thread must not write to the caller's arrays */
-    while (cfi_limit_renew(&at->ctx) && take_item(at->progress, at->i)) {
+    while (cfi_limit_renew(&at->ctx) && take_items(at->progress, at->i, 1) > at->i) {
         cfi_limit_show(&at->ctx, at->header->timeout_ns);
         cf_task_context *limited PLAT_ON_LEAVING(end_limit_if_left) = &at->ctx;
         cfi_assert(at->i < at->header->count);

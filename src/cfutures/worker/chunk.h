@@ -9,6 +9,8 @@
  *
  *   - The worker writes `begun` before an item and `done` after it. Both are releases: the worker
  *     may be judged at any moment, and a thread whose run was taken may still be running.
+ *   - It may take several tiny items at once (`together`), and writes `begun` for all of them before the
+ *     first. The item that runs is number `done`.
  *   - What belongs to an item below `done` does not change any more.
  *   - Most chunks have only items that return 0 and a result of full size: how those ended is not
  *     written. With the first item that ends otherwise it is written for all (`varied`).
@@ -21,10 +23,10 @@
  *
  * The caller can take back the end of a running chunk, for a worker that has nothing to do:
  *
- *      worker, before item i           caller (one thread)
- *      begun = i + 1                   end = e
+ *      worker, before items i to k     caller (one thread)
+ *      begun = k + 1                   end = e
  *      light barrier                   heavy barrier
- *      i < end? then run it            begun <= e? then those from e on are the caller's again
+ *      runs those below end            begun <= e? then those from e on are the caller's again
  *
  *   - Each writes its word before it reads the other's, so no item is run twice.
  *   - If the worker was further than e by then, the caller puts the old end back. The worker may
@@ -53,6 +55,7 @@ typedef struct cfi_chunk_header {
     uint32_t attempt; /* of the first item; the others are at their first */
     uint32_t unzeroed;
     uint32_t is_direct;
+    uint32_t together; /* items that the worker takes at once, at least 1 (pace.h) */
     cfi_direct direct;
 } cfi_chunk_header;
 
@@ -72,6 +75,13 @@ typedef struct cfi_chunk_progress {
     int32_t error;           /* of that item */
     int64_t busy_ns;         /* how long the run took */
 } cfi_chunk_progress;
+
+/* A direct chunk has nothing else, in a block of 128 bytes: a pair of cache lines of its own (the arena
+ * places such a block so). For each item its worker writes to `done` and reads `end`, and no other worker
+ * or submitter has anything to do there. The caller does when it takes items back. */
+_Static_assert(sizeof(cfi_chunk_header) + sizeof(cfi_chunk_progress) > 96 &&
+                   sizeof(cfi_chunk_header) + sizeof(cfi_chunk_progress) <= 128,
+               "direct chunks do not share lines");
 
 static inline size_t cfi_chunk_step(size_t item_size) {
     return (item_size + 7) & ~(size_t)7;
