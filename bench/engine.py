@@ -8,6 +8,7 @@ the journal alone, hence also later, from the file that it was saved to.
 
 import dataclasses
 import datetime
+import hashlib
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import platform
 import re
 import statistics
 import sys
+import threading
 import time
 
 
@@ -109,10 +111,17 @@ class Journal:
         return "{\n" + ",\n".join([*entries, f'"samples": [\n  {samples}\n]']) + "\n}\n"
 
     def measure(self, part, plan, run):
-        """Runs the plan (a list); `run` takes a case (a dataclass), returns a dict of figures."""
+        """Runs the plan (a list); `run` takes a case (a dataclass), returns a dict of figures.
+
+        Before the first and after each round the machine's speed is taken.
+        """
+        speeds = self.document.setdefault("calibrations", {}).setdefault(part, [])
+        speeds.append(calibrate())
         for position, (number, case) in enumerate(plan):
             show_progress(f"{part}: run {position + 1} of {len(plan)}: {case}")
             self.add(part, number, case, run(case))
+            if position + 1 == len(plan) or plan[position + 1][0] != number:
+                speeds.append(calibrate())
         show_progress("")
 
     def add(self, part, number, case, figures):
@@ -161,13 +170,48 @@ def measure_plans(journal, plans, run):
     measure_parts(journal, measure_part)
 
 
+# ---- the machine's speed -------------------------------------------------------------------------
+
+CALIBRATION = bytes(1 << 20)
+CALIBRATION_TIMES = 24  # some 20 to 60 ms
+DISTURBED = 1.2         # times what the same work took at best
+
+
+def calibrate():
+    """Milliseconds that all cores together take for the same work: a host may halve a virtual
+    machine's speed for minutes."""
+    def work():
+        for _ in range(CALIBRATION_TIMES):
+            hashlib.sha256(CALIBRATION)
+    threads = [threading.Thread(target=work) for _ in range(max(1, int(usable_cores())))]
+    start = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return round(1000 * (time.perf_counter() - start), 2)
+
+
+def disturbed_rounds(calibrations):
+    """How many rounds were slower before or after than the part's best, and how many there were.
+
+    >>> disturbed_rounds({"awake": [20, 21, 39, 20, 20], "crowded": [60.5, 60]})
+    (2, 5)
+    >>> disturbed_rounds({})
+    (0, 0)
+    """
+    rounds = [max(pair) > DISTURBED * min(times)
+              for times in calibrations.values() for pair in zip(times, times[1:])]
+    return sum(rounds), len(rounds)
+
+
 # ---- the machine -------------------------------------------------------------------------------
 
 
 def machine_facts(binary):
     """What a reader must know to judge the figures; nothing that tells whose machine it is."""
     return {
-        "cpu": first_match("/proc/cpuinfo", r"^model name\s*: (.*)$") or platform.machine(),
+        "cpu": processor(),
         "cores": usable_cores(),
         "kernel": platform.release(),
         "system": first_match("/etc/os-release", r'^PRETTY_NAME="?([^"\n]*)') or platform.system(),
@@ -175,6 +219,15 @@ def machine_facts(binary):
         "python": platform.python_version(),
         "load_at_start": round(os.getloadavg()[0], 2),
     }
+
+
+def processor():
+    """Its name, and its model, because a virtual machine's name may be that of any."""
+    name, *numbers = [first_match("/proc/cpuinfo", rf"^{word}\s*: (.*)$")
+                      for word in ("model name", "cpu family", "model")]
+    if name and all(numbers):
+        return f"{name}, family {numbers[0]}, model {numbers[1]}"
+    return name or platform.machine()
 
 
 def usable_cores():

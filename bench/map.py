@@ -24,7 +24,7 @@ MAPPERS = ("serial", *POOLS, "loop", "onetbb", "libgomp", "libgomp_1", CPYTHON)
 BALANCERS = (*POOLS, "onetbb", "libgomp", "libgomp_1")
 
 GOAL_NS = {"thread_pool": 1.5, "openmp": 1.5, "process_pool": 3}
-GOAL_ONETBB = {"thread_pool": 1.5, "openmp": 1.5}  # times its time, at most
+GOAL_ONETBB = {"thread_pool": 1.2, "openmp": 1.2}  # times its time, at most
 
 ITEMS = {"10 ns": 10, "100 ns": 100, "1 us": 1000, "10 us": 10**4, "100 us": 10**5, "1 ms": 10**6,
          "10 ms": 10**7, "100 ms": 10**8}  # nanoseconds

@@ -1,18 +1,26 @@
 """What every bench of this folder reports alike: the machine, tables, goals and their verdicts."""
 
-from engine import spread
+from engine import DISTURBED, disturbed_rounds, spread
 
 NOISY = 0.03  # of the machine's time taken by others: more than the goals' margins
 
+processor = ""  # of the journal that is reported: every table names it, since tables are quoted alone
+
 
 def print_machine(journal):
+    global processor
     machine, settings = journal.document["machine"], journal.document["settings"]
+    processor = machine["cpu"]
     print(f"{machine['cpu']}, {machine['cores']:g} usable cores, kernel {machine['kernel']}, "
           f"{machine['system']}")
     print(f"compiler {machine['compiler']}, CPython {machine['python']}, seed {settings['seed']}")
     stolen, others = machine.get("stolen_share", 0), machine.get("others_share", 0)
     print(f"load at the start {machine['load_at_start']}; meanwhile other programs used "
           f"{others:.1%} of this machine, its hypervisor took {stolen:.1%}")
+    disturbed, rounds = disturbed_rounds(journal.document.get("calibrations", {}))
+    if rounds:
+        print(f"{disturbed} of {rounds} rounds were disturbed: before or after them the same work took "
+              f"{DISTURBED:g} times as long as at best")
     if stolen + others > NOISY:
         print("That is too much: do not judge by these figures.")
     if not journal.document["complete"]:
@@ -51,7 +59,7 @@ def figure_row(what, values, most=None, form="{:.1f}"):
 
 def print_table(title, header, rows):
     widths = [max(map(len, column)) for column in zip(header, *rows)]
-    print(f"\n{title}")
+    print(f"\n{title} ({processor})")
     for row in [header, *rows]:
         first, *others = [(cell, width) for cell, width in zip(row, widths)]
         cells = [first[0].ljust(first[1])] + [cell.rjust(width) for cell, width in others]
