@@ -53,6 +53,7 @@ static void leave_direct(const cfi_chunk_header *header, cfi_chunk_progress *pro
     size_t good = error == 0 ? ctx->result_size : 0;
     cfi_assert(i < header->count && progress->failed <= i);
     cfi_assert(ctx->result_size <= header->result_size);
+    cfi_assert(result != NULL || header->result_size == 0);
     if (good < header->result_size) {
         memset((unsigned char *)result + good, 0, header->result_size - good);
     }
