@@ -73,6 +73,17 @@ static int run_wild(const void *arg, void *result, cf_task_context *ctx) {
 static const cf_task wild_task = {
     .name = "wild", .run = run_wild, .arg_size = sizeof(wild), .result_size = sizeof(uint64_t)};
 
+/* Sets the bit that says that its own run was over its time. A small result lies in the slot, 64 bytes, whose word
+ * is at the beginning. */
+static int run_expired(const void *arg, void *result, cf_task_context *ctx) {
+    (void)arg, (void)ctx;
+    *(uint64_t *)(void *)((char *)result - (uintptr_t)result % 64) |= 32;
+    return 0;
+}
+
+static const cf_task expired_task = {
+    .name = "expired", .run = run_expired, .result_size = sizeof(uint64_t)};
+
 /* ---- what must hold -------------------------------------------------------------------------- */
 
 enum {
@@ -157,6 +168,38 @@ Test(wild_writes, of_each_part) {
             check_survives(&todo, 2, i % 2 == 0);
         }
     }
+}
+
+/* The worker of such a run waits to be killed, and nobody knows that it does. */
+static cf_status ending_of_expired(const cf_submit_options *limits, cf_status *next) {
+    const cf_pool_options options = {.max_workers = 1, .initializer = be_quiet};
+    const wild harmless = {0};
+    cf_executor *pool = NULL;
+    cf_future *f = NULL;
+    cr_assert(cf_process_pool_create(&options, &pool) == CF_OK);
+    cr_assert(cf_executor_submit_with(pool, &expired_task, NULL, limits, &f) == CF_OK);
+    const cf_status status = cf_future_result(f, LONG_WAIT, NULL);
+    cf_future_release(f);
+    *next = cf_executor_submit(pool, &wild_task, &harmless, &f);
+    if (*next == CF_OK) {
+        *next = cf_future_result(f, LONG_WAIT, NULL);
+        cf_future_release(f);
+    }
+    cf_executor_destroy(pool);
+    return status;
+}
+
+Test(wild_writes, mark_a_run_as_over_its_time) {
+    cf_status next;
+    EXPECT_EQ(ending_of_expired(&(cf_submit_options){0}, &next), CF_EDEADLINE); /* as the bit says */
+    EXPECT_EQ(next, CF_EBROKEN);
+}
+
+Test(wild_writes, mark_a_limited_run_as_over_its_time) {
+    cf_status next;
+    EXPECT_EQ(ending_of_expired(&(cf_submit_options){.timeout_ns = 2 * LONG_WAIT}, &next),
+              CF_EDEADLINE);
+    EXPECT_EQ(next, CF_OK);
 }
 
 Test(wild_writes, at_random_places) {

@@ -5,6 +5,8 @@
 
 #include "platform/assert.h"
 
+#include <signal.h>
+
 void cfi_damage_note(cf_executor *executor) {
     bool known = plat_swap_seq_cst(&executor->damaged, true);
     if (!known && executor->ops->damaged != NULL) {
@@ -20,6 +22,24 @@ static bool is_current_of_its_owner(const cf_future *future, uint64_t word) {
                cfi_queue_index(&executor->queue, cfi_slot_of(future)) + 1;
 }
 
+/* Only the deadline thread marks a run as over its time, and then it has the worker killed. */
+static bool may_be_expired(const cf_executor *executor, uint64_t word) {
+    return (word & CFI_EXPIRED) == 0 || cfi_attendant_runs(&executor->deadlines);
+}
+
+/* Asks for the kill once more: a task may have made the mark, and then nobody has. The worker of a run
+ * that is over its time does nothing else before it is killed. */
+static void kill_if_expired(cf_executor *executor, cf_future *future) {
+    plat_biased_lock_take(&executor->lock);
+    uint64_t word = plat_load_acquire(&cfi_slot_of(future)->word);
+    if (cfi_word_phase(word) == CFI_RUNNING && (word & CFI_EXPIRED) != 0 &&
+        is_current_of_its_owner(future, word) &&
+        cfi_word_owner(word) < plat_load_relaxed(&executor->started)) {
+        executor->ops->kill(executor, cfi_word_owner(word), SIGKILL);
+    }
+    plat_biased_lock_give(&executor->lock);
+}
+
 /* A worker shows a slot as its `current` before it begins the task, and until it has settled it. When
  * it has died, its `current` is cleaned after the word is judged. So if the two do not fit, and the
  * word is still the same, it lies. */
@@ -28,7 +48,10 @@ bool cfi_damage_look_at(cf_future *future) {
     cfi_slot *slot = cfi_slot_of(future);
     uint64_t word = plat_load_acquire(&slot->word);
     bool runs = cfi_word_phase(word) == CFI_RUNNING && cfi_word_is_sound(word);
-    if (runs && is_current_of_its_owner(future, word)) {
+    if (runs && is_current_of_its_owner(future, word) && may_be_expired(executor, word)) {
+        if ((word & CFI_EXPIRED) != 0 && executor->queue.shared) {
+            kill_if_expired(executor, future);
+        }
         return true;
     }
     bool may_end = !runs && word != CFI_CLOSED && cfi_word_is_sound(word);

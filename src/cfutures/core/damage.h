@@ -20,7 +20,7 @@
 void cfi_damage_note(cf_executor *executor);
 
 /* Looks at a task that is waited for, and notes the damage if nobody could end it. True if its worker
- * is running it: so it is not lost. */
+ * is running it: so it is not lost. Takes the lock if the run is over its time. */
 bool cfi_damage_look_at(cf_future *future);
 
 /* Looks through the words of the queue and of the workers' records, and notes the damage that it
