@@ -191,7 +191,8 @@ static cf_status ending_of_expired(const cf_submit_options *limits, cf_status *n
 
 Test(wild_writes, mark_a_run_as_over_its_time) {
     cf_status next;
-    EXPECT_EQ(ending_of_expired(&(cf_submit_options){0}, &next), CF_EDEADLINE); /* as the bit says */
+    EXPECT_EQ(ending_of_expired(&(cf_submit_options){0}, &next),
+              CF_EDEADLINE); /* as the bit says */
     EXPECT_EQ(next, CF_EBROKEN);
 }
 
