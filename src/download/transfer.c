@@ -16,6 +16,7 @@
 
 #define REDIRECTS_MAX    20L
 #define SHARED_AGAIN_MAX 2
+#define UNSENT_MAX       3
 
 /* A transfer whose connection the server has dropped waits so long before it takes a place in the window again. Meanwhile
  * another transfer finds the place. Otherwise two transfers would have the only places until their time is over. */
@@ -102,6 +103,7 @@ void transfer_begin(transfer *t, country_code code) {
     t->result = (download_result){.code = code};
     t->fresh = t->again = false;
     t->shared_again = 0;
+    t->unsent = 0;
     t->opening.dropped = 0;
     t->begun_ns = plat_now_ns();
 }
@@ -286,6 +288,17 @@ static bool was_too_late(const transfer *t, CURLcode code) {
     return t->answer.headers == 0 && (made == 0 || code == CURLE_HTTP2) && has_ended(code);
 }
 
+/* The connection is shared, also one that this transfer has opened, and it ended before the request could be sent: others had
+ * sent theirs. A server that ends each connection at once shall not be asked without end. */
+static bool was_not_sent(transfer *t, CURLcode code) {
+    if (code != CURLE_SEND_ERROR || t->answer.headers > 0 || !t->opening.all->one_at_a_time ||
+        t->unsent == UNSENT_MAX) {
+        return false;
+    }
+    t->unsent++;
+    return true;
+}
+
 /* libcurl may have kept other connections that are closed by now, so it is to open a new one. With HTTP/2 they are few, and
  * many requests that were on one would each open another one: so they share again at first. */
 static bool may_ask_elsewhere(transfer *t) {
@@ -322,7 +335,7 @@ static bool did_not_arrive(transfer *t, CURLcode code) {
         t->retry_ns = plat_now_ns() + DROPPED_PAUSE_NS;
         return true;
     }
-    return was_too_late(t, code) && may_ask_elsewhere(t);
+    return (was_too_late(t, code) && may_ask_elsewhere(t)) || was_not_sent(t, code);
 }
 
 bool transfer_end_attempt(transfer *t, CURLcode curl_code) {

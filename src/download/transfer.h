@@ -14,6 +14,7 @@ typedef struct transfer {
     bool only_https; /* from here on */
     bool again; /* the attempt that comes is not a new one: nothing came of what it had asked */
     unsigned shared_again; /* how often that was on a connection that may be shared */
+    unsigned unsent;       /* how often the request could not be sent on one */
     opening opening;
     answer answer; /* of the last attempt */
     download_result result;
