@@ -34,8 +34,8 @@ bool plat_region_reserve(plat_region *region, size_t size, size_t least, bool sh
 
 /* Makes [offset, offset + length) usable, widened to whole pages. New pages are zeroed; pages
  * committed before keep their content. Private memory asks for huge pages where the piece
- * holds whole ones, and puts the pages of a piece of at most PLAT_HUGE_PAGE in place: all together take
- * less time than one by one, at the first touch of each. False: the system has no memory.
+ * holds whole ones, and puts the pages of a piece of at most PLAT_HUGE_PAGE in place, which saves the
+ * page fault at the first touch of each. False: the system has no memory.
  * Thread-safe. */
 bool plat_region_commit(plat_region *region, size_t offset, size_t length);
 

@@ -109,7 +109,7 @@ static inline uint32_t take_items(cfi_chunk_progress *progress, uint32_t i, uint
 /* Runs items until the chunk ends, or until the caller has taken back the rest. A map of tiny items
  * costs what this loop costs, so what changes with each item is in locals, to be kept in registers: for
  * the compiler, a task may see all that `at` points to. Addresses are numbers, because items may have no
- * argument or no result, and NULL + 0 is no pointer. */
+ * argument or no result, and C does not define NULL + 0. */
 __attribute__((noinline)) static void run_items(place *at, size_t arg_step, size_t result_step) {
     cfi_chunk_progress *const progress = at->progress;
     cf_task_fn *const run = at->header->run;
