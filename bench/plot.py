@@ -33,6 +33,7 @@ class Panel:
     y_label: str
     curves: list
     x_names: tuple = ()  # of x = 1, 2, ..., in place of numbers
+    y_most: str = "*"    # where the axis ends; "*": beyond the highest point
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +91,7 @@ def run_gnuplot(text):
 
 
 def panels_script(title, panels):
-    lines = ["set yrange [0:*]", "set offsets graph 0, 0, graph 0.05, 0", "set bmargin 8",
+    lines = ["set offsets graph 0, 0, graph 0.05, 0", "set bmargin 8",
              f"set multiplot layout 1,{len(panels)} title {quoted(title)} font ',14'"]
     measured = {curve.title: None for panel in panels for curve in panel.curves
                 if curve.style == "measured"}
@@ -117,6 +118,7 @@ def panel_script(panel, prefix, marks):
                      f"title {quoted(curve.title)}")
     return [*lines, f"set title {quoted(panel.title)}", f"set xlabel {quoted(panel.x_label)}",
             f"set ylabel {quoted(panel.y_label)}", f"set xrange [0.5:{last_x + 0.5}]",
+            f"set yrange [0:{panel.y_most}]",
             f"set xtics {x_tics(panel, last_x)}", "plot " + ", ".join(plots)]
 
 

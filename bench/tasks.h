@@ -6,6 +6,8 @@
 #ifndef BENCH_TASKS_H
 #define BENCH_TASKS_H
 
+#include "bench/driver.h"
+
 #include <cfutures.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -88,9 +90,6 @@ typedef struct task_contender {
 
 /* In a task: says that it runs, and waits until all those that wait are let through. */
 void gate_pass(void);
-
-/* For what a contender cannot go on without. Does not return. */
-void task_bench_fail(const char *what) __attribute__((noreturn));
 
 /* ---- ours, and the peers, each in a file of its own ------------------------------------------- */
 

@@ -1,4 +1,4 @@
-"""Runs bench_tasks, and its peer in CPython: what the benches of executors share."""
+"""Runs bench_tasks, its peer in CPython and bench_forkjoin: what the executors' benches share."""
 
 import dataclasses
 import json
@@ -18,10 +18,12 @@ CPYTHON_KINDS = ("cpython_threads", "cpython_processes")
 
 POOLS = ("thread_pool", "process_pool", "openmp")  # ours but for serial
 TITLES = {"serial": "serial", "thread_pool": "thread_pool", "process_pool": "process_pool",
-          "openmp": "openmp", "loop": "plain loop", "condvar": "condition variable",
-          "futex": "futex", "libgomp": "libgomp", "libgomp_1": "libgomp, chunk 1", "onetbb": "oneTBB", "glib": "GLib",
-          "libuv": "libuv", "cpython_threads": "CPython threads",
-          "cpython_processes": "CPython processes"}
+          "openmp": "openmp", "thread_pool_both": "cf_both", "futures": "futures",
+          "loop": "plain loop", "c": "C", "c_calls": "C, calls made",
+          "condvar": "condition variable", "futex": "futex", "libgomp": "libgomp",
+          "libgomp_1": "libgomp, chunk 1", "onetbb": "oneTBB", "glib": "GLib", "libuv": "libuv",
+          "mpi": "mpi", "mpi4py": "mpi4py",
+          "cpython_threads": "CPython threads", "cpython_processes": "CPython processes"}
 OURS = ("serial", *POOLS)
 
 
@@ -38,11 +40,11 @@ class Case:
 class TaskPrograms:
     """The driver in a folder, and who is there to be measured."""
 
-    def __init__(self, folder, workers):
-        self.driver, self.workers = pathlib.Path(folder) / DRIVER, workers
-        output, = launch(DRIVER, [str(self.driver), "--list"], 1, None)
-        self.contenders = {**answer(DRIVER, output),
-                           **{kind: platform.python_version() for kind in CPYTHON_KINDS}}
+    def __init__(self, folder, workers, driver=DRIVER, cpython_kinds=CPYTHON_KINDS):
+        self.driver, self.workers = pathlib.Path(folder) / driver, workers
+        output, = launch(driver, [str(self.driver), "--list"], 1, None)
+        self.contenders = {**answer(driver, output),
+                           **{kind: platform.python_version() for kind in cpython_kinds}}
 
     def command(self, case):
         program = [sys.executable, str(CPYTHON)] if case.contender in CPYTHON_KINDS else [
@@ -121,8 +123,9 @@ def parser(name, description, quick, parts):
     return result
 
 
-def begin(name, options, amounts, parts):
-    programs = TaskPrograms(options.bin, options.workers)
+def begin(name, options, amounts, parts, programs=None):
+    """`programs`: where they are others than bench_tasks and its peer."""
+    programs = programs or TaskPrograms(options.bin, options.workers)
     settings = {**amounts, "workers": options.workers, "seed": command_line.seed_of(options),
                 "parts": command_line.parts_of(options, parts),
                 "contenders": list(programs.contenders)}

@@ -201,33 +201,15 @@ static driver_options parse(int argc, char **argv) {
 
 /* ---- what all questions share ---------------------------------------------------------------- */
 
-void task_bench_fail(const char *what) {
-    error(EXIT_WRONG, 0, "%s", what);
-    abort(); /* error has exited */
-}
-
 void require(const driver_options *options, bool has) {
     if (!has) {
         error(EXIT_USAGE, 0, "%s cannot be asked that", options->contender->name);
     }
 }
 
-void sleep_ns(int64_t ns) {
-    const struct timespec duration = {.tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000};
-    nanosleep(&duration, NULL);
-}
-
 void open_contender(const driver_options *options) {
     options->contender->open(options->workers);
     sleep_ns(SETTLE_NS);
-}
-
-void *allocated(size_t count, size_t size) {
-    void *memory = calloc(count, size > 0 ? size : 1);
-    if (memory == NULL) {
-        task_bench_fail("no memory");
-    }
-    return memory;
 }
 
 submit_job submit_job_of(const driver_options *options) {
@@ -243,10 +225,7 @@ submit_job submit_job_of(const driver_options *options) {
 }
 
 void check_result(const driver_options *options, uint64_t result, uint64_t expected) {
-    if (result != expected) {
-        error(EXIT_WRONG, 0, "%s: the result is %" PRIu64 " and should be %" PRIu64,
-              options->contender->name, result, expected);
-    }
+    check_result_of(options->contender->name, result, expected);
 }
 
 uint64_t sum_below(uint64_t count) {
@@ -260,18 +239,6 @@ uint64_t sum_of_addends(uint64_t count) {
 void print_head(const driver_options *options) {
     output_print("{\"contender\":\"%s\",\"workers\":%u,\"count\":%u", options->contender->name,
                  options->workers, options->count);
-}
-
-void print_figures(const char *name, const double *figures, size_t count) {
-    output_print(",\"%s\":[", name);
-    for (size_t i = 0; i < count; i++) {
-        output_print("%s%.4f", i == 0 ? "" : ",", figures[i]);
-    }
-    output_print("]");
-}
-
-void print_end(void) {
-    output_print("}\n");
 }
 
 int64_t look_at_me(uint64_t done) {
@@ -292,14 +259,14 @@ static int arrivals = -1, passes = -1;
 static void add_to(int counter) {
     const uint64_t one = 1;
     if (write(counter, &one, sizeof one) != (ssize_t)sizeof one) {
-        task_bench_fail("the gate");
+        bench_fail("the gate");
     }
 }
 
 static void take_from(int counter) {
     uint64_t one;
     if (read(counter, &one, sizeof one) != (ssize_t)sizeof one) {
-        task_bench_fail("the gate");
+        bench_fail("the gate");
     }
 }
 

@@ -2,13 +2,10 @@
 #ifndef BENCH_TASKS_DRIVER_H
 #define BENCH_TASKS_DRIVER_H
 
+#include "bench/driver.h"
 #include "bench/tasks.h"
 
 #include <stdbool.h>
-
-enum {
-    EXIT_WRONG = 1 /* a result is wrong, or a contender failed */
-};
 
 typedef enum item_shape {
     SHAPE_EVEN,
@@ -53,11 +50,6 @@ void require(const driver_options *options, bool has);
 /* Returns when its workers are up and have gone to sleep. */
 void open_contender(const driver_options *options);
 
-void sleep_ns(int64_t ns);
-
-/* Zeroed, and of the system: not there before it is touched. */
-void *allocated(size_t count, size_t size);
-
 /* With its memory; what of that is apart has been touched. After open_contender: what is touched before a
  * fork has to be copied when it is written next. */
 submit_job submit_job_of(const driver_options *options);
@@ -68,10 +60,8 @@ void check_result(const driver_options *options, uint64_t result, uint64_t expec
 uint64_t sum_below(uint64_t count);      /* of 0 to count - 1, modulo 2^64 */
 uint64_t sum_of_addends(uint64_t count); /* of the results of so many tasks, likewise */
 
-/* The beginning of the figures' line, a list in it, and its end. */
+/* The beginning of the figures' line. */
 void print_head(const driver_options *options);
-void print_figures(const char *name, const double *figures, size_t count);
-void print_end(void);
 
 /* Says where the program is, and waits until whoever looks at it from outside has done so: returns
  * the nanoseconds that it took them. `done` is how many tasks that is. */

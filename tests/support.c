@@ -56,7 +56,38 @@ size_t scaled(size_t count) {
 
 /* ---- memory shared with worker processes ----------------------------------------------------- */
 
+static struct {
+    char *start;
+    size_t size, used;
+} area;
+
+void shared_area_use(void *start, size_t size) {
+    area.start = start;
+    area.size = size;
+}
+
+void shared_area_reset(void) {
+    if (area.used > 0 && madvise(area.start, area.used, MADV_REMOVE) != 0) {
+        perror("madvise");
+        abort();
+    }
+    area.used = 0;
+}
+
+static void *take_of_area(size_t size) {
+    const size_t pages = (size + PAGE - 1) / PAGE * PAGE;
+    if (pages > area.size - area.used) {
+        fprintf(stderr, "the memory that ranks share is too small\n");
+        abort();
+    }
+    area.used += pages;
+    return area.start + area.used - pages;
+}
+
 void *shared_alloc(size_t size) {
+    if (area.start != NULL) {
+        return take_of_area(size);
+    }
     void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
         perror("mmap");
@@ -66,7 +97,9 @@ void *shared_alloc(size_t size) {
 }
 
 void shared_free(void *memory, size_t size) {
-    munmap(memory, size);
+    if (area.start == NULL) {
+        munmap(memory, size);
+    }
 }
 
 /* ---- meeting points -------------------------------------------------------------------------- */

@@ -40,6 +40,15 @@ size_t scaled(size_t count);
 void *shared_alloc(size_t size); /* zeroed; ends the process if there is none */
 void shared_free(void *memory, size_t size);
 
+/* From now on shared_alloc takes from here: memory that the ranks of an MPI job share. shared_free gives
+ * nothing back, shared_area_reset everything. */
+void shared_area_use(void *start, size_t size);
+void shared_area_reset(void);
+
+/* A variable that a test sets before it makes the executor, and that its tasks read. Workers that are
+ * forked have it anyway, ranks of an MPI job are told its value: a number, or a pointer to shared memory. */
+#define SEEN_BY_TASKS __attribute__((section("seen_by_tasks")))
+
 /* ---- meeting points -------------------------------------------------------------------------- */
 
 /* A number that only grows, and that threads and processes can wait for. One that a test sets to 1

@@ -34,7 +34,7 @@ static void run(gpointer data, gpointer context) {
 
 static void push(void *task) {
     if (!g_thread_pool_push(pool, task, NULL)) {
-        task_bench_fail("g_thread_pool_push");
+        bench_fail("g_thread_pool_push");
     }
 }
 
@@ -43,7 +43,7 @@ static void open_pool(unsigned workers) {
     sem_init(&done, 0, 0);
     pool = g_thread_pool_new(run, NULL, (gint)workers, TRUE, NULL);
     if (pool == NULL) {
-        task_bench_fail("g_thread_pool_new");
+        bench_fail("g_thread_pool_new");
     }
 }
 

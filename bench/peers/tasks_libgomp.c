@@ -3,34 +3,12 @@
  *
  * Beyond 64 tasks a thread that makes another runs it at once, so there is no number of pending ones
  * to be measured. */
+#include "bench/peers/libgomp_team.h"
 #include "bench/tasks.h"
 
 #include <omp.h>
-#include <stdio.h>
 
 #define CHUNK 256 /* items that a thread takes at a time, where they are short */
-
-static int team;
-
-static const char *version(void) {
-    static char text[32];
-    snprintf(text, sizeof text, "gcc %d.%d", __GNUC__, __GNUC_MINOR__);
-    return text;
-}
-
-/* The threads of a region stay, and wait for the next one. */
-static void open_team(unsigned workers) {
-    team = (int)workers;
-    int seen = 0;
-#pragma omp parallel num_threads(team) reduction(+ : seen)
-    seen++;
-    if (seen != team) {
-        task_bench_fail("libgomp: the team is not complete");
-    }
-}
-
-static void close_team(void) {
-}
 
 static uint64_t submit_all(const submit_job *job) {
     uint64_t *results = job->memory;

@@ -16,7 +16,7 @@ static uint64_t sum;
 
 static void check(int code) {
     if (code < 0) {
-        task_bench_fail(uv_strerror(code));
+        bench_fail(uv_strerror(code));
     }
 }
 
@@ -86,7 +86,7 @@ static void block(unsigned workers) {
     static uv_work_t *blocks;
     blocks = calloc(workers, sizeof *blocks);
     if (blocks == NULL) {
-        task_bench_fail("no memory");
+        bench_fail("no memory");
     }
     for (unsigned i = 0; i < workers; i++) {
         check(uv_queue_work(&loop, &blocks[i], run_block, NULL));

@@ -26,7 +26,7 @@ static void answer(void) {
 
 static void start(void *(*run)(void *)) {
     if (pthread_create(&answerer, NULL, run, NULL) != 0) {
-        task_bench_fail("pthread_create");
+        bench_fail("pthread_create");
     }
 }
 

@@ -7,7 +7,9 @@
 #include "cfutures/queue/wakeup.h"
 #include "cfutures/waiting/callback.h"
 #include "cfutures/waiting/nested.h"
+#include "cfutures/waiting/steal.h"
 #include "cfutures/worker/cpu_share.h"
+#include "cfutures/worker/strand.h"
 
 #include "platform/assert.h"
 #include "platform/barrier.h"
@@ -56,10 +58,18 @@ static cfi_worker_config life_of(const cf_pool_options *options) {
     return config;
 }
 
-static unsigned workers_at_once(const cf_executor *executor, unsigned min_workers) {
-    const bool some = executor->ops->short_of_workers != NULL && min_workers > 0 &&
-                      min_workers < executor->max_workers;
-    return some ? min_workers : executor->max_workers;
+/* Submit does not start all of them. */
+static bool grows(const cf_executor *executor, const cf_pool_options *options) {
+    return executor->ops->short_of_workers != NULL && options->min_workers > 0 &&
+           (options->max_workers == 0 || options->min_workers < options->max_workers);
+}
+
+/* Of a pool that grows. Two on a machine with one processor: a half of a fork may sleep. */
+static unsigned workers_for_forks(const cf_executor *executor) {
+    const unsigned processors = executor->config.processors;
+    unsigned count = processors > 2 ? processors : 2;
+    count = count > executor->workers_at_once ? count : executor->workers_at_once;
+    return count < executor->max_workers ? count : executor->max_workers;
 }
 
 /* Sets the number of workers, and of the processors that they share. */
@@ -67,14 +77,20 @@ static void choose_workers(cf_executor *executor, const cf_pool_options *options
     cfi_worker_config *config = &executor->config;
     bool alone = executor->ops->start_worker == NULL;
     config->set_openmp_threads = alone ? NULL : plat_openmp_find_set_threads();
-    bool counts = !alone && (options->max_workers == 0 || config->set_openmp_threads != NULL);
+    const bool may_grow = grows(executor, options);
+    bool counts =
+        !alone && (options->max_workers == 0 || config->set_openmp_threads != NULL || may_grow);
     if (counts || cfi_worker_innermost() != NULL) {
         config->processors = cfi_cpu_share_of_caller();
     }
     unsigned wanted = options->max_workers > 0 ? options->max_workers : config->processors;
     config->workers = alone ? 1 : wanted;
     executor->max_workers = config->workers;
-    executor->workers_at_once = workers_at_once(executor, options->min_workers);
+    executor->workers_at_once = executor->workers_for_forks = executor->max_workers;
+    if (may_grow && options->min_workers < executor->max_workers) {
+        executor->workers_at_once = options->min_workers;
+        executor->workers_for_forks = workers_for_forks(executor);
+    }
     cfi_assert(executor->max_workers > 0 && executor->max_workers <= CF_WORKERS_MAX);
 }
 
@@ -123,6 +139,16 @@ static cf_status set_up(cf_executor *executor, const cf_pool_options *options, b
         cfi_arena_destroy(&executor->arena);
         return CF_ENOMEM;
     }
+    /* Without memory nothing is stolen. */
+    if (!shared && !executor->ops->is_remote && executor->ops->start_worker != NULL) {
+        cfi_forks *forks =
+            calloc(1, sizeof *forks + executor->max_workers * sizeof forks->strands[0]);
+        if (forks != NULL) {
+            forks->steal = cfi_steal;
+            forks->opened = cfi_steal_may_begin;
+        }
+        executor->queue.forks = forks;
+    }
     plat_biased_lock_init(&executor->lock);
     plat_biased_lock_init(&executor->drain_lock);
     plat_lock_init(&executor->limits.lock);
@@ -145,7 +171,8 @@ cf_status cfi_executor_create(size_t size, const cfi_executor_ops *ops,
         return CF_EINVAL;
     }
     cfi_assert(size >= sizeof(cf_executor));
-    cfi_assert((ops->start_worker == NULL) == (ops->submitted != NULL)); /* who runs the tasks */
+    cfi_assert(ops->start_worker != NULL || ops->submitted != NULL); /* who runs the tasks */
+    cfi_assert(!ops->is_remote || (ops->submitted != NULL && !shared));
     cf_status status = check_options(options, ops);
     if (status != CF_OK) {
         return status;
@@ -169,6 +196,7 @@ cf_status cfi_executor_create(size_t size, const cfi_executor_ops *ops,
 void cfi_executor_free(cf_executor *executor) {
     cfi_assert(executor->slabs.in_use == 0 && executor->release_batch.slab == NULL);
     cfi_assert(plat_peek(&executor->callbacks.outstanding) == 0);
+    cfi_strands_free(executor->queue.forks, executor->max_workers);
     cfi_task_table_free(&executor->tasks);
     cfi_slabs_fini(&executor->slabs);
     cfi_arena_destroy(&executor->arena);

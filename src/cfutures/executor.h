@@ -18,6 +18,20 @@ void cfi_executor_free(cf_executor *executor);
  * threads that wait are woken, and its record is clean for a successor. No lock held. */
 void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_status);
 
+/* Why a remote worker did not end a run. */
+typedef enum cfi_cut {
+    CFI_CUT_DIED,     /* the task's own worker died: runs again if it has retries left */
+    CFI_CUT_UNBEGUN,  /* the task has not begun after all: is pending as before */
+    CFI_CUT_RETURNED, /* not because of the task: runs again in any case */
+    CFI_CUT_FINAL,    /* likewise, but it may not run again */
+} cfi_cut;
+
+/* The run of the slot with this index has ended so. Called by the one thread that begins and settles
+ * tasks for the worker. True: the task is pending again, or was cancelled, or has ended with the pool.
+ * False: it has ended with CF_EWORKER. No lock held. */
+bool cfi_executor_run_cut(cf_executor *executor, unsigned worker, uint32_t index, cfi_cut cut,
+                          int wait_status);
+
 /* All workers are dead and none will be started: submit refuses, and all unsettled tasks fail with
  * CF_EBROKEN. fork_error: errno of fork if that is why; else 0. No lock held. */
 void cfi_executor_break(cf_executor *executor, int fork_error);

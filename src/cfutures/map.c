@@ -213,9 +213,9 @@ static bool overlap(const map_call *map) {
  *     give up waiting. */
 static bool may_be_direct(const cf_executor *executor, const map_call *map,
                           const cf_map_options *options) {
-    return executor != NULL && !executor->queue.shared && map->order == NULL &&
-           options->timeout_ns <= 0 && cfi_worker_innermost() == NULL && !overlap(map) &&
-           is_aligned(map->args, map->task->arg_size) &&
+    return executor != NULL && !executor->queue.shared && !executor->ops->is_remote &&
+           map->order == NULL && options->timeout_ns <= 0 && cfi_worker_innermost() == NULL &&
+           !overlap(map) && is_aligned(map->args, map->task->arg_size) &&
            is_aligned(map->results, map->task->result_size);
 }
 

@@ -60,6 +60,17 @@ static void run_again(cf_executor *executor, cf_future *future, unsigned worker)
     }
 }
 
+/* word: its task's. True: it is pending again. */
+static bool run_again_or_lose(cf_executor *executor, cf_future *future, unsigned worker,
+                              uint64_t word, int wait_status) {
+    if (may_run_again(executor, future, word)) {
+        run_again(executor, future, worker);
+        return true;
+    }
+    settle_as_lost(executor, future, worker, CF_EWORKER, wait_status);
+    return false;
+}
+
 /* Corrects the worker's counts: it may have died between changing a word and counting that. */
 static void set_counts(cfi_record *record, bool was_running) {
     if (was_running) { /* the run did not end, even if it was counted already */
@@ -86,10 +97,8 @@ static void judge(cf_executor *executor, cf_future *future, unsigned worker, int
             settle_as_lost(executor, future, worker, CF_EDEADLINE, 0);
         } else if (executor->dead) {
             settle_as_lost(executor, future, worker, CF_EBROKEN, 0);
-        } else if (may_run_again(executor, future, word)) {
-            run_again(executor, future, worker);
         } else {
-            settle_as_lost(executor, future, worker, CF_EWORKER, wait_status);
+            run_again_or_lose(executor, future, worker, word, wait_status);
         }
     }
 }
@@ -187,7 +196,7 @@ void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_s
     plat_fault_point(DEATH_CLEANED);
 }
 
-/* ---- the end of a pool ----------------------------------------------------------------------- */
+/* ---- workers that are alive, or that nobody can reach ---------------------------------------- */
 
 static void settle_as_broken(cf_future *future, void *context) {
     cf_executor *executor = context;
@@ -198,6 +207,45 @@ static void settle_as_broken(cf_future *future, void *context) {
         cfi_completion_announce(&executor->queue, cfi_slot_of(future), word);
     }
 }
+
+/* The task is pending again, or it ends as pending tasks do that cannot be run any more. */
+static void put_back(cf_executor *executor, cf_future *future, bool begun) {
+    executor->counts.again++;
+    plat_add_relaxed(&executor->counts.retries, begun);
+    if (executor->cancels) {
+        cfi_executor_cancel(executor, future);
+    } else if (executor->refuses == CF_EBROKEN) {
+        settle_as_broken(future, executor);
+    } else {
+        give_back(executor, future);
+    }
+}
+
+bool cfi_executor_run_cut(cf_executor *executor, unsigned worker, uint32_t index, cfi_cut cut,
+                          int wait_status) {
+    cf_future *future = cfi_slabs_future_at(&executor->slabs, index);
+    uint64_t word;
+    cfi_assert(executor->ops->is_remote && future != NULL && worker < executor->max_workers);
+    plat_biased_lock_take(&executor->lock);
+    word = plat_load_acquire(&cfi_slot_of(future)->word);
+    cfi_assert(cfi_word_is_run_by(word, worker));
+    plat_bump_owned(&executor->queue.records[worker].cut, 1);
+    const bool begun = cut != CFI_CUT_UNBEGUN;
+    bool again = (cut == CFI_CUT_RETURNED || !begun) &&
+                 cfi_slot_return(cfi_slot_of(future), worker, begun, &word);
+    if (again) {
+        put_back(executor, future, begun);
+    } else if (cut == CFI_CUT_DIED) {
+        again = run_again_or_lose(executor, future, worker, word, wait_status);
+        give_back(executor, future);
+    } else {
+        settle_as_lost(executor, future, worker, CF_EWORKER, wait_status);
+    }
+    plat_biased_lock_give(&executor->lock);
+    return again;
+}
+
+/* ---- the end of a pool ----------------------------------------------------------------------- */
 
 /* Under the lock, after `refuses` is set, so that no task becomes pending any more. */
 static void break_pending(cf_executor *executor) {

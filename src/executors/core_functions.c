@@ -1,5 +1,9 @@
 #include "executors/core_functions.h"
 
+#include "cfutures/core/deadline.h"
+#include "cfutures/queue/completion.h"
+#include "cfutures/worker/chunk.h"
+
 #include "platform/refusal.h"
 
 static const cfi_core_functions functions = {
@@ -8,6 +12,18 @@ static const cfi_core_functions functions = {
     .thread_worker_run = cfi_thread_worker_run,
     .worker_innermost = cfi_worker_innermost,
     .refused = plat_refusal_note,
+    .deadlines_start = cfi_deadlines_start,
+    .submission_submit = cfi_submission_submit,
+    .executor_take_block = cfi_executor_take_block,
+    .executor_give_block = cfi_executor_give_block,
+    .chunk_run = cfi_chunk_run,
+    .executor_start_all = cfi_executor_start_all,
+    .queue_has_work = cfi_queue_has_work,
+    .queue_claim = cfi_queue_claim,
+    .completion_announce = cfi_completion_announce,
+    .executor_run_cut = cfi_executor_run_cut,
+    .executor_break = cfi_executor_break,
+    .executor_init_failed = cfi_executor_init_failed,
 };
 
 const cfi_core_functions *cf_core_functions(unsigned version) {

@@ -6,7 +6,7 @@
  *   - No thread sleeps in the queue.
  *   - Tasks that are still pending at shutdown are run by the thread that waits for its end.
  *
- * The thread that runs tasks has the turn: it holds run_lock. A submitter cannot run its task when
+ * The thread that runs tasks has the turn. A submitter cannot run its task when
  *
  *   - tasks within tasks would nest too deep,
  *   - the initializer or the finalizer is the submitter, or
@@ -14,15 +14,13 @@
  *     (waiting/nested.h finds out).
  *
  * In these cases the submitter leaves the task: it sets `left`. The thread that has the turn runs
- * the pending tasks when its outermost task has ended.
+ * the pending tasks when its outermost task has ended. turn_lock protects `runner`, who has the turn,
+ * and `left`; so either the submitter finds that nobody has the turn, or the thread that gives it
+ * finds `left`.
  *
- *      submitter                          thread that has the turn
- *      left = true                        gives run_lock
- *      heavy barrier                      light barrier
- *      tries run_lock: if it gets it,     reads left: if it is set, tries run_lock, and runs
- *      it has the turn itself             the pending tasks if it gets it
- *
- * Each thread writes its word before it reads the other's, so one of them runs the task.
+ * turn_lock is held for a few instructions, never while a task runs. So its usual thread owns it
+ * (platform/biased_lock.h), and a turn costs no locked instruction. A submitter that finds another
+ * thread at its turn sleeps on `given`.
  *
  * A C++ exception may leave a task, and with it submit. Then the task has failed (worker/worker.h).
  * The cleanups of this file (PLAT_ON_LEAVING) give back all that the thread held. */
@@ -32,18 +30,23 @@
 #include "cfutures/worker/worker.h"
 
 #include "platform/assert.h"
-#include "platform/barrier.h"
+#include "platform/biased_lock.h"
 #include "platform/clock.h"
+#include "platform/event_count.h"
 #include "platform/on_leaving.h"
 #include "platform/thread_id.h"
 
 typedef struct serial {
     cf_executor base;
-    plat_lock run_lock; /* recursive; held while a task runs, before any other lock */
-    unsigned depth;     /* of tasks within tasks; all from here but `left` under run_lock */
-    cfi_worker worker;  /* for the thread that has the turn; its life begins with a task */
-    unsigned tasks;     /* run in this life */
-    _Atomic bool left;  /* a submitter could not run its task */
+    plat_biased_lock turn_lock;
+    uint64_t runner; /* number of the thread that has the turn; 0 = nobody has it */
+    unsigned taken;  /* how often that thread has taken it: submits within tasks take it again */
+    bool left;       /* a submitter could not run its task */
+    plat_event_count given;
+    /* From here on the fields belong to the thread that has the turn. */
+    unsigned depth;    /* of tasks within tasks */
+    cfi_worker worker; /* its life begins with a task */
+    unsigned tasks;    /* run in this life */
     enum {
         UNBORN,
         BEGINNING, /* in the initializer */
@@ -55,14 +58,14 @@ typedef struct serial {
 
 static const cfi_worker_hooks hooks = {.overrun = NULL}; /* no deadline thread ends a run */
 
-/* ---- the worker's life, under run_lock ------------------------------------------------------- */
+/* ---- the worker's life, at one's turn --------------------------------------------------------- */
 
 static bool is_fit(serial *self) {
     if (self->state == UNBORN) {
         cfi_worker_scope scope;
         cfi_assert(self->depth == 0 && self->tasks == 0);
         self->state = BEGINNING;
-        cfi_worker_enter(&scope, &self->worker);
+        cfi_worker_enter(&scope, &self->worker, NULL);
         self->state = cfi_worker_begin(&self->worker) ? FIT : INIT_FAILED;
         cfi_worker_leave(&scope);
         if (self->state == INIT_FAILED) {
@@ -78,7 +81,7 @@ static void end_life(serial *self) {
         cfi_worker_scope scope;
         cfi_assert(self->depth == 0);
         self->state = ENDING;
-        cfi_worker_enter(&scope, &self->worker);
+        cfi_worker_enter(&scope, &self->worker, NULL);
         cfi_worker_finish(&self->worker);
         cfi_worker_leave(&scope);
         self->state = UNBORN;
@@ -87,7 +90,7 @@ static void end_life(serial *self) {
     }
 }
 
-/* ---- running, under run_lock ----------------------------------------------------------------- */
+/* ---- running, at one's turn ----------------------------------------------------------------- */
 
 typedef struct run_on {
     serial *self;
@@ -107,7 +110,7 @@ static void after_run(run_on *on) {
             plat_bump_owned(&record->retired, 1);
         }
     }
-    cfi_queue_advance(&self->base.queue);
+    cfi_queue_advance_alone(&self->base.queue);
 }
 
 static void run(serial *self, cfi_slot *slot, uint64_t word) {
@@ -132,21 +135,52 @@ static void run_pending(serial *self) {
 
 /* ---- the turn -------------------------------------------------------------------------------- */
 
+/* The thread that has the turn will run the pending tasks when its outermost task has ended. */
+static void leave(serial *self) {
+    plat_biased_lock_take(&self->turn_lock);
+    cfi_assert(self->runner == plat_thread_number);
+    self->left = true;
+    plat_biased_lock_give(&self->turn_lock);
+}
+
+/* False: another thread has the turn. If `leaves`, that thread will run the submitter's task. */
+static bool took_turn(serial *self, bool leaves) {
+    plat_biased_lock_take(&self->turn_lock);
+    cfi_assert((self->runner == 0) == (self->taken == 0));
+    const bool taken = self->runner == 0 || self->runner == plat_thread_number;
+    if (taken) {
+        self->runner = plat_thread_number;
+        self->taken++;
+    } else {
+        self->left |= leaves;
+    }
+    plat_biased_lock_give(&self->turn_lock);
+    return taken;
+}
+
+/* Listens before it looks, so that it misses no turn that is given meanwhile. */
+static void await_turn(serial *self) {
+    for (;;) {
+        const uint32_t seen = plat_event_listen_heavy(&self->given, false);
+        if (took_turn(self, false)) {
+            return;
+        }
+        plat_event_sleep(&self->given, seen, -1, false);
+    }
+}
+
 /* False: another thread has the turn, and will run the task. */
 static bool take_turn(serial *self, cf_future *future) {
     cfi_blocked blocked = {.future = future};
-    if (plat_lock_try(&self->run_lock)) {
+    if (took_turn(self, false)) {
         return true;
     }
-    if (cfi_nested_block(&blocked)) {
-        plat_lock_take(&self->run_lock);
-        cfi_nested_unblock(&blocked);
-        return true;
+    if (!cfi_nested_block(&blocked)) {
+        return took_turn(self, true);
     }
-    /* Release: whoever reads left finds the task. */
-    plat_store_release(&self->left, true);
-    plat_barrier_heavy(false); /* left is written before the lock is tried */
-    return plat_lock_try(&self->run_lock);
+    await_turn(self);
+    cfi_nested_unblock(&blocked);
+    return true;
 }
 
 /* The thread runs no task of this executor, nor its initializer or finalizer. */
@@ -154,17 +188,28 @@ static bool is_outermost(const serial *self) {
     return self->depth == 0 && (self->state == FIT || self->state == UNBORN);
 }
 
+/* False: the thread keeps the turn, since it has to run a task that was left. */
+static bool gave_turn(serial *self, bool runs_left) {
+    plat_biased_lock_take(&self->turn_lock);
+    cfi_assert(self->runner == plat_thread_number && self->taken > 0);
+    const bool keeps = runs_left && self->left;
+    if (keeps) {
+        self->left = false;
+    } else if (--self->taken == 0) {
+        self->runner = 0;
+    }
+    plat_biased_lock_give(&self->turn_lock);
+    if (!keeps) {
+        plat_event_ring_light(&self->given, false);
+    }
+    return !keeps;
+}
+
 static void give_turn(serial *const *turn) {
     serial *self = *turn;
-    bool outermost;
-    do {
-        while ((outermost = is_outermost(self)) && plat_load_relaxed(&self->left) &&
-               plat_swap_seq_cst(&self->left, false)) { /* acquires the submitter's task */
-            run_pending(self);
-        }
-        plat_lock_give(&self->run_lock);
-        plat_barrier_light(); /* the lock is given before left is read */
-    } while (outermost && plat_load_relaxed(&self->left) && plat_lock_try(&self->run_lock));
+    while (!gave_turn(self, is_outermost(self))) {
+        run_pending(self);
+    }
     cfi_callbacks_attend(&self->base);
 }
 
@@ -183,7 +228,7 @@ static void serial_submitted(cf_executor *executor, cf_future *future) {
     }
     serial *turn PLAT_ON_LEAVING(give_turn) = self;
     if (turn->depth >= CF_NESTING_MAX || turn->state == BEGINNING || turn->state == ENDING) {
-        plat_store_relaxed(&turn->left, true);
+        leave(turn);
     } else if (is_pending(slot) && is_fit(turn) && cfi_slot_begin(slot, 0, &word)) {
         run(turn, slot, word);
     }
@@ -191,16 +236,17 @@ static void serial_submitted(cf_executor *executor, cf_future *future) {
 
 static void serial_join(cf_executor *executor) {
     serial *self = (serial *)executor;
-    plat_lock_take(&self->run_lock);
+    await_turn(self);
     run_pending(self);
     end_life(self);
-    plat_lock_give(&self->run_lock);
+    gave_turn(self, false);
 }
 
 static void serial_free(cf_executor *executor) {
     serial *self = (serial *)executor;
     cfi_assert(self->state == UNBORN || self->state == INIT_FAILED); /* each life has ended */
-    plat_lock_destroy(&self->run_lock);
+    cfi_assert(self->runner == 0);
+    plat_biased_lock_destroy(&self->turn_lock);
     cfi_executor_free(executor);
 }
 
@@ -215,7 +261,7 @@ cf_status cf_serial_create(const cf_pool_options *options, cf_executor **executo
     cf_status status = cfi_executor_create(sizeof(serial), &serial_ops, options, false, executor);
     if (status == CF_OK) {
         serial *self = (serial *)*executor;
-        plat_lock_init_recursive(&self->run_lock);
+        plat_biased_lock_init(&self->turn_lock);
         self->worker =
             (cfi_worker){.queue = &self->base.queue, .config = &self->base.config, .hooks = &hooks};
         plat_store_relaxed(&(*executor)->queue.records[0].id, plat_thread_id());

@@ -1,7 +1,6 @@
 #include "executors/thread_growth.h"
 
 #include "cfutures/core/submission.h"
-#include "cfutures/worker/cpu_share.h"
 
 #include "platform/assert.h"
 #include "platform/clock.h"
@@ -65,11 +64,12 @@ static unsigned workers_wanted(thread_growth *growth, unsigned started, int64_t 
     }
     growth->seen = started;
     const unsigned running = count[BUSY] + count[WOKEN];
-    if (running < growth->processors) {
-        const unsigned free = growth->processors - running;
+    const unsigned processors = growth->executor->config.processors;
+    if (running < processors) {
+        const unsigned free = processors - running;
         return count[BLOCKED] > free ? count[BLOCKED] : free;
     }
-    return past_ns >= LOOK_MAX_NS && count[BUSY] < growth->processors ? (started + 3) / 4 : 0;
+    return past_ns >= LOOK_MAX_NS && count[BUSY] < processors ? (started + 3) / 4 : 0;
 }
 
 /* past_ns: since the look before. Returns the time until the next one. */
@@ -117,10 +117,6 @@ static void *growth_main(void *context) {
     int64_t next_ns = LOOK_MIN_NS;
     bool waited = true; /* a task, at the look before */
     plat_thread_name("cf-growth");
-    growth->processors = growth->executor->config.processors; /* if it was made inside a task */
-    if (growth->processors == 0) {
-        growth->processors = cfi_cpu_share_of_caller();
-    }
     while (!is_over(growth)) {
         sleep_for(growth, next_ns);
         const bool wait = tasks_wait(growth);
@@ -140,6 +136,8 @@ static void *growth_main(void *context) {
 /* ---- from outside ---------------------------------------------------------------------------- */
 
 bool thread_growth_init(thread_growth *growth, cf_executor *executor) {
+    cfi_assert(executor->workers_at_once == executor->max_workers ||
+               executor->config.processors > 0);
     growth->executor = executor;
     if (executor->workers_at_once < executor->max_workers) {
         growth->cpu_ns = plat_noted(calloc(executor->max_workers, sizeof *growth->cpu_ns));

@@ -47,9 +47,8 @@
 
 typedef struct thread_growth {
     cf_executor *executor;
-    unsigned processors; /* of those below, cf-growth's own */
-    unsigned seen;       /* workers at the look before */
-    int64_t *cpu_ns;     /* their processor times then; NULL: submit starts all workers */
+    unsigned seen;   /* workers at the look before; this and cpu_ns are cf-growth's own */
+    int64_t *cpu_ns; /* their processor times then; NULL: submit starts all workers */
     pthread_t thread;
     bool running; /* under executor->lock */
     plat_event_count event;

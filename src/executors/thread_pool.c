@@ -18,6 +18,7 @@
 #include "platform/refusal.h"
 #include "platform/thread.h"
 
+#include <limits.h>
 #include <sched.h>
 #include <stdlib.h>
 
@@ -35,18 +36,23 @@ typedef struct thread_pool {
     cf_executor base;
     thread_worker *workers; /* max_workers entries; threads start under the executor's lock */
     thread_growth growth;   /* if submit does not start all of them */
+    size_t stack_size;      /* of each; 0 = the default */
 } thread_pool;
 
 /* ---- a worker's thread ----------------------------------------------------------------------- */
 
 static void *worker_main(void *context);
 
+static int start_thread(thread_worker *worker, pthread_t *thread) {
+    return plat_thread_start_with_stack(thread, worker->pool->stack_size, worker_main, worker);
+}
+
 /* False: for some time the system has refused a thread. */
 static bool start_successor(thread_worker *worker) {
     pthread_t thread;
     const int64_t until_ns = plat_now_ns() + WITHOUT_THREAD_NS;
     worker->succeeds = true;
-    while (plat_thread_start(&thread, worker_main, worker) != 0) {
+    while (start_thread(worker, &thread) != 0) {
         if (plat_now_ns() > until_ns) {
             return false;
         }
@@ -106,7 +112,7 @@ static cf_status thread_pool_start_worker(cf_executor *executor, unsigned number
     cfi_assert(number == plat_peek(&executor->started) && number < executor->max_workers);
     pthread_t thread;
     *worker = (thread_worker){.pool = self, .number = number};
-    int error = plat_thread_start(&thread, worker_main, worker);
+    int error = start_thread(worker, &thread);
     if (error != 0) {
         plat_refusal_note("pthread_create", error);
         return CF_EAGAIN;
@@ -149,6 +155,16 @@ static const cfi_executor_ops thread_pool_ops = {
     .free = thread_pool_free,
 };
 
+/* In whole pages: some C libraries refuse others. */
+static size_t stack_size_of(const cf_pool_options *options) {
+    enum {
+        PAGE = 4096
+    };
+    const size_t least = (size_t)PTHREAD_STACK_MIN;
+    const size_t size = options->stack_size < least ? least : options->stack_size;
+    return options->stack_size == 0 ? 0 : (size - 1) / PAGE * PAGE + PAGE;
+}
+
 cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **executor) {
     cf_status status =
         cfi_executor_create(sizeof(thread_pool), &thread_pool_ops, options, false, executor);
@@ -156,6 +172,7 @@ cf_status cf_thread_pool_create(const cf_pool_options *options, cf_executor **ex
         return status;
     }
     thread_pool *self = (thread_pool *)*executor;
+    self->stack_size = options != NULL ? stack_size_of(options) : 0;
     self->workers = plat_noted(calloc(self->base.max_workers, sizeof(thread_worker)));
     if (self->workers == NULL || !thread_growth_init(&self->growth, &self->base)) {
         thread_pool_free(*executor);

@@ -1,7 +1,7 @@
 /* cfutures: concurrent futures for C.
  *
- * An executor runs tasks on workers: threads of this process, other processes, or the calling
- * thread itself (`serial`). The calls are the same for all kinds. A program moves from one kind to
+ * An executor runs tasks on workers: threads of this process, other processes, also on other
+ * machines, or the calling thread itself (`serial`). The calls are the same for all kinds. A program moves from one kind to
  * another by calling another constructor.
  *
  *     static int square(const void *arg, void *result, cf_task_context *ctx) { ... return 0; }
@@ -70,8 +70,9 @@
  *              _exit end the program, and exec replaces it. A task of a thread_pool or process_pool
  *              that calls pthread_exit ends with CF_ETASK and task_error ECANCELED (in a map or
  *              stream, with all items of its chunk), and its worker is replaced. Such a task must
- *              not be one that another task of its pool waits for. On serial and openmp, with musl,
- *              and in initializers and finalizers, pthread_exit must not be called.
+ *              not be one that another task of its pool waits for, nor submitted by such a one. On
+ *              serial and openmp, with musl, and in initializers and finalizers, pthread_exit must
+ *              not be called.
  *   Handlers   A process worker runs no exit handlers, unless the pool has run_exit_handlers. What
  *              such a handler would write is lost: the counts of gcov, the buffer of a std::cout
  *              that is not synchronised with stdio.
@@ -150,7 +151,8 @@
  *   kill_workers          CF_EUNSUPPORTED    CF_EUNSUPPORTED        sends SIGKILL
  *
  * A team of OpenMP's threads (cfutures_openmp.h, a library of its own) can do what a thread_pool
- * can. */
+ * can. The ranks of an MPI job (cfutures_mpi.h, likewise) can do what a process_pool can, on other
+ * machines too. */
 #ifndef CFUTURES_H
 #define CFUTURES_H
 
@@ -192,7 +194,8 @@ extern "C" {
     X(CF_EUNSUPPORTED, "this executor cannot do that")                                             \
     X(CF_EFORKED, "made by another process, before a fork")                                        \
     X(CF_EEXHAUSTED, "nothing is left")                                                            \
-    X(CF_ELATER, "there is nothing yet")
+    X(CF_ELATER, "there is nothing yet")                                                           \
+    X(CF_ESERVED, "this process has served another one, which is done")
 
 typedef enum cf_status {
 #define CF_STATUS_ENUM(name, message) name,
@@ -339,12 +342,19 @@ typedef struct cf_pool_options {
      *     blocked for more than half of the time, a quarter is added every 8 ms.
      *   - Tasks that compute get as many threads as there are processors, and no more: if these
      *     tasks never end, those that wait never begin. Threads that have been started stay.
+     *   - A task that forks (cfutures_fork.h) starts one more, until there are as many as processors,
+     *     and two at least.
      *   - A thread of the pool's own looks at the others, at most every 0.5 ms, and only while tasks
      *     wait: also after shutdown.
      *   - If /proc cannot be read, a thread that waits for a processor counts as blocked.
      *   - Until max_workers threads have been started, no wait for a task that has not begun is
      *     CF_EDEADLOCK. */
     unsigned min_workers;
+
+    /* thread_pool: bytes of stack of each worker, at least PTHREAD_STACK_MIN, rounded up to whole pages.
+     * For deep recursion. 0, or a size that the system does not allow = as `ulimit -s` says. The
+     * other executors ignore it: an OpenMP team has OMP_STACKSIZE. */
+    size_t stack_size;
 } cf_pool_options;
 
 /* All constructors: on CF_OK the caller owns *executor, else *executor is NULL. CF_EINVAL,
@@ -562,7 +572,7 @@ cf_status cf_executor_stats(cf_executor *executor, cf_stats *stats);
 /* worker: 0 to stats.workers - 1, else CF_EINVAL. May be a task behind. */
 cf_status cf_executor_worker_stats(cf_executor *executor, unsigned worker, cf_worker_stats *stats);
 
-/* "serial", "thread_pool", "process_pool", "openmp" */
+/* "serial", "thread_pool", "process_pool", "openmp", "mpi" */
 const char *cf_executor_kind(const cf_executor *executor);
 unsigned cf_executor_max_workers(const cf_executor *executor);
 
@@ -593,9 +603,12 @@ char *cf_future_describe(const cf_future *future, char *text, size_t size);
  * CF_ECANCELLED, CF_ETASK, CF_EWORKER, CF_EDEADLINE, CF_EBROKEN.
  *
  * Inside a task of the same executor, the waiting worker itself runs the task that it waits for, if
- * that has not begun. CF_EDEADLOCK if tasks would nest deeper than CF_NESTING_MAX. CF_EDEADLOCK
+ * that has not begun. If another worker runs it and the wait has no timeout, the waiting one runs
+ * pending tasks that this task has submitted, or that those have, and no others. So hold no lock
+ * during such a wait that they need too. CF_EDEADLOCK if tasks would nest deeper than CF_NESTING_MAX. CF_EDEADLOCK
  * also if a wait without a timeout could never end: the tasks wait for each other, or every worker
- * waits. The same holds for as_completed, wait, map and streams. */
+ * waits, or a task waits for one that has submitted it and that waits too. The same holds for
+ * as_completed, wait, map and streams, but there a worker runs only the tasks that it waits for. */
 cf_status cf_future_result(cf_future *future, int64_t timeout_ns, void *result);
 
 /* As result, without a copy: *result is where the result lies, *size its length in bytes. Valid

@@ -58,6 +58,11 @@ static inline void plat_barrier_light(void) {
     }
 }
 
+/* A light barrier has been a compiler barrier up to now, and each heavy one has been served. */
+static inline bool plat_barrier_is_expedited(void) {
+    return atomic_load_explicit(plat_barrier_kind, memory_order_relaxed) == PLAT_BARRIER_EXPEDITED;
+}
+
 /* processes: the other side may be in another process. */
 void plat_barrier_heavy(bool processes);
 

@@ -46,7 +46,7 @@ int main(int argc, char **argv) {
                  "loiterers, of which number n does nothing for n seconds, on WORKERS threads."
                  "\vWORKERS is a number from 1 to 1024, by default 3. COUNT is a number from 0 to "
                  "100, by default 5.\n\n" DEMO_EXIT_DOC,
-                 "[WORKERS [COUNT]]", positionals, argc, argv);
+                 "[WORKERS [COUNT]]", NULL, positionals, argc, argv);
     unsigned seconds[COUNT_MAX];
     for (unsigned n = 0; n < count; n++) {
         seconds[n] = n;

@@ -42,7 +42,7 @@ int main(int argc, char **argv) {
     demo_prepare("Checks 14 numbers for primality on WORKERS threads, and tells when each check "
                  "begins, when it ends, and when its result is handed out."
                  "\vWORKERS is a number from 1 to 1024, by default 3.\n\n" DEMO_EXIT_DOC,
-                 "[WORKERS]", positionals, argc, argv);
+                 "[WORKERS]", NULL, positionals, argc, argv);
     demo_map(workers, &IS_PRIME, PRIMES, COUNT, show);
     return EXIT_SUCCESS;
 }

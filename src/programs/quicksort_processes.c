@@ -18,7 +18,7 @@ static int run_sort(const void *arg, void *result, cf_task_context *context) {
 int main(int argc, char **argv) {
     demo_prepare("Sorts ten numbers in each of as many processes as there are processors."
                  "\v" DEMO_EXIT_DOC,
-                 NULL, NULL, argc, argv);
+                 NULL, NULL, NULL, argc, argv);
 
     char head[64];
     int length =

@@ -23,7 +23,7 @@ from programs_cases import ASKED, CRASHES, Case, End, Fault, Maps, Primecheck, P
 
 from harness import Running, kill, read_proc
 
-SECONDS_REDUCED = 6
+SECONDS_REDUCED = 4
 ENDS_WITHIN = 20.0  # seconds after the last signal
 LONGEST = 4.0  # seconds for which a run is disturbed
 FAULTS_MOST = 20
@@ -146,14 +146,10 @@ def finish(running):
         raise Fault(kind, str(error)) from error
 
 
-def prepare():
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
 def run_case(case: Case, rng, folder, what):
     case.prepare(folder)
     with open(os.path.join(folder, "..", os.path.basename(folder) + ".out"), "w+b") as out:
-        with Running(case.name, *case.args, stdout=out, cwd=folder, prepare=prepare,
+        with Running(case.name, *case.args, stdout=out, cwd=folder,
                      env={"TMPDIR": folder}) as running:
             disturber = Disturber(running, rng, case)
             what.append(disturber)
@@ -198,6 +194,7 @@ def main(arguments):
     if not kinds:
         print("programs: PRIMEPOOL_BIN has no program", file=sys.stderr)
         return 1
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     seed = int(os.environ.get("CF_TEST_SEED") or time.time_ns() % 10**12)
     print(f"programs: CF_TEST_SEED={seed}", file=sys.stderr, flush=True)
     only = os.environ.get("CF_TEST_RUN")

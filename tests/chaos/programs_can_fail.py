@@ -16,24 +16,25 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SUITE = """
 import sys
 import programs
-programs.ENDS_WITHIN, programs.LONGEST, programs.FAULTS_MOST = 2, 0.5, 1
+programs.ENDS_WITHIN, programs.LONGEST, programs.FAULTS_MOST = {ends_within}, 0.5, 1
 sys.exit(programs.main(["30"]))
 """
 
 
 class StandIns(unittest.TestCase):
-    def counts(self, files):
-        """Runs programs.py with these files as programs; what it counted."""
+    def counts(self, files, ends_within=20):
+        """Runs programs.py with these files as programs; what it counted, and what it printed."""
         with tempfile.TemporaryDirectory(prefix="stand-ins-") as folder:
             for name, content in files.items():
                 with open(os.path.join(folder, name), "wb") as file:
                     file.write(content)
                 os.chmod(file.name, 0o755)
-            result = subprocess.run([sys.executable, "-B", "-c", SUITE], cwd=HERE, text=True, timeout=60, check=False,
+            result = subprocess.run([sys.executable, "-B", "-c", SUITE.format(ends_within=ends_within)],
+                                    cwd=HERE, text=True, timeout=60, check=False,
                                     env={**os.environ, "PRIMEPOOL_BIN": folder}, capture_output=True)
         self.assertEqual(result.returncode, 1, result.stdout + result.stderr)
         last = result.stdout.splitlines()[-1]
-        return {name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", last)}
+        return {name: int(count) for name, count in re.findall(r"(\w+)=(\d+)", last)}, result.stderr
 
     def setUp(self):
         with open(os.path.join(BIN, "primecheck"), "rb") as file:
@@ -43,18 +44,19 @@ class StandIns(unittest.TestCase):
 
     def test_another_word(self):
         self.assertIn(b"composite\n", self.primecheck)
-        counts = self.counts({"primecheck": self.primecheck.replace(b"composite\n", b"compositf\n")})
-        self.assertGreater(counts["lost"], 0)
+        counts, said = self.counts({"primecheck": self.primecheck.replace(b"composite\n", b"compositf\n")})
+        self.assertGreater(counts["lost"], 0, said)
 
     def test_a_process_that_stays(self):
         script = b'#!/bin/sh\n"$0.sleep" 20 > /dev/null &\nexec "$0.real" "$@"\n'
-        counts = self.counts({"primecheck": script, "primecheck.real": self.primecheck,
+        counts, said = self.counts({"primecheck": script, "primecheck.real": self.primecheck,
                               "primecheck.sleep": self.sleep})
-        self.assertGreater(counts["leaked"], 0)
+        self.assertGreater(counts["leaked"], 0, said)
 
     def test_no_end(self):
-        counts = self.counts({"primecheck": b'#!/bin/sh\nexec "$0.sleep" 1000\n', "primecheck.sleep": self.sleep})
-        self.assertGreater(counts["hung"], 0)
+        counts, said = self.counts({"primecheck": b'#!/bin/sh\nexec "$0.sleep" 1000\n', "primecheck.sleep": self.sleep},
+                                   ends_within=2)
+        self.assertGreater(counts["hung"], 0, said)
 
 
 class Outputs(unittest.TestCase):

@@ -261,15 +261,22 @@ class Primecheck(Case):
 
 
 class Sorts(Case):
-    """Each task prints three lines at once; which numbers it sorts is random."""
+    """Each task prints three lines at once; which numbers it sorts is random. With --recursive there is one array, and
+    the last line says that it is sorted."""
 
     def __init__(self, rng):
         self.name = rng.choice([name for name in ("quicksort_processes", "quicksort_threads") if has(name)])
         self.has_processes = self.name == "quicksort_processes"
+        self.is_recursive = not self.has_processes and rng.random() < 0.5
+        self.args = ["--recursive"] if self.is_recursive else []
 
     def check(self, end):
         complete = check_code(self.name, end, goes_on=False)
         lines = whole_lines(self.name, end)
+        if self.is_recursive:
+            require("sorted: no" not in lines, f"{self.name}: {lines}")
+            require(not complete or (end.code == 0 and lines[-1:] == ["sorted: yes"]), f"{self.name}: {lines}")
+            return 1 if lines[-1:] == ["sorted: yes"] else 0
         head = 2 if self.has_processes else 1
         body = lines[head:]
         require(len(body) % 3 == 0 or (end.code < 0 and -end.code in CRASHES), f"{self.name}: torn: {body}")

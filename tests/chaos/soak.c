@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 enum {
-    SECONDS_REDUCED = 6,
+    SECONDS_REDUCED = 4,
     ROUNDS_LEAST = 16, /* fewer do not show what grows */
     FAULTS_MOST = 20,  /* then it ends */
     PAUSE_MOST_US = 600

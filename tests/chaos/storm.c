@@ -26,7 +26,7 @@
 
 enum {
     ROUNDS = 150,          /* of the reduced form */
-    REDUCED_SECONDS = 7,   /* it ends then at the latest */
+    REDUCED_SECONDS = 4,   /* it ends then at the latest */
     ROUNDS_OF_CALLER = 24, /* then another process goes on */
     SECONDS_OF_CALLER = 10,
     ROUNDS_BETWEEN_LOOKS = 16,

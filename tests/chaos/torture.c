@@ -30,7 +30,7 @@
 
 enum {
     K_MAX = 400,         /* timing alone decides how often some calls are made */
-    SAMPLE = 350,        /* cases of the reduced form */
+    SAMPLE = 200,        /* cases of the reduced form */
     SLOW_SAMPLE = 4,     /* of these, such as take seconds */
     LEARNED = 256,       /* of scenario and executor */
     COMBINATIONS = 6000, /* of these, kind, place and mode */

@@ -20,12 +20,22 @@ from typing import NamedTuple
 faulthandler.dump_traceback_later(50, repeat=True)
 
 BIN = os.path.abspath(os.environ["PRIMEPOOL_BIN"])
+OURS = [os.path.realpath(BIN)]  # folders of programs whose processes are looked for
 
 DEADLINE = 60.0  # seconds that a program gets to end by itself, also on a busy machine with sanitizers on
 GONE_WITHIN = 1.0  # seconds after which no process of a program that has ended may be left
 LIBC = ctypes.CDLL(None)
-PR_SET_PDEATHSIG = 1
 MARK = "PRIMEPOOL_TEST_MARK"  # environment variable that tells the processes of one run
+
+# Whatever the tests were started with: a background job has SIGINT ignored.
+for _number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
+signal.pthread_sigmask(signal.SIG_SETMASK, [])
+
+_folder = tempfile.TemporaryDirectory(prefix="harness-")
+START = os.path.join(_folder.name, "start")
+subprocess.run(["cc", "-o", START, os.path.join(os.path.dirname(os.path.abspath(__file__)), "start.c")], check=True)
 
 # ---- numbers ---------------------------------------------------------------------------------------
 
@@ -127,6 +137,7 @@ POOLS = [
 HAS_OPENMP = os.path.exists(os.path.join(BIN, "openmp_pool"))  # else the build lacks it
 if HAS_OPENMP:
     POOLS.append(Program("openmp_pool", ("OpenMP thread", "OpenMP threads"), "openmp", "map", True, False))
+HAS_MPI = os.path.exists(os.path.join(BIN, "mpi_pool"))
 PROGRAMS = [SEQUENTIAL, *POOLS]
 PROC_POOL = POOLS[3]
 
@@ -176,24 +187,15 @@ class Running:
         self._stderr = tempfile.TemporaryFile()
         self._seen = b""  # all that was read of stdout
         self._handed = 0  # how much of it readline has returned
-
-        def before_exec():
-            # Whatever the tests were started with (a background job has SIGINT ignored).
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD):
-                signal.signal(number, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_SETMASK, [])
-            LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # nothing is left of a test that is killed
-            if prepare:
-                prepare()
-
+        self._closed = False  # stdout, by all who had it
         reader, writer = os.pipe()
         os.write(writer, stdin or b"")  # short enough for a pipe to hold
         os.close(writer)
         try:
             self.process = subprocess.Popen(
-                [os.path.join(BIN, name), *args], stdin=reader, stdout=stdout, stderr=self._stderr, bufsize=0,
+                [START, os.path.join(BIN, name), *args], stdin=reader, stdout=stdout, stderr=self._stderr, bufsize=0,
                 env={**os.environ, **(env or {}), MARK: self.mark}, user=user, start_new_session=True,
-                preexec_fn=before_exec, cwd=cwd)
+                preexec_fn=prepare, cwd=cwd)
         finally:
             os.close(reader)
         self.pid = self.process.pid
@@ -221,10 +223,14 @@ class Running:
     def _drain(self, seconds):
         """Takes what is on stdout, so that nothing waits for room in the pipe; waits for it so long at most."""
         stdout = self.process.stdout
-        if stdout and select.select([stdout], [], [], seconds)[0]:
-            self._seen += os.read(stdout.fileno(), 65536)
-        else:
-            time.sleep(0 if stdout else seconds)
+        if stdout and not self._closed and select.select([stdout], [], [], seconds)[0]:
+            data = os.read(stdout.fileno(), 65536)
+            self._seen += data
+            self._closed = not data
+        elif self._closed:
+            time.sleep(0.002)  # it ends soon, mostly
+        elif not stdout:
+            time.sleep(seconds)
 
     def readline(self):
         """The next line of stdout, as soon as it is there."""
@@ -284,8 +290,7 @@ class Running:
     def busy_worker(self, count):
         """One of `count` workers, in the middle of a test: its start took it far less processor time."""
         def computes(pid):
-            fields = stat(pid)
-            return fields and fields[0] == "R" and int(fields[11]) >= 3  # user time, in hundredths of a second
+            return state(pid) == "R" and computed(pid) >= 3
 
         return wait_for("a busy worker", lambda: next(filter(computes, self.workers(count)), None))
 
@@ -348,6 +353,12 @@ def state(*ids):
     return fields[0] if fields else "X"
 
 
+def computed(pid):
+    """Hundredths of a second that the threads of a process have computed so far."""
+    fields = stat(pid)
+    return int(fields[11]) if fields else 0
+
+
 def pids():
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
 
@@ -360,7 +371,7 @@ def children(parent):
 def is_ours(pid):
     """Whether it runs one of the programs; a zombie runs none."""
     try:
-        return os.path.dirname(os.readlink(f"/proc/{pid}/exe")) == os.path.realpath(BIN)
+        return os.path.dirname(os.readlink(f"/proc/{pid}/exe")) in OURS
     except OSError:
         return False
 

@@ -2,14 +2,13 @@
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
 import time
 from typing import NamedTuple
 
-from harness import LIBC, PR_SET_PDEATHSIG, run, wait_for
+from harness import START, run, wait_for
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
 OPENSSL = shutil.which("openssl")
@@ -129,8 +128,8 @@ class Nginx:
         for _ in range(5):  # somebody else may take a port before it does
             self._choose_ports()
             self._process = subprocess.Popen(
-                [NGINX, "-p", self._folder.name, "-c", self._path("config"), "-e", self._path("error.log")],
-                stdin=subprocess.DEVNULL, preexec_fn=lambda: LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
+                [START, NGINX, "-p", self._folder.name, "-c", self._path("config"), "-e", self._path("error.log")],
+                stdin=subprocess.DEVNULL)
             wait_for("nginx", lambda: self._process.poll() is not None or all(map(listens, self.ports.values())))
             if self._process.poll() is None:
                 return self

@@ -18,14 +18,17 @@ from test_usage import BAD_WORKERS
 class Demo(NamedTuple):
     name: str
     arguments: tuple = ()  # names of its positional arguments
+    options: tuple = ()  # names of its own options
+    argv: tuple = ()  # what it is called with
 
 
 PRIMES_MAP = Demo("primes_map", ("WORKERS",))
 EXECUTOR_MAP = Demo("demo_executor_map", ("WORKERS", "COUNT"))
 QUICKSORT_PROCESSES = Demo("quicksort_processes")
-QUICKSORT_THREADS = Demo("quicksort_threads")
+QUICKSORT_THREADS = Demo("quicksort_threads", options=("recursive",))
+QUICKSORT_RECURSIVE = QUICKSORT_THREADS._replace(argv=("--recursive",))
 MAPS = [PRIMES_MAP, EXECUTOR_MAP]
-SORTS = [QUICKSORT_PROCESSES, QUICKSORT_THREADS]
+SORTS = [QUICKSORT_PROCESSES, QUICKSORT_THREADS, QUICKSORT_RECURSIVE]
 DEMOS = [*MAPS, *SORTS]
 
 PRIMES = [112272535095293, 112582705942171, 112272535095293, 115280095190773, 115797848077099, 1099726899285419,
@@ -177,6 +180,21 @@ class Sorts(CliTest):
         self.assertEqual(len(pids), tasks + 1, "each task has a process of its own")
         return [self.check_lists(block) for block in blocks]
 
+    def check_recursive(self, *argv, **options):
+        """Returns the numbers that are shown of the array before it is sorted."""
+        result = run(QUICKSORT_THREADS.name, *argv, **options)
+        self.assertEqual((result.code, result.err), (0, ""))
+        shown = r"\[(\d+(?:, \d+){4}), \.\.\., (\d+(?:, \d+){4})\]\n"
+        match = re.fullmatch(r"\[Main\] process\.\.\.\n\[Main\] one array of 1000000 numbers\n"
+                             rf"before {shown}after {shown}sorted: yes\n", result.out)
+        self.assertTrue(match, result.out)
+        before, after = ([int(number) for half in halves for number in half.split(", ")]
+                         for halves in (match.groups()[:2], match.groups()[2:]))
+        self.assertEqual(after, sorted(after))
+        self.assertLessEqual(after[4], sorted(before)[4])  # there are no five less than those
+        self.assertGreaterEqual(after[5], sorted(before)[5])
+        return tuple(before)
+
     def usable_cpus(self):
         return int(run("threads", "--numbers=-", stdin=b"").out.split()[4])
 
@@ -190,12 +208,17 @@ class Sorts(CliTest):
         cpu = min(os.sched_getaffinity(0))
         self.check_processes(1, prepare=lambda: os.sched_setaffinity(0, [cpu]))
         self.check_threads(2, prepare=lambda: os.sched_setaffinity(0, [cpu]))
+        self.check_recursive("-r", prepare=lambda: os.sched_setaffinity(0, [cpu]))
+
+    def test_recursive(self):
+        arrays = [self.check_recursive("--recursive") for _ in range(scaled(10))]
+        self.assertEqual(len(set(arrays)), len(arrays), "no two arrays are alike")
 
 
 class CommandLine(CliTest):
     def check_usage_error(self, demo, argv, *named):
         with self.subTest(program=demo.name, argv=argv):
-            result = run(demo.name, *argv)
+            result = run(demo.name, *demo.argv, *argv)
             self.check_failure(demo, result, 2, ".")
             for word in named:
                 self.assertIn(word, result.err.partition("\n")[0])
@@ -221,6 +244,9 @@ class CommandLine(CliTest):
         for demo in DEMOS:
             for option in ("--nonsense", "-Z"):
                 self.check_usage_error(demo, [option], option.lstrip("-"))
+        for demo in (PRIMES_MAP, EXECUTOR_MAP, QUICKSORT_PROCESSES):
+            self.check_usage_error(demo, ["--recursive"], "recursive")
+        self.check_usage_error(QUICKSORT_THREADS, ["--recursive=3"], "recursive")
 
     def test_help(self):
         for demo in DEMOS:
@@ -228,7 +254,8 @@ class CommandLine(CliTest):
                 result = run(demo.name, "--help")
                 self.assertEqual((result.code, result.err), (0, ""))
                 self.assertTrue(result.out.startswith(f"Usage: {demo.name} "), result.out)
-                self.assertEqual(set(re.findall(r"--([a-z][a-z-]*)", result.out)), {"help", "usage", "version"})
+                self.assertEqual(set(re.findall(r"--([a-z][a-z-]*)", result.out)),
+                                 {"help", "usage", "version", *demo.options})
                 for name in ("WORKERS", "COUNT"):
                     self.assertEqual(name in result.out, name in demo.arguments)
                 self.assertEqual(run(demo.name, "-?"), result)
@@ -251,21 +278,23 @@ class CannotWrite(CliTest):
     def test_full(self):
         for demo in DEMOS:
             for argv in ([], ["--help"]):
+                argv = [*demo.argv, *argv]
                 with self.subTest(program=demo.name, argv=argv), open("/dev/full", "wb") as full:
                     self.check_failure(demo, run(demo.name, *argv, stdout=full), 3, "standard output: ")
 
     def test_closed(self):
         for demo in DEMOS:
-            with self.subTest(program=demo.name):
-                self.check_failure(demo, run(demo.name, prepare=lambda: os.close(1)), 3, "standard output: ")
+            with self.subTest(program=demo.name, argv=demo.argv):
+                result = run(demo.name, *demo.argv, prepare=lambda: os.close(1))
+                self.check_failure(demo, result, 3, "standard output: ")
 
     def test_pipe_closed_from_the_start(self):
         for demo in DEMOS:
             reader, writer = os.pipe()
             os.close(reader)
-            with self.subTest(program=demo.name):
+            with self.subTest(program=demo.name, argv=demo.argv):
                 try:
-                    result = run(demo.name, stdout=writer)
+                    result = run(demo.name, *demo.argv, stdout=writer)
                 finally:
                     os.close(writer)
                 self.assertEqual((result.code, result.err), (-signal.SIGPIPE, ""))
@@ -287,7 +316,8 @@ class CannotWrite(CliTest):
             fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
             filled = 4000
             os.write(writer, b"x" * filled)
-            with self.subTest(program=demo.name), Running(demo.name, stdout=writer) as running:
+            with (self.subTest(program=demo.name, argv=demo.argv),
+                  Running(demo.name, *demo.argv, stdout=writer) as running):
                 os.close(writer)
                 wait_for("the head", lambda: self.unread(reader) > filled)
                 os.close(reader)
@@ -303,8 +333,8 @@ class CannotWrite(CliTest):
     def test_standard_input_and_error_closed(self):
         for demo in (PRIMES_MAP, *SORTS):
             for closed in ([0], [2], [0, 2]):
-                with self.subTest(program=demo.name, closed=closed):
-                    result = run(demo.name, prepare=lambda: [os.close(fd) for fd in closed])
+                with self.subTest(program=demo.name, argv=demo.argv, closed=closed):
+                    result = run(demo.name, *demo.argv, prepare=lambda: [os.close(fd) for fd in closed])
                     self.assertEqual(result.code, 0)
 
 

@@ -6,7 +6,7 @@ import re
 import subprocess
 import unittest
 
-from harness import HAS_OPENMP, KERNELS, Running, is_prime, machine_has_kernel, parse_json_lines, seeded_random
+from harness import HAS_MPI, HAS_OPENMP, KERNELS, Running, is_prime, machine_has_kernel, parse_json_lines, seeded_random
 from primecheck import (COMPOSITES_BIG, EXECUTORS, POOLS, PRIMES_BIG, PrimecheckTest, bad_tokens, check, expected_lines,
                         joined,
                         mixed_input, value, verdict)
@@ -373,8 +373,10 @@ USAGE = [
     *[([f"{option}={text}"], option) for option in ("--workers", "--block", "--max-digits") for text in BAD_COUNTS],
     (["-w0"], "workers"), (["-w", "1025"], "workers"), (["-eserial", "-w2"], "workers"),
     *[([f"--executor={text}"], rf"executor.*'{text}'")
-      for text in ("", "x", "thread", "OpenMP", "mpi", "Threads", "serial ")],
-    (["-e", "x"], f"executor.*'x' is not in this build, only {', '.join(POOLS)} and serial$"),
+      for text in ("", "x", "thread", "OpenMP", "MPI", "Threads", "serial ")],
+    (["-e", "x"], f"executor.*'x' is not in this build, only {', '.join((*POOLS, 'mpi')[:len(POOLS) + HAS_MPI])} "
+                  "and serial$"),
+    *([] if HAS_MPI else [(["-e", "mpi"], "executor.*'mpi' is not in this build")]),
     *([] if HAS_OPENMP else [(["-e", "openmp"], "executor.*'openmp' is not in this build")]),
     *[([f"--order={text}"], rf"order.*'{text}'") for text in ("", "map", "in", "Input")], (["-ox"],
                                                                                 "order.*input.*completed"),

@@ -14,8 +14,8 @@ import termios
 import time
 import unittest
 
-from harness import (Running, children, is_prime, kill, parse_json_lines, read_proc, scaled, seeded_random, signal_mask,
-                     state, wait_for)
+from harness import (Running, children, computed, is_prime, kill, parse_json_lines, read_proc, scaled, seeded_random,
+                     signal_mask, state, wait_for)
 from primecheck import (EXECUTORS, KILLED, POOLS, SLOW_NUMBER, Interactive, PrimecheckTest, check, mixed_input)
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -149,7 +149,7 @@ class Signals(PrimecheckTest):
         for argv in (["-c"], []):
             with self.subTest(argv=argv):
                 with Running("primecheck", "-r0..18446744073709551615", *argv, stdout=subprocess.DEVNULL) as running:
-                    wait_for("work", lambda: state(running.pid) == "R")
+                    wait_for("work", lambda: computed(running.pid) >= 3)
                     running.signal(signal.SIGINT)
                     result = running.finish(ENDS_WITHIN)
                 self.assertEqual((result.code, result.err), (-signal.SIGINT, ""))

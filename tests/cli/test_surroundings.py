@@ -29,6 +29,7 @@ def calls(folder, numbers):
         *(Call("primecheck", ("-e", executor, "7", "9")) for executor in ("threads", "processes", "serial")),
         Call("demo_executor_map", ("2", "1")), Call("primes_map", ("2",)),
         Call("quicksort_processes", ()), Call("quicksort_threads", ()),
+        Call("quicksort_threads", ("--recursive",)),
         *(Call(name, (f"--base-url={NOBODY_LISTENS}", f"--dest={folder}")) for name in downloads
           if name.startswith("flags_") or name == "flags"),
         *(Call(name, (f"--base-url={NOBODY_LISTENS}", f"--dest={folder}", "BR")) for name in downloads

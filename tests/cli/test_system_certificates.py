@@ -226,7 +226,7 @@ class SystemCertificates(TransferTest):
         records, summary = self.download_slowly("flags2_async").records()
         self.assertEqual(len(records), 676)
         self.assertGreater(summary["errors"], 0)
-        self.assertLess(max(record["elapsed"] for record in records.values()), 3)
+        self.assertLess(max(record["elapsed"] for record in records.values()), 10)
 
     def test_deadline_of_threads(self):
         """Threads that compute are as many as processors: so few connections do for all."""

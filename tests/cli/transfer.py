@@ -32,7 +32,7 @@ class Download(NamedTuple):
     result: Result
     files: dict  # name: content, of all that is in the folder
     seconds: float
-    peak: int  # bytes of memory
+    peak: int  # bytes of memory, 0 if that was not measured
 
     def verbose(self):
         """(code, what became of it), in the order of the lines that -v adds."""
@@ -54,7 +54,8 @@ class Download(NamedTuple):
         return {record["cc"]: record for record in records}, summary["summary"]
 
 
-def download(program, url, *args, within=DEADLINE, options=(), env=DIRECT):
+def download(program, url, *args, within=DEADLINE, options=(), env=DIRECT, measure=False):
+    """Runs it; `measure`: and looks at its memory all the time, which takes a processor's time from the others."""
     with tempfile.TemporaryDirectory(prefix="flags-") as folder:
         target = os.path.join(folder, "downloaded")
         start = time.monotonic()
@@ -69,12 +70,14 @@ def download(program, url, *args, within=DEADLINE, options=(), env=DIRECT):
                         peak = int(match[1]) * 1024
 
             watcher = threading.Thread(target=watch)
-            watcher.start()
+            if measure:
+                watcher.start()
             try:
                 result = running.finish(within)
             finally:
                 ended.set()
-                watcher.join()
+                if measure:
+                    watcher.join()
         seconds = time.monotonic() - start
         files = {}
         for name in os.listdir(target) if os.path.isdir(target) else ():

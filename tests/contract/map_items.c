@@ -1,6 +1,6 @@
 #include "map_items.h"
 
-report *tasks;
+SEEN_BY_TASKS report *tasks;
 
 cf_executor *create_reporting(unsigned workers) {
     tasks = shared_alloc(sizeof *tasks);

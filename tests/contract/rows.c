@@ -6,6 +6,9 @@
 #ifdef PRIMEPOOL_HAVE_OPENMP
 #include <cfutures_openmp.h>
 #endif
+#ifdef TEST_MPI
+#include "mpi/ranks.h"
+#endif
 
 /* To test another executor, add a row: CMake makes a ctest test of each .name. */
 static const executor_row rows[] = {
@@ -35,6 +38,16 @@ static const executor_row rows[] = {
         .runs_beside_caller = true,
         .cancels_pending = true,
         .shares_memory = true,
+    },
+#endif
+#ifdef TEST_MPI
+    {
+        .name = "mpi",
+        .create = ranks_create,
+        .runs_beside_caller = true,
+        .cancels_pending = true,
+        .survives_worker_death = true,
+        .is_remote = true,
     },
 #endif
 };

@@ -11,6 +11,7 @@ typedef struct executor_row {
     bool cancels_pending;       /* a submitted task can still be cancelled */
     bool shares_memory;         /* tasks run in the caller's process */
     bool survives_worker_death; /* a worker can be killed */
+    bool is_remote;             /* workers belong to other programs' processes, maybe elsewhere */
 } executor_row;
 
 /* The row under test: the one that CF_TEST_EXECUTOR names. */
@@ -32,6 +33,19 @@ uint64_t take(cf_future *future);
             cr_skip_test("%s: not " #capability, row()->name);                                     \
         }                                                                                          \
     } while (0)
+
+/* Leaves the test where a remote executor differs, as its header says. */
+#define NOT_REMOTE(why)                                                                            \
+    do {                                                                                           \
+        if (row()->is_remote) {                                                                    \
+            cr_skip_test("%s: %s", row()->name, why);                                              \
+        }                                                                                          \
+    } while (0)
+#define USES_EXECUTOR "its tasks know nothing of the executor, nor of addresses of the caller"
+#define KNOWS_WORKERS "stats and info do not tell which process ran a task"
+#define SENT_AHEAD    "what was sent to a rank waits there, and is not cancelled or shared out again"
+#define IN_A_FORK     "a fork of the program has no executor of its own"
+#define SLEEPS        "its ranks look for messages"
 
 /* What a test has to leave as it found it. */
 typedef struct footprint {

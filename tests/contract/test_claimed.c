@@ -131,6 +131,7 @@ static void all_but_the_blocked(cf_executor *ex, scene *sc, unsigned workers, ui
 
 Test(claimed, wait_for_no_blocked_one) {
     NEEDS(runs_beside_caller);
+    NOT_REMOTE(SENT_AHEAD);
     uint64_t seed = test_seed("claimed/wait_for_no_blocked_one");
     scene *sc = scene_new();
     for (unsigned workers = 2; workers <= WORKERS_MOST; workers++) {
@@ -148,6 +149,7 @@ Test(claimed, wait_for_no_blocked_one) {
  * overtake it for ever. */
 Test(claimed, are_not_overtaken_for_ever) {
     NEEDS(runs_beside_caller);
+    NOT_REMOTE(SENT_AHEAD);
     enum {
         OVERTAKERS = 100000,
         AHEAD = 500
@@ -259,6 +261,7 @@ static void expect_pending(cf_executor *ex, const scene *sc, cf_future **futures
 
 Test(claimed, are_pending_and_can_be_cancelled) {
     NEEDS(cancels_pending);
+    NOT_REMOTE(SENT_AHEAD);
     uint64_t seed = test_seed("claimed/are_pending_and_can_be_cancelled");
     scene *sc = scene_new();
     cf_executor *ex = create(2);
@@ -364,16 +367,19 @@ static void end_with_claimed(cf_status (*end)(cf_executor *), bool ends_running)
 
 Test(claimed, are_cancelled_by_shutdown) {
     NEEDS(cancels_pending);
+    NOT_REMOTE(SENT_AHEAD);
     end_with_claimed(shut_down, false);
 }
 
 Test(claimed, are_cancelled_by_terminate) {
     NEEDS(cancels_pending);
+    NOT_REMOTE(SENT_AHEAD);
     end_with_claimed(cf_executor_terminate_workers, !row()->shares_memory);
 }
 
 Test(claimed, are_cancelled_by_kill) {
     NEEDS(survives_worker_death);
+    NOT_REMOTE(SENT_AHEAD);
     end_with_claimed(cf_executor_kill_workers, true);
 }
 

@@ -142,6 +142,7 @@ static int run_use_parents(const void *arg, void *result, cf_task_context *ctx) 
 
 Test(executors_in_tasks, a_process_cannot_use_the_executor_it_works_for) {
     NEEDS(survives_worker_death);
+    NOT_REMOTE(USES_EXECUTOR);
     static const cf_task task = {.run = run_use_parents, .arg_size = sizeof(ownership)};
     cf_executor *ex = create(2);
     cf_future *other = submit(ex, &square_task, &(uint64_t){9});

@@ -21,8 +21,8 @@ typedef struct registry {
     counter begun;         /* lives */
     counter submits;       /* of finalizers: tried */
     counter accepted;
-    counter refused[CF_ELATER + 1]; /* by status */
-    counter ran;                    /* tasks */
+    counter refused[CF_ESERVED + 1]; /* by status */
+    counter ran;                     /* tasks */
     counter odd; /* ended twice, or a task in a life that is none or has been ended */
     life lives[LIVES_MOST];
 } registry;
@@ -140,6 +140,7 @@ Test(finalizer, is_refused_at_the_end) {
 }
 
 Test(finalizer, is_refused_in_another_process) {
+    NOT_REMOTE(USES_EXECUTOR);
     if (row()->shares_memory) {
         cr_skip_test("%s: its finalizers run in this process", row()->name);
     }

@@ -136,6 +136,7 @@ Test(forked, child_may_give_back_what_it_inherits) {
 }
 
 Test(forked, child_may_have_its_own) {
+    NOT_REMOTE(IN_A_FORK);
     with_a_forked(has_executors_of_its_own);
 }
 

@@ -107,10 +107,11 @@ static void use_everything(cf_executor *ex) {
 
 Test(idle, after_a_thousand_tasks) {
     NEEDS(runs_beside_caller);
+    NOT_REMOTE(SLEEPS);
     cf_executor *ex = create(WORKERS);
     run_thousand(ex);
     family all = family_of(ex);
-    expect_idle(&all, SECOND, "after a thousand tasks");
+    expect_idle(&all, SECOND / 2, "after a thousand tasks");
     use_everything(ex);
     expect_idle(&all, SECOND / 2, "after maps, callbacks and time limits");
     run_thousand(ex); /* it has not fallen asleep for good */
@@ -152,6 +153,7 @@ static void *wait_for_all(void *arg) {
 /* All workers are blocked, three threads wait for them, and a few tasks are pending. */
 Test(idle, while_all_wait_for_a_blocked_task) {
     NEEDS(runs_beside_caller);
+    NOT_REMOTE(SLEEPS);
     static void *(*const ways[])(void *) = {wait_for_result, wait_for_one_of_many, wait_for_all};
     counter *c = shared_alloc(3 * sizeof *c);
     cf_executor *ex = create(WORKERS);
@@ -194,6 +196,7 @@ static void *map_blockers(void *arg) {
 /* A map looks now and then what could be shared out anew, less and less often. */
 Test(idle, while_a_map_waits_for_its_last_items) {
     NEEDS(runs_beside_caller);
+    NOT_REMOTE(SLEEPS);
     counter *c = shared_alloc(3 * sizeof *c);
     cf_executor *ex = create(WORKERS);
     run_thousand(ex);

@@ -81,6 +81,7 @@ Test(info, no_times_unless_asked_for) {
 
 /* The worker that the future names is the one that the task saw. */
 Test(info, worker_is_the_one_that_ran) {
+    NOT_REMOTE(KNOWS_WORKERS);
     enum {
         N = 400
     };
@@ -209,6 +210,7 @@ static int run_thread_id(const void *arg, void *result, cf_task_context *ctx) {
 }
 
 Test(info, worker_ids_are_of_threads_or_processes) {
+    NOT_REMOTE(KNOWS_WORKERS);
     /* A process's id is the id of its first thread, so one task serves every row. */
     static const cf_task task = {.run = run_thread_id, .result_size = sizeof(int64_t)};
     cf_executor *ex = create(1);

@@ -130,6 +130,7 @@ static void *kill_workers(void *arg) {
 
 Test(map_failures, survive_killed_workers) {
     NEEDS(survives_worker_death);
+    NOT_REMOTE(KNOWS_WORKERS);
     uint64_t seed = test_seed("map_failures/survive_killed_workers");
     daring args[MANY] = {{0}};
     cf_exception why[MANY];

@@ -109,6 +109,7 @@ static void expect_shared_map(cf_executor *ex, size_t first) {
 
 Test(map_shares, dear_items_at_the_end) {
     NEEDS(runs_beside_caller);
+    NOT_REMOTE(SENT_AHEAD);
     cf_executor *ex = create(2);
     expect_shared_map(ex, CHEAP);
     cf_executor_destroy(ex);
@@ -116,6 +117,7 @@ Test(map_shares, dear_items_at_the_end) {
 
 Test(map_shares, dear_items_anywhere) {
     NEEDS(runs_beside_caller);
+    NOT_REMOTE(SENT_AHEAD);
     cf_executor *ex = create(2);
     expect_shared_map(ex, 0);
     expect_shared_map(ex, CHEAP / 2 + 1);
@@ -135,6 +137,7 @@ static void expect_shared_stream(cf_stream_options options, size_t first) {
 
 Test(map_shares, dear_items_at_the_end_of_a_stream) {
     NEEDS(runs_beside_caller);
+    NOT_REMOTE(SENT_AHEAD);
     for (int k = 0; k < 4; k++) {
         expect_shared_stream(
             (cf_stream_options){.as_completed = k % 2, .size_hint = k / 2 ? ALL : 0}, CHEAP);
@@ -143,6 +146,7 @@ Test(map_shares, dear_items_at_the_end_of_a_stream) {
 
 Test(map_shares, dear_items_in_the_middle_of_a_stream) {
     NEEDS(runs_beside_caller);
+    NOT_REMOTE(SENT_AHEAD);
     for (int k = 0; k < 2; k++) {
         expect_shared_stream((cf_stream_options){.as_completed = k % 2, .size_hint = ALL},
                              CHEAP / 2 + 1);
@@ -183,6 +187,7 @@ static void make_awaited(awaited *items, counter *ran, size_t which) {
 
 Test(map_shares, none_waits_for_a_blocked_item) {
     NEEDS(runs_beside_caller);
+    NOT_REMOTE(SENT_AHEAD);
     uint64_t seed = test_seed("map_shares/none_waits_for_a_blocked_item");
     counter *ran = shared_alloc(sizeof *ran);
     awaited *items = malloc(AWAITED * sizeof *items);
@@ -220,6 +225,7 @@ static cf_source_answer next_awaited(void *context, void *arg) {
 /* In the source's order those that wait to be handed out fill the window; as completed they do not. */
 Test(map_shares, none_of_a_stream_waits_for_a_blocked_item) {
     NEEDS(runs_beside_caller);
+    NOT_REMOTE(SENT_AHEAD);
     uint64_t seed = test_seed("map_shares/none_of_a_stream_waits_for_a_blocked_item");
     counter *ran = shared_alloc(sizeof *ran);
     awaited *items = malloc(AWAITED * sizeof *items);

@@ -207,6 +207,7 @@ Test(max_pending, waits_until_the_pool_breaks) {
 
 Test(max_pending, waits_until_a_worker_has_died) {
     NEEDS(survives_worker_death);
+    NOT_REMOTE(KNOWS_WORKERS);
     scene s = scene_open(false);
     waiter w;
     cf_worker_stats worker;

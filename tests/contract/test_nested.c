@@ -2,6 +2,8 @@
  * CF_NESTING_MAX. One level deeper is refused, and waiting adds no worker. */
 #include "nested.h"
 
+#include <errno.h>
+
 TestSuite(nested, .timeout = TEST_SECONDS);
 
 /* ---- deep ------------------------------------------------------------------------------------ */
@@ -255,6 +257,74 @@ Test(nested, several_trees_side_by_side) {
         EXPECT_EQ(take(trees[i]), 1 + 3 + 9 + 27 + 81);
     }
     cf_executor_destroy(ex);
+}
+
+/* ---- who waits runs what the awaited task has submitted --------------------------------------- */
+
+typedef struct family {
+    cf_executor *ex;
+    counter child_runs, parent_waits, grandchild_ran;
+    _Atomic unsigned parent, grandchild; /* the workers that ran them */
+} family;
+
+static int run_grandchild(const void *arg, void *result, cf_task_context *ctx) {
+    family *f = *(family *const *)arg;
+    (void)result;
+    atomic_store(&f->grandchild, cf_task_worker(ctx));
+    counter_add(&f->grandchild_ran, 1);
+    return 0;
+}
+
+static const cf_task grandchild_task = {
+    .name = "grandchild", .run = run_grandchild, .arg_size = sizeof(family *)};
+
+/* It needs its own child to run, and does not wait for it by a call of the library's. */
+static int run_child(const void *arg, void *result, cf_task_context *ctx) {
+    family *f = *(family *const *)arg;
+    (void)result, (void)ctx;
+    cf_future *grandchild;
+    counter_add(&f->child_runs, 1);
+    if (!counter_wait(&f->parent_waits, 1) ||
+        cf_executor_submit(f->ex, &grandchild_task, arg, &grandchild) != CF_OK) {
+        return EIO;
+    }
+    cf_future_release(grandchild);
+    return counter_wait(&f->grandchild_ran, 1) ? 0 : ETIMEDOUT;
+}
+
+static const cf_task child_task = {.name = "child", .run = run_child, .arg_size = sizeof(family *)};
+
+/* The other worker runs the child before it is waited for. */
+static int run_parent(const void *arg, void *result, cf_task_context *ctx) {
+    family *f = *(family *const *)arg;
+    (void)result;
+    cf_future *child;
+    atomic_store(&f->parent, cf_task_worker(ctx));
+    if (cf_executor_submit(f->ex, &child_task, arg, &child) != CF_OK ||
+        !counter_wait(&f->child_runs, 1)) {
+        return EIO;
+    }
+    counter_add(&f->parent_waits, 1);
+    cf_status status = cf_future_result(child, CF_FOREVER, NULL);
+    cf_future_release(child);
+    return (int)status;
+}
+
+static const cf_task parent_task = {
+    .name = "parent", .run = run_parent, .arg_size = sizeof(family *)};
+
+Test(nested, who_waits_runs_what_the_awaited_task_has_submitted) {
+    NEEDS_OWN_EXECUTOR();
+    NEEDS(runs_beside_caller);
+    for (int round = 0; round < 200; round++) {
+        cf_executor *ex = create(2);
+        family f = {.ex = ex}, *argument = &f;
+        cf_future *parent = submit(ex, &parent_task, &argument);
+        EXPECT(CF_OK, cf_future_result(parent, LONG_WAIT, NULL));
+        cf_future_release(parent);
+        EXPECT_EQ(atomic_load(&f.parent), atomic_load(&f.grandchild));
+        cf_executor_destroy(ex);
+    }
 }
 
 /* ---- quicksort ------------------------------------------------------------------------------- */

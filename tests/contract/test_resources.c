@@ -74,8 +74,8 @@ enum {
     LIVES = 100,
     BYTES_A_LIFE = 1 << 20
 #else
-    LIVES = 1000,
-    BYTES_A_LIFE = 1 << 10
+    LIVES = 300,
+    BYTES_A_LIFE = 1 << 12
 #endif
 };
 
@@ -117,11 +117,11 @@ static void expect_lives_to_leave_nothing(void (*live)(void), size_t lives) {
     cr_assert(grown < lives * BYTES_A_LIFE, "%zu bytes a life", grown / lives);
 }
 
-Test(resources, a_thousand_lives_of_one_task) {
+Test(resources, lives_of_one_task_leave_nothing) {
     expect_lives_to_leave_nothing(live_with_one_task, LIVES);
 }
 
-Test(resources, hundreds_of_lives_with_callback_and_time_limit) {
+Test(resources, lives_with_callback_and_time_limit_leave_nothing) {
     expect_lives_to_leave_nothing(live_with_attendants, LIVES / 2);
 }
 
@@ -265,5 +265,6 @@ static int pinned_host(void *context) {
 }
 
 Test(resources, one_processor_is_enough) {
+    NOT_REMOTE(IN_A_FORK);
     EXPECT_HOST_OK(host_run(pinned_host, NULL));
 }

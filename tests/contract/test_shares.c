@@ -80,6 +80,7 @@ static const cf_task ask_inside_task = {
     .run = run_ask_inside, .arg_size = sizeof(inner), .result_size = sizeof(uint64_t)};
 
 Test(shares, are_shared_again) {
+    NOT_REMOTE(USES_EXECUTOR);
     static const unsigned outer_counts[] = {1, 2}, inner_counts[] = {1, 2, 5};
     const unsigned processors = cf_cpu_count(NULL);
     for (size_t i = 0; i < COUNT_OF(outer_counts); i++) {
@@ -228,6 +229,7 @@ static void build(unsigned workers) {
 
 Test(shares, keep_three_levels_as_wide_as_the_machine) {
     NEEDS(runs_beside_caller);
+    NOT_REMOTE(USES_EXECUTOR);
     if (cf_cpu_count(NULL) > FLOOR_MOST) {
         cr_skip_test("more than %d processors", FLOOR_MOST);
     }
@@ -238,5 +240,6 @@ Test(shares, keep_three_levels_as_wide_as_the_machine) {
 
 Test(shares, keep_three_levels_as_wide_as_the_first) {
     NEEDS(runs_beside_caller);
+    NOT_REMOTE(USES_EXECUTOR);
     build(cf_cpu_count(NULL) < 20 ? 2 * cf_cpu_count(NULL) + 1 : 40);
 }

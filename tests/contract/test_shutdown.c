@@ -91,7 +91,7 @@ static void crash_a_worker(scene *s) {
 static void note_workers(scene *s) {
     cf_stats stats;
     EXPECT(CF_OK, cf_executor_stats(s->ex, &stats));
-    while (!row()->shares_memory && s->worker_count < stats.workers) {
+    while (!row()->shares_memory && !row()->is_remote && s->worker_count < stats.workers) {
         cf_worker_stats worker;
         EXPECT(CF_OK, cf_executor_worker_stats(s->ex, (unsigned)s->worker_count, &worker));
         s->workers[s->worker_count++] = (pid_t)worker.id;
@@ -297,6 +297,7 @@ Test(shutdown, full_queue) {
 
 Test(shutdown, crashed_worker) {
     NEEDS(survives_worker_death);
+    NOT_REMOTE(KNOWS_WORKERS);
     shut_down_every_way(CRASHED);
 }
 
@@ -434,6 +435,7 @@ static int run_inside(const void *arg, void *result, cf_task_context *ctx) {
 }
 
 Test(shutdown, from_inside_a_task) {
+    NOT_REMOTE(USES_EXECUTOR);
     static const cf_task task = {
         .run = run_inside, .arg_size = sizeof(inside), .result_size = sizeof(inside_result)};
     counter *c = shared_alloc(sizeof *c);

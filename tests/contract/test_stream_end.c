@@ -117,6 +117,7 @@ static cf_source_answer next_behind_a_blocker(void *context, void *arg) {
 /* The first item hides the others, and is given up. */
 Test(stream_end, stopped_it_hands_out_what_is_done) {
     NEEDS(runs_beside_caller);
+    NOT_REMOTE(SENT_AHEAD);
     enum {
         N = 6
     };

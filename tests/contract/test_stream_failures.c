@@ -49,7 +49,7 @@ typedef struct deadly {
     unsigned reserved;
 } deadly;
 
-static unsigned deadly_times;
+SEEN_BY_TASKS static unsigned deadly_times;
 
 static cf_source_answer next_deadly(void *context, void *arg) {
     numbers *n = context;

@@ -16,6 +16,7 @@ Test(submit, names_itself) {
 }
 
 Test(submit, defaults_to_usable_cpus) {
+    NOT_REMOTE("each rank has one worker at least");
     cf_executor *ex = NULL;
     EXPECT(CF_OK, row()->create(NULL, &ex));
     EXPECT_EQ(cf_executor_max_workers(ex), workers_of(cf_cpu_count(NULL)));
@@ -81,7 +82,7 @@ typedef struct sizes {
     size_t result;
 } sizes;
 
-static sizes *told; /* shared, one task at a time */
+SEEN_BY_TASKS static sizes *told; /* shared, one task at a time */
 
 static unsigned char pattern(size_t arg_sum, size_t i) {
     return (unsigned char)(arg_sum + 31 * i + 1);

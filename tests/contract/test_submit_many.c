@@ -399,6 +399,7 @@ static int run_fan_out(const void *arg, void *result, cf_task_context *ctx) {
 }
 
 Test(submit_many, inside_a_task) {
+    NOT_REMOTE(USES_EXECUTOR);
     const cf_task fan_out_task = {
         .run = run_fan_out, .arg_size = sizeof(cf_executor *), .result_size = sizeof(uint64_t)};
     cf_executor *ex = create(1);

@@ -25,6 +25,7 @@ static const cf_task terminate_own_task = {.run = run_terminate_own,
                                            .result_size = sizeof(self_result)};
 
 Test(terminate, from_its_own_task) {
+    NOT_REMOTE(USES_EXECUTOR);
     cf_executor *ex = create(1);
     self_result r;
     cf_future *f = submit(ex, &terminate_own_task, &ex);

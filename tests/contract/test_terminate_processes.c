@@ -33,6 +33,7 @@ Test(terminate_processes, ends_busy_processes) {
 
 Test(terminate_processes, ends_stopped_processes_when_it_kills) {
     NEEDS(survives_worker_death);
+    NOT_REMOTE(KNOWS_WORKERS);
     scene s = terminate_scene_open(&blocker_task, 0);
     for (unsigned i = 0; i < WORKERS; i++) {
         cf_worker_stats worker;
@@ -61,6 +62,7 @@ static void start_workers(cf_executor *ex, counter *c) {
 
 Test(terminate_processes, ends_idle_processes) {
     NEEDS(survives_worker_death);
+    NOT_REMOTE(KNOWS_WORKERS);
     for (size_t w = 0; w < COUNT_OF(ways); w++) {
         footprint before = footprint_now();
         counter *c = shared_alloc(3 * sizeof *c);

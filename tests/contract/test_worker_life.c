@@ -118,6 +118,7 @@ Test(worker_life, knows_nothing_of_another_executors) {
 
 Test(worker_life, of_a_killed_worker_begins_anew) {
     NEEDS(survives_worker_death);
+    NOT_REMOTE(KNOWS_WORKERS);
     enum {
         KILLS = 5
     };
@@ -228,6 +229,7 @@ static void live_shortly(unsigned workers, unsigned max_tasks) {
 }
 
 Test(worker_life, is_as_long_as_it_may_be) {
+    NOT_REMOTE(KNOWS_WORKERS);
     footprint before = footprint_now();
     for (unsigned max_tasks = 1; max_tasks <= 3; max_tasks++) {
         for (unsigned workers = 1; workers <= 4; workers *= 2) {

@@ -164,6 +164,7 @@ Test(worker_life_failures, of_a_successor_that_fails_breaks_the_executor) {
 
 Test(worker_life_failures, that_hangs_keeps_tasks_pending) {
     NEEDS(runs_beside_caller);
+    NOT_REMOTE(SENT_AHEAD);
     enum {
         N = 5
     };

@@ -57,6 +57,7 @@ static void expect_named(const char *name, const char *shown) {
 }
 
 Test(worker_names, has_a_name) {
+    NOT_REMOTE(KNOWS_WORKERS);
     expect_named(NULL, "cf-worker-0");
     expect_named("sorter", "sorter-0");
     expect_named("", "-0");
@@ -66,6 +67,7 @@ Test(worker_names, has_a_name) {
 
 Test(worker_names, has_a_number_in_its_name) {
     NEEDS(runs_beside_caller);
+    NOT_REMOTE(KNOWS_WORKERS);
     enum {
         WORKERS = 12
     };

@@ -94,11 +94,13 @@ set(explorer_scenario_sources
     explorer/scenarios_chunk.c
     explorer/scenarios_death.c
     explorer/scenarios_deadline.c
+    explorer/scenarios_fork.c
     explorer/scenarios_future.c
     explorer/scenarios_lock.c
     explorer/scenarios_nested.c
     explorer/scenarios_process.c
     explorer/scenarios_queue.c
+    explorer/scenarios_remote.c
     explorer/scenarios_room.c
     explorer/scenarios_serial.c
     explorer/scenarios_shutdown.c
@@ -112,15 +114,20 @@ target_link_libraries(explorer_scenarios PRIVATE primepool_warnings)
 add_executable(explorer)
 target_link_libraries(explorer PRIVATE explorer_engine explorer_scenarios explorer_core)
 primepool_test(unit.explorer unit 900 explorer)
+set_tests_properties(unit.explorer PROPERTIES COST 55)
 
-# Proof that it can fail: each planted bug must be found. Most of a build of the tests goes into these
-# copies of the core, so the presets that do not run them do not build them.
-option(PRIMEPOOL_PLANTED_BUGS "Build the explorer with each planted bug, and test that it is found" ON)
+# Proof that it can fail: each planted bug must be found. Half of a build of the tests would go into these
+# copies of the core, so they are nightly. Every build makes their sources, and fails if a bug's text is gone.
+option(PRIMEPOOL_PLANTED_BUGS "Build the explorer with each planted bug, and test that it is found"
+       ${PRIMEPOOL_NIGHTLY})
+set(explorer_planted_label unit)
+if(PRIMEPOOL_NIGHTLY)
+  set(explorer_planted_label nightly)
+endif()
 
-#
-# explorer_mutant(NAME FILE SCENARIO ORIGINAL REPLACEMENT): FILE (of src) with ORIGINAL, which
-# stands there once, replaced. A mutated source goes before the library, of which the linker then does
-# not take the original; for a mutated header all is compiled again.
+# explorer_mutant(NAME FILE SCENARIO ORIGINAL REPLACEMENT): FILE (a source of src) with ORIGINAL, which
+# stands there once, replaced. It goes before the library, of which the linker then does not take the
+# original.
 function(explorer_mutant name file scenario original replacement)
   set(target explorer_mutant_${name})
   set(input "${PROJECT_SOURCE_DIR}/src/${file}")
@@ -134,24 +141,72 @@ function(explorer_mutant name file scenario original replacement)
   if(stale)
     file(REMOVE ${stale})
   endif()
-  add_executable(${target})
-  if(file MATCHES "\\.h$")
-    add_custom_target(${target}_header DEPENDS "${mutated}")
-    add_library(${target}_core OBJECT ${explorer_core_sources} ${explorer_scenario_sources})
-    explorer_core(${target}_core "${explorer_build}/${name}")
-    add_dependencies(${target}_core ${target}_header)
-    target_link_libraries(${target} PRIVATE explorer_engine ${target}_core)
-  else()
-    add_library(${target}_source OBJECT "${mutated}")
-    explorer_core(${target}_source)
-    target_link_libraries(${target} PRIVATE explorer_engine explorer_scenarios ${target}_source
-                                            explorer_core)
+  set_property(GLOBAL APPEND PROPERTY explorer_mutated "${mutated}")
+  if(NOT PRIMEPOOL_PLANTED_BUGS)
+    return()
   endif()
-  primepool_test(unit.${target} unit 120 ${target} --must-fail 1 --lines 20 ${scenario})
+  add_library(${target}_source OBJECT "${mutated}")
+  explorer_core(${target}_source)
+  add_executable(${target})
+  target_link_libraries(${target} PRIVATE explorer_engine explorer_scenarios ${target}_source explorer_core)
+  primepool_test(${explorer_planted_label}.${target} ${explorer_planted_label} 120 ${target} --must-fail 1
+                 --lines 20 ${scenario})
 endfunction()
-if(PRIMEPOOL_PLANTED_BUGS)
-  include(explorer/mutants.cmake)
-endif()
+
+# explorer_planted(NAME HEADER SCENARIO ORIGINAL REPLACEMENT): the same in a header. A header compiles all
+# again, so one program has the bugs of all headers: each where REPLACEMENT says PLANTED(NAME), which the
+# program's option --planted makes true.
+function(explorer_planted name file scenario original replacement)
+  get_property(steps GLOBAL PROPERTY explorer_planted_${file})
+  if(steps)
+    set(input "${explorer_build}/planted/${file}.${steps}")
+  else()
+    set(steps 0)
+    set(input "${PROJECT_SOURCE_DIR}/src/${file}")
+    set_property(GLOBAL APPEND PROPERTY explorer_planted_headers "${file}")
+  endif()
+  math(EXPR steps "${steps} + 1")
+  set_property(GLOBAL PROPERTY explorer_planted_${file} ${steps})
+  explorer_replace("${input}" "${explorer_build}/planted/${file}.${steps}" "${original}" "${replacement}")
+  explorer_planted_test(${name} ${name} "${scenario}")
+endfunction()
+
+# explorer_planted_test(TEST NAME SCENARIO): the bug NAME, found in SCENARIO.
+function(explorer_planted_test test name scenario)
+  if(PRIMEPOOL_PLANTED_BUGS)
+    primepool_test(${explorer_planted_label}.explorer_mutant_${test} ${explorer_planted_label} 120 explorer_planted
+                   --planted ${name} --must-fail 1 --lines 20 ${scenario})
+  endif()
+endfunction()
+
+function(explorer_planted_program)
+  get_property(headers GLOBAL PROPERTY explorer_planted_headers)
+  set(planted "")
+  foreach(file IN LISTS headers)
+    get_property(steps GLOBAL PROPERTY explorer_planted_${file})
+    set(output "${explorer_build}/planted/${file}")
+    add_custom_command(
+      OUTPUT "${output}"
+      COMMAND "${CMAKE_COMMAND}" -E copy "${output}.${steps}" "${output}"
+      DEPENDS "${output}.${steps}"
+      VERBATIM)
+    list(APPEND planted "${output}")
+  endforeach()
+  add_custom_target(explorer_planted_headers ALL DEPENDS ${planted})
+  if(NOT PRIMEPOOL_PLANTED_BUGS)
+    return()
+  endif()
+  add_library(explorer_planted_core OBJECT ${explorer_core_sources} ${explorer_scenario_sources})
+  explorer_core(explorer_planted_core "${explorer_build}/planted")
+  add_dependencies(explorer_planted_core explorer_planted_headers)
+  add_executable(explorer_planted)
+  target_link_libraries(explorer_planted PRIVATE explorer_engine explorer_planted_core)
+endfunction()
+
+include(explorer/mutants.cmake)
+explorer_planted_program()
+get_property(explorer_mutated GLOBAL PROPERTY explorer_mutated)
+add_custom_target(explorer_mutated ALL DEPENDS ${explorer_mutated})
 
 if(PRIMEPOOL_NIGHTLY)
   primepool_test(nightly.explorer nightly 21600 explorer --bound 4 --seconds 100)

@@ -1,5 +1,5 @@
 /* explorer [--bound N] [--seconds N] [--lines N] [--must-fail 1] [--give-up 0]
- *          [--repeat LIST] [SCENARIO...]
+ *          [--planted NAME] [--repeat LIST] [SCENARIO...]
  *
  * Explores every scenario, or those that are named, and prints a line for each. Exits with 0 when
  * all went well, 1 when one failed, 2 when it was not called well.
@@ -9,6 +9,7 @@
  *     --lines N      of the trace of a failure
  *     --must-fail 1  exits with 0 when each scenario failed, as one with a planted bug must, and
  *                    checks that what is given up would not have shown it sooner
+ *     --planted NAME brings this bug to life, of those that all lie in one copy (explorer.cmake)
  *     --give-up 0    makes all runs, also those that are known to end as one before
  *     --repeat LIST  only the run with these choices, with its trace */
 #include "engine.h"
@@ -231,6 +232,8 @@ static bool is_named(const scenario *s, char **names, int count) {
     return count == 0;
 }
 
+const char *explorer_planted = "";
+
 static int take_options(int argc, char **argv, options *o) {
     int i = 1;
     for (; i + 1 < argc && argv[i][0] == '-'; i += 2) {
@@ -244,6 +247,8 @@ static int take_options(int argc, char **argv, options *o) {
             o->must_fail = atoi(argv[i + 1]) != 0;
         } else if (strcmp(argv[i], "--give-up") == 0) {
             search_gives_up = atoi(argv[i + 1]) != 0;
+        } else if (strcmp(argv[i], "--planted") == 0) {
+            explorer_planted = argv[i + 1];
         } else if (strcmp(argv[i], "--repeat") == 0) {
             o->repeat = argv[i + 1];
         } else {
@@ -258,7 +263,7 @@ int main(int argc, char **argv) {
     int first = take_options(argc, argv, &o);
     if (first < 0) {
         fprintf(stderr, "usage: explorer [--bound N] [--seconds N] [--lines N] [--must-fail 1] "
-                        "[--give-up 0] [--repeat LIST] [SCENARIO...]\n");
+                        "[--give-up 0] [--planted NAME] [--repeat LIST] [SCENARIO...]\n");
         return 2;
     }
     threads_make();

@@ -6,9 +6,12 @@ explorer_mutant(
   sleeper_without_heavy_barrier cfutures/queue/wakeup.c queue_hand_off
   [[plat_barrier_heavy(queue->shared); /* need_wake is written before tail is read */]] "")
 
-explorer_mutant(
+explorer_planted(
   submit_without_light_barrier cfutures/queue/wakeup.h queue_hand_off
-  [[plat_barrier_light(); /* tail is written before need_wake is read */]] "")
+  [[plat_barrier_light(); /* tail is written before need_wake is read */]] [[
+    if (!PLANTED(submit_without_light_barrier)) {
+        plat_barrier_light();
+    }]])
 
 explorer_mutant(
   sleeper_does_not_look_again cfutures/queue/wakeup.c queue_hand_off [[
@@ -25,10 +28,8 @@ explorer_mutant(
     }]] "")
 
 explorer_mutant(
-  worker_does_not_pass_on cfutures/queue/wakeup.c queue_meeting [[
-    if (cfi_queue_has_any_work(queue)) {
-        wake_if_armed(queue);
-    }]] "")
+  worker_does_not_pass_on cfutures/queue/wakeup.c queue_meeting
+  "if (!wake_if_armed(queue) && !queue->shared) {" "if (false) {")
 
 explorer_mutant(searcher_does_not_arm cfutures/queue/wakeup.c queue_meeting_later
                 "plat_cas(&control->need_wake, &searched, CFI_ARMED);" "(void)searched;")
@@ -58,7 +59,7 @@ explorer_mutant(
   "plat_barrier_full(); /* against the searcher, which does no heavy one */" "")
 
 explorer_mutant(
-  submit_takes_armed_without_barrier cfutures/queue/wakeup.c queue_three
+  submit_takes_armed_without_barrier cfutures/queue/wakeup.c "--bound;3;queue_three"
   "plat_barrier_full(); /* against the searcher, which does no heavy one */"
   "if (plat_load_relaxed(&queue->control->need_wake) == CFI_SEARCHED) {
         plat_barrier_full();
@@ -66,18 +67,18 @@ explorer_mutant(
 
 explorer_mutant(
   wake_count_read_late cfutures/queue/wakeup.c queue_hand_off
-  "plat_futex_wait(&control->wake_count, woken, -1, queue->shared);"
+  "plat_futex_wait(&control->wake_count, woken, until_ns, queue->shared);"
   "plat_futex_wait(&control->wake_count, plat_load_acquire(&control->wake_count) + 0 * woken, -1,
                        queue->shared);")
 
 # ---- claiming ----------------------------------------------------------------------------------------
 
-explorer_mutant(
+explorer_planted(
   begin_without_cas cfutures/queue/slot.h queue_two_workers [[
         if (plat_cas(&slot->word, &seen, next)) {
             *word = next;]] [[
-        {
-            plat_store_seq_cst(&slot->word, next);
+        if (PLANTED(begin_without_cas) ? (plat_store_seq_cst(&slot->word, next), true)
+                                       : plat_cas(&slot->word, &seen, next)) {
             *word = next;]])
 
 explorer_mutant(
@@ -113,30 +114,35 @@ explorer_mutant(
   "while ((slot = find_claimed(queue, &ticket, &end)) != NULL) {"
   "while (queue == NULL && (slot = find_claimed(queue, &ticket, &end)) != NULL) {")
 
-explorer_mutant(
+explorer_planted(
   cancel_without_cas cfutures/queue/slot.h future_cancel_waited [[
                                : cfi_word_with_phase(*word, CFI_CANCELLED);
         cfi_assert(cfi_word_is_sound(next));
         if (plat_cas(&slot->word, word, next)) {]] [[
                                : cfi_word_with_phase(*word, CFI_CANCELLED);
-        plat_store_seq_cst(&slot->word, next);
-        {]])
+        if (PLANTED(cancel_without_cas) ? (plat_store_seq_cst(&slot->word, next), true)
+                                        : plat_cas(&slot->word, word, next)) {]])
 
 # ---- who waits is told ---------------------------------------------------------------------------------
 
 explorer_mutant(settle_ignores_waited cfutures/queue/completion.c queue_hand_off
                 "if ((replaced & CFI_WAITED) != 0) {" "if ((replaced & CFI_EXPIRED) != 0) {")
 
-explorer_mutant(
+explorer_planted(
   event_seen_late platform/event_count.h watch_as_completed
-  "return plat_futex_wait(&event->rung, seen, deadline_ns, shared);"
-  "return plat_futex_wait(&event->rung, plat_event_seen(event) + 0 * seen, deadline_ns, shared);")
+  "return plat_futex_wait(&event->rung, seen, deadline_ns, shared);" [[
+    return plat_futex_wait(&event->rung, PLANTED(event_seen_late) ? plat_event_seen(event) : seen, deadline_ns,
+                           shared);]])
 
-explorer_mutant(event_armed_by_a_plain_store platform/event_count.h watch_as_completed
-                "plat_store_seq_cst(&event->armed, 1);" "plat_store_release(&event->armed, 1);")
-
-explorer_mutant(callbacks_armed_by_a_plain_store platform/event_count.h watch_callback
-                "plat_store_seq_cst(&event->armed, 1);" "plat_store_release(&event->armed, 1);")
+explorer_planted(
+  event_armed_by_a_plain_store platform/event_count.h watch_as_completed
+  "plat_store_seq_cst(&event->armed, 1);" [[
+    if (PLANTED(event_armed_by_a_plain_store)) {
+        plat_store_release(&event->armed, 1);
+    } else {
+        plat_store_seq_cst(&event->armed, 1);
+    }]])
+explorer_planted_test(callbacks_armed_by_a_plain_store event_armed_by_a_plain_store watch_callback)
 
 explorer_mutant(
   reaper_does_not_ring cfutures/waiting/watch.c watch_two_sets [[
@@ -149,17 +155,27 @@ explorer_mutant(delivered_twice cfutures/waiting/watch.c watch_as_completed
 
 # ---- room ----------------------------------------------------------------------------------------------
 
-explorer_mutant(
+explorer_planted(
   event_without_heavy_barrier platform/event_count.h queue_room
-  [[plat_barrier_heavy(shared); /* armed is written before the sleeper looks again */]] "(void)shared;")
+  [[plat_barrier_heavy(shared); /* armed is written before the sleeper looks again */]] [[
+    if (!PLANTED(event_without_heavy_barrier)) {
+        plat_barrier_heavy(shared);
+    }]])
 
-explorer_mutant(
+explorer_planted(
   event_without_light_barrier platform/event_count.h "--bound;2;queue_room_meeting"
-  [[plat_barrier_light(); /* the thing is written before armed is read */]] "")
+  [[plat_barrier_light(); /* the thing is written before armed is read */]] [[
+    if (!PLANTED(event_without_light_barrier)) {
+        plat_barrier_light();
+    }]])
 
-explorer_mutant(
-  room_wakes_one platform/event_count.h room_abandoned "plat_futex_wake_all(&event->rung, shared);"
-  "plat_futex_wake(&event->rung, 1, shared);")
+explorer_planted(
+  room_wakes_one platform/event_count.h room_abandoned "plat_futex_wake_all(&event->rung, shared);" [[
+        if (PLANTED(room_wakes_one)) {
+            plat_futex_wake(&event->rung, 1, shared);
+        } else {
+            plat_futex_wake_all(&event->rung, shared);
+        }]])
 
 explorer_mutant(cancel_makes_no_room cfutures/core/submission.c room_cancelled
                 "cfi_queue_room_made(&executor->queue);" "")
@@ -203,8 +219,10 @@ explorer_mutant(
     plat_store_relaxed(&record->begun,
                        plat_load_relaxed(&record->tasks) + plat_load_relaxed(&record->cut));]] "")
 
-explorer_mutant(run_again_is_not_counted cfutures/worker_death.c room_death
-                "executor->counts.again++;" "")
+explorer_mutant(run_again_is_not_counted cfutures/worker_death.c room_death [[
+        executor->counts.again++;
+        plat_add_relaxed(&executor->counts.retries, 1);]] [[
+        plat_add_relaxed(&executor->counts.retries, 1);]])
 
 # ---- items that travel together --------------------------------------------------------------------------
 
@@ -392,13 +410,17 @@ explorer_mutant(judge_forgets_what_was_claimed cfutures/worker_death.c death_los
 explorer_mutant(revoked_without_heavy_barrier platform/biased_lock.c lock_two
                 "plat_barrier_heavy(false); /* owner is written before inside is read */" "")
 
-explorer_mutant(
+explorer_planted(
   owner_enters_without_light_barrier platform/biased_lock.h lock_two
-  "plat_barrier_light(); /* inside is written before owner is read */" "")
+  "plat_barrier_light(); /* inside is written before owner is read */" [[
+        if (!PLANTED(owner_enters_without_light_barrier)) {
+            plat_barrier_light();
+        }]])
 
-explorer_mutant(
+explorer_planted(
   owner_looks_once platform/biased_lock.h lock_two
-  "if (plat_load_acquire(&lock->owner) == owner) {" "if (owner != 0) {")
+  "if (plat_load_acquire(&lock->owner) == owner) {"
+  "if (PLANTED(owner_looks_once) ? owner != 0 : plat_load_acquire(&lock->owner) == owner) {")
 
 # As it once was: each owner wrote the same word.
 explorer_mutant(owners_share_a_word platform/biased_lock.c lock_two_owners
@@ -422,14 +444,10 @@ explorer_mutant(refused_but_still_listed cfutures/waiting/nested.c nested_tail "
 
 explorer_mutant(
   off_the_list_before_sleeping cfutures/waiting/await.c nested_circle [[
-    bool woken = plat_futex_wait(&slot->futex, (uint32_t)word, until_ns, shared);
-    if (forever) {
-        cfi_nested_unblock(&blocked);
-    }]] [[
-    if (forever) {
-        cfi_nested_unblock(&blocked);
-    }
-    bool woken = plat_futex_wait(&slot->futex, (uint32_t)word, until_ns, shared);]])
+    const int64_t poll_ns = cfi_nested_poll_ns(future);]] [[
+    cfi_nested_unblock(&blocked);
+    blocked.scope = NULL;
+    const int64_t poll_ns = cfi_nested_poll_ns(future);]])
 
 explorer_mutant(
   refused_though_it_is_settled cfutures/waiting/nested.c nested_relay
@@ -442,6 +460,20 @@ explorer_mutant(
 explorer_mutant(waiting_workers_run_pending_tasks cfutures/waiting/nested.c nested_two_pools
                 "return hopeless < plat_load_relaxed(&executor->started) ||"
                 "return hopeless <= plat_load_relaxed(&executor->started) ||")
+
+explorer_mutant(helper_is_not_rung cfutures/core/submission.c nested_helped
+                "plat_event_ring_light(&executor->queue.control->help, false);" "(void)executor;")
+
+explorer_mutant(
+  helper_does_not_look_again cfutures/waiting/await.c nested_helped
+  "if (is_settled(future) || helps(future)) {" "if (is_settled(future)) {")
+
+explorer_mutant(
+  helper_is_not_told_of_the_end cfutures/queue/completion.c nested_helped
+  "if (!queue->shared) { /* no task" "if (queue->shared) { /* no task")
+
+explorer_mutant(helper_runs_any_task cfutures/queue/slab.c nested_helped
+                "return parent == ticket + 1;" "return parent <= ticket + 1;")
 
 explorer_mutant(
   nested_runs_what_another_began cfutures/waiting/nested.c nested_begun
@@ -501,7 +533,7 @@ explorer_mutant(counted_though_it_had_ended cfutures/core/deadline.c deadline_en
                 "if (cfi_slot_expire(slot, true, &word) || cfi_word_settled(word)) {")
 
 explorer_mutant(counted_though_it_was_over cfutures/worker/worker.c deadline_ends
-                "uncount_task(record, failed, late);
+                "cfi_uncount_run(record, failed, late);
         worker" "worker")
 
 explorer_mutant(outer_limit_is_not_put_aside cfutures/worker/limit.c deadline_outer
@@ -517,12 +549,32 @@ explorer_mutant(
 explorer_mutant(limited_changes_under_a_limit cfutures/worker/limit.c deadline_nested
                 "    plat_store_release(&record->run_until_ns, 0);" "")
 
-explorer_mutant(item_begins_without_a_tick cfutures/queue/slot.h deadline_chunk
-                "uint64_t next = word + CFI_TICK;" "uint64_t next = word;")
+explorer_planted(
+  item_begins_without_a_tick cfutures/queue/slot.h deadline_chunk "uint64_t next = word + CFI_TICK;"
+  "uint64_t next = word + (PLANTED(item_begins_without_a_tick) ? 0 : CFI_TICK);")
 
-explorer_mutant(occupied_slot_counts_as_left cfutures/queue/slot.h deadline_occupied
-                "return cfi_word_settled(word) && (word & CFI_OCCUPIED) == 0;"
-                "return cfi_word_settled(word);")
+explorer_planted(
+  occupied_slot_counts_as_left cfutures/queue/slot.h deadline_occupied
+  "return cfi_word_settled(word) && (word & CFI_OCCUPIED) == 0;"
+  "return cfi_word_settled(word) && (PLANTED(occupied_slot_counts_as_left) || (word & CFI_OCCUPIED) == 0);")
+
+# ---- runs elsewhere ------------------------------------------------------------------------------------
+
+explorer_mutant(
+  returned_run_is_not_found_again cfutures/worker_death.c remote_returned
+  "        settle_as_broken(future, executor);
+    } else {
+        give_back(executor, future);
+    }" "        settle_as_broken(future, executor);
+    }")
+
+explorer_mutant(returned_run_outlives_a_shutdown cfutures/worker_death.c remote_shut_down
+                "if (executor->cancels) {" "if (false) {")
+
+explorer_planted(
+  unbegun_run_counts cfutures/queue/slot.h remote_unbegun
+  "next = begun ? next + CFI_ALLOWED : next - CFI_ATTEMPT;"
+  "next = begun || PLANTED(unbegun_run_counts) ? next + CFI_ALLOWED : next - CFI_ATTEMPT;")
 
 # ---- callbacks -----------------------------------------------------------------------------------------
 
@@ -567,23 +619,78 @@ explorer_mutant(
     if (!cfi_executor_is_serial(executor)) {
         ring(executor);]])
 
+# ---- forked jobs ---------------------------------------------------------------------------------------
+
+# The owner's half of the pair; it stands in the explorer's own macro (include/core.h).
+explorer_planted_test(fork_take_without_barrier fork_take_without_barrier fork_stolen)
+
+explorer_mutant(thief_without_heavy_barrier cfutures/waiting/steal.c fork_stolen
+                "plat_barrier_heavy(false); /* head is written before tail is read */" "")
+
+explorer_mutant(
+  thief_does_not_look_at_the_tail cfutures/waiting/steal.c fork_stolen
+  "plat_barrier_is_expedited() && oldest < CF_FORK_LOAD_ACQUIRE(&strand->tail);"
+  "plat_barrier_is_expedited();")
+
+explorer_mutant(thief_keeps_what_it_has_not_got cfutures/waiting/steal.c fork_stolen [[
+    if (!taken) {
+        CF_FORK_STORE(&strand->head, oldest);
+    }]] "")
+
+explorer_mutant(
+  joined_job_is_run_again cfutures/fork.c fork_stolen
+  "const bool ours = CF_FORK_LOAD(&strand->head) <= fork;" "const bool ours = strand != NULL;")
+
+explorer_mutant(place_is_not_given_back cfutures/fork.c fork_stolen [[
+    CF_FORK_STORE(&strand->tail, fork);
+    CF_FORK_STORE(&strand->head, fork);]] [[
+    CF_FORK_STORE(&strand->tail, fork);]])
+
+explorer_mutant(
+  who_joins_does_not_poll cfutures/waiting/nested.c fork_joined
+  "if (forks == NULL || plat_load_relaxed(&forks->regions) == 0) {" "if (forks != NULL) {")
+
 # ---- serial --------------------------------------------------------------------------------------------
 
 explorer_mutant(
-  left_without_heavy_barrier executors/serial.c serial_left
-  "plat_barrier_heavy(false); /* left is written before the lock is tried */" "")
+  two_threads_have_the_turn executors/serial.c serial_two
+  "self->runner == 0 || self->runner == plat_thread_number;" "self->runner == 0 || self->taken > 0;")
 
 explorer_mutant(
-  turn_given_without_light_barrier executors/serial.c serial_left
-  "plat_barrier_light(); /* the lock is given before left is read */" "")
+  turn_is_given_by_the_inner_submit executors/serial.c serial_nested
+  "} else if (--self->taken == 0) {" "} else if (--self->taken < 2) {")
 
 explorer_mutant(
-  left_is_not_looked_at_again executors/serial.c serial_left
-  "} while (outermost && plat_load_relaxed(&self->left) && plat_lock_try(&self->run_lock));"
-  "} while (self == NULL);")
+  turn_is_awaited_without_a_second_look executors/serial.c serial_two [[
+        if (took_turn(self, false)) {
+            return;
+        }
+        plat_event_sleep(&self->given, seen, -1, false);]] [[
+        plat_event_sleep(&self->given, seen, -1, false);
+        if (took_turn(self, false)) {
+            return;
+        }]])
 
-explorer_mutant(submitter_does_not_try_the_turn_again executors/serial.c serial_left
-                "return plat_lock_try(&self->run_lock);" "return false;")
+explorer_mutant(
+  turn_is_given_without_a_ring executors/serial.c serial_two
+  "plat_event_ring_light(&self->given, false);" "")
+
+explorer_mutant(
+  left_is_not_looked_at executors/serial.c serial_left "const bool keeps = runs_left && self->left;"
+  "const bool keeps = runs_left && false;")
+
+explorer_mutant(
+  task_is_left_after_the_look executors/serial.c serial_left
+  "        self->left |= leaves;
+    }
+    plat_biased_lock_give(&self->turn_lock);"
+  "    }
+    plat_biased_lock_give(&self->turn_lock);
+    if (leaves && !taken) {
+        plat_biased_lock_take(&self->turn_lock);
+        self->left = true;
+        plat_biased_lock_give(&self->turn_lock);
+    }")
 
 # As it once was: the submitter began a life when the last one had been ended.
 explorer_mutant(life_begins_for_a_task_that_has_run executors/serial.c serial_shutdown
@@ -630,8 +737,8 @@ explorer_mutant(
   "        plat_store_relaxed(&record->tasks, plat_load_relaxed(&record->tasks_settled));" "")
 
 explorer_mutant(
-  counts_are_not_confirmed cfutures/worker/worker.c process_lost "    confirm_counts(record, failed, late);"
-  "    (void)confirm_counts;")
+  counts_are_not_confirmed cfutures/worker/worker.c process_lost "    cfi_confirm_run(record, failed, late);"
+  "    (void)cfi_confirm_run;")
 
 explorer_mutant(broken_pool_loses_a_run cfutures/worker_death.c process_broken
                 "    executor->dead = true;" "")

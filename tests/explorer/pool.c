@@ -3,6 +3,7 @@
 #include "include/hooks.h"
 
 #include "cfutures/executor.h"
+#include "cfutures/waiting/steal.h"
 #include "cfutures/worker/worker.h"
 #include "executors/thread_worker.h"
 
@@ -221,6 +222,15 @@ void pool_run_next(unsigned worker) {
     execute(executor, worker, slot, word);
 }
 
+bool pool_steal(unsigned worker) {
+    uint64_t word;
+    cfi_slot *slot = cfi_steal(&executor->queue, worker, &word);
+    if (slot != NULL) {
+        execute(executor, worker, slot, word);
+    }
+    return slot != NULL;
+}
+
 void pool_begin_next(unsigned worker) {
     worker_context *context = &((pool *)executor)->workers[worker];
     begin_next(worker, &context->begun, &context->word);
@@ -293,6 +303,19 @@ static const cfi_executor_ops ops = {
     .free = free_pool,
 };
 
+static void ring_nobody(cf_executor *base, cf_future *future) {
+    (void)base;
+    (void)future;
+}
+
+static const cfi_executor_ops remote_ops = {
+    .kind = "remote",
+    .is_remote = true,
+    .start_worker = start_worker,
+    .submitted = ring_nobody,
+    .join = join,
+    .free = free_pool,
+};
 /* Judges one death, and starts the successor. */
 static void supervise(void *context) {
     enum {
@@ -317,17 +340,26 @@ void pool_forget(void) {
     refuses_start = false;
 }
 
-static void make(unsigned workers, bool processes, cf_pool_options options) {
+static void make_of(const cfi_executor_ops *kind, unsigned workers, bool processes,
+                    cf_pool_options options) {
     pool_forget();
     options.max_workers = workers;
     options.arena_limit = 1 << 20;
-    CHECK(cfi_executor_create(sizeof(pool), &ops, &options, processes, &executor) == CF_OK);
+    CHECK(cfi_executor_create(sizeof(pool), kind, &options, processes, &executor) == CF_OK);
+}
+
+static void make(unsigned workers, bool processes, cf_pool_options options) {
+    make_of(&ops, workers, processes, options);
+}
+
+static void note_started(unsigned workers) {
+    plat_store_relaxed(&executor->started, workers);
+    plat_store_relaxed(&executor->queue.control->workers, workers);
 }
 
 static void make_started(unsigned workers, bool processes, cf_pool_options options) {
     make(workers, processes, options);
-    plat_store_relaxed(&executor->started, workers);
-    plat_store_relaxed(&executor->queue.control->workers, workers);
+    note_started(workers);
 }
 
 static void begin(unsigned workers, unsigned threads, bool processes, cf_pool_options options) {
@@ -339,6 +371,11 @@ static void begin(unsigned workers, unsigned threads, bool processes, cf_pool_op
 
 void pool_begin_bare(unsigned workers, cf_pool_options options) {
     make_started(workers, false, options);
+}
+
+void pool_begin_remote(unsigned workers, cf_pool_options options) {
+    make_of(&remote_ops, workers, false, options);
+    note_started(workers);
 }
 
 void pool_begin_unstarted(unsigned workers, cf_pool_options options,

@@ -27,7 +27,9 @@ void pool_begin_unstarted(unsigned workers, cf_pool_options options, void (*call
 void pool_refuse_start(void);
 /* Only the executor: the scenario's own threads are its workers, if it has any. */
 void pool_begin_bare(unsigned workers, cf_pool_options options);
-/* In set_up, after that: makes worker `number`, from 0 up. It has begun this task (NULL = none); it
+/* The same, and its tasks run elsewhere. */
+void pool_begin_remote(unsigned workers, cf_pool_options options);
+/* In set_up, after pool_begin_bare: makes worker `number`, from 0 up. It has begun this task (NULL = none); it
  * runs that, then all that it finds pending, and ends. Destroying the executor waits for it. Returns
  * its thread. */
 unsigned pool_worker(unsigned number, cf_future *begun);
@@ -55,6 +57,9 @@ void pool_await(unsigned how_many);
  * on there. */
 void pool_run_next(unsigned worker);
 void pool_begin_next(unsigned worker);
+
+/* The calling thread steals a forked job as this worker, and runs it. False: found none. */
+bool pool_steal(unsigned worker);
 
 /* How many tasks are pending, by the slots' words in memory at this moment. This is not a step of the
  * calling thread, which the explorer would know of: so for a check at once, not to be kept. */

@@ -91,6 +91,7 @@ const scenario *const scenarios[] = {
     &nested_set,
     &nested_relay,
     &nested_two_pools,
+    &nested_helped,
     &nested_in_pool,
     &nested_tail,
     /* scenarios_deadline.c */
@@ -112,13 +113,21 @@ const scenario *const scenarios[] = {
     &callback_goes_on,
     &callback_at_the_end,
     &callback_stopped,
+    /* scenarios_fork.c */
+    &fork_stolen,
+    &fork_joined,
     /* scenarios_serial.c */
     &serial_two,
+    &serial_nested,
     &serial_initializer,
     &serial_left,
     &serial_shutdown,
     &serial_callbacks,
     &serial_unfit,
+    /* scenarios_remote.c */
+    &remote_unbegun,
+    &remote_returned,
+    &remote_shut_down,
     /* scenarios_process.c */
     &process_retried,
     &process_lost,

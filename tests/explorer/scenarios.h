@@ -43,7 +43,8 @@ extern const scenario stream_ordered, stream_two_workers, stream_as_completed, s
     stream_stopped, stream_stopped_death, stream_closed, stream_unwatched, stream_room;
 /* ---- scenarios_nested.c ---- */
 extern const scenario nested_begun, nested_cancelled, nested_circle, nested_circle_of_three,
-    nested_circle_in_set, nested_set, nested_relay, nested_two_pools, nested_in_pool, nested_tail;
+    nested_circle_in_set, nested_set, nested_relay, nested_two_pools, nested_helped, nested_in_pool,
+    nested_tail;
 /* ---- scenarios_deadline.c ---- */
 extern const scenario deadline_ends, deadline_overdue, deadline_earlier, deadline_outer,
     deadline_inner, deadline_outer_again, deadline_nested, deadline_chunk, deadline_occupied,
@@ -52,8 +53,11 @@ extern const scenario deadline_ends, deadline_overdue, deadline_earlier, deadlin
 extern const scenario callback_two, callback_iteration, callback_goes_on, callback_at_the_end,
     callback_stopped;
 /* ---- scenarios_serial.c ---- */
-extern const scenario serial_two, serial_initializer, serial_left, serial_shutdown,
+extern const scenario fork_stolen, fork_joined;
+extern const scenario serial_two, serial_nested, serial_initializer, serial_left, serial_shutdown,
     serial_callbacks, serial_unfit;
+/* ---- scenarios_remote.c ---- */
+extern const scenario remote_unbegun, remote_returned, remote_shut_down;
 /* ---- scenarios_process.c ---- */
 extern const scenario process_retried, process_lost, process_killed, process_all_killed,
     process_unfit, process_begin, process_broken, process_broken_room, process_room,

@@ -64,7 +64,7 @@ static void set_up_two(void) {
 }
 
 const scenario callback_two = {
-    .name = "callback_two", .set_up = set_up_two, .check = check_one_ran, .bound = 3};
+    .name = "callback_two", .set_up = set_up_two, .check = check_one_ran, .bound = 2};
 
 /* ---- added while an iteration waits for the same future: both threads reap ------------------- */
 

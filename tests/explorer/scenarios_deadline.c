@@ -266,7 +266,7 @@ const scenario deadline_outer_again = {.name = "deadline_outer_again",
                                        .bound = 2,
                                        .lazy_clock = true};
 const scenario deadline_nested = {
-    .name = "deadline_nested", .set_up = set_up_nested, .check = check_nested, .bound = 2};
+    .name = "deadline_nested", .set_up = set_up_nested, .check = check_nested, .bound = 1};
 
 /* ---- the items of a chunk: each has the whole time ------------------------------------------- */
 

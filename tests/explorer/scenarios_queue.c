@@ -18,7 +18,7 @@ static void set_up_hand_off(void) {
 }
 
 const scenario queue_hand_off = {
-    .name = "queue_hand_off", .set_up = set_up_hand_off, .check = check_two_ran, .bound = 3};
+    .name = "queue_hand_off", .set_up = set_up_hand_off, .check = check_two_ran, .bound = 2};
 
 static void submit_two(void *context) {
     (void)context;
@@ -38,7 +38,7 @@ static void set_up_two_workers(void) {
 }
 
 const scenario queue_one_worker = {
-    .name = "queue_one_worker", .set_up = set_up_one_worker, .check = check_two_ran, .bound = 3};
+    .name = "queue_one_worker", .set_up = set_up_one_worker, .check = check_two_ran, .bound = 2};
 const scenario queue_two_workers = {
     .name = "queue_two_workers", .set_up = set_up_two_workers, .check = check_two_ran, .bound = 1};
 const scenario queue_fences = {.name = "queue_fences",
@@ -64,7 +64,7 @@ static void set_up_meeting(void) {
 }
 
 const scenario queue_meeting = {
-    .name = "queue_meeting", .set_up = set_up_meeting, .check = check_two_ran, .bound = 2};
+    .name = "queue_meeting", .set_up = set_up_meeting, .check = check_two_ran, .bound = 1};
 
 /* One worker has run a task and searches for the next, the other sleeps: it must be woken for the
  * one that is submitted when the searcher has begun that. */
@@ -181,7 +181,7 @@ static void set_up_three(void) {
 }
 
 const scenario queue_three = {
-    .name = "queue_three", .set_up = set_up_three, .check = check_nothing, .bound = 3};
+    .name = "queue_three", .set_up = set_up_three, .check = check_nothing, .bound = 2};
 
 /* ---- a worker claims several, and the first of them waits for the next ----------------------- */
 
@@ -213,7 +213,7 @@ static void check_stolen_ran(void) {
 }
 
 const scenario queue_stolen = {
-    .name = "queue_stolen", .set_up = set_up_stolen, .check = check_stolen_ran, .bound = 2};
+    .name = "queue_stolen", .set_up = set_up_stolen, .check = check_stolen_ran, .bound = 1};
 
 /* ---- no more than one may be pending: submit waits for room ---------------------------------- */
 
@@ -222,7 +222,7 @@ static void set_up_room(void) {
 }
 
 const scenario queue_room = {
-    .name = "queue_room", .set_up = set_up_room, .check = check_two_ran, .bound = 3};
+    .name = "queue_room", .set_up = set_up_room, .check = check_two_ran, .bound = 2};
 const scenario queue_room_fences = {.name = "queue_room_fences",
                                     .set_up = set_up_room,
                                     .check = check_two_ran,

@@ -138,7 +138,7 @@ static void set_up_counted(void) {
 }
 
 const scenario room_counted = {
-    .name = "room_counted", .set_up = set_up_counted, .check = check_one_ran, .bound = 3};
+    .name = "room_counted", .set_up = set_up_counted, .check = check_one_ran, .bound = 2};
 
 /* ---- a caller that has seen room being made finds it ------------------------------------------ */
 

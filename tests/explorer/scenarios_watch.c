@@ -52,7 +52,7 @@ static void set_up_two_workers(void) {
 const scenario watch_as_completed = {.name = "watch_as_completed",
                                      .set_up = set_up_as_completed,
                                      .check = check_two_ran,
-                                     .bound = 3};
+                                     .bound = 2};
 const scenario watch_two_workers = {
     .name = "watch_two_workers", .set_up = set_up_two_workers, .check = check_two_ran, .bound = 1};
 

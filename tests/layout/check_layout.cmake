@@ -5,7 +5,8 @@
 # Each folder of src may include what its row names: folders of src, the public header, and of the
 # system's headers those of the C standard ("c"), these and the number libraries ("numbers"), or all
 # ("os"). A row holds for the folders below it too, unless they have rows of their own. A bare name is
-# a file beside the includer. Every violation is listed; one is enough to fail.
+# a file beside the includer. <mpi.h> is for the executor on MPI alone, which nobody else includes: no other
+# part needs an MPI. Every violation is listed; one is enough to fail.
 cmake_minimum_required(VERSION 3.25)
 
 # The core's floors, the lowest first: each may include itself and those below it.
@@ -27,6 +28,7 @@ set(rules
   "cfutures/batch   | ${batch}                          | yes    | c "
   "cfutures         | ${top}                            | yes    | c "
   "executors        | executors ${top}                  | yes    | os"
+  "executors/mpi    | executors/mpi executors ${top}    | yes    | os"
   "primes           | primes platform                   | no     | numbers"
   "download         | download platform                 | yes    | os"
   "programs         | programs primes download platform | yes    | os"
@@ -69,6 +71,10 @@ function(check_include file folder allowed public system header)
     string(REGEX REPLACE "\\.h$" "" stem "${name}")
     if(name MATCHES "^cfutures")
       if(NOT public STREQUAL "yes")
+        complain("${fault}")
+      endif()
+    elseif(stem STREQUAL "mpi")
+      if(NOT folder STREQUAL "executors/mpi")
         complain("${fault}")
       endif()
     elseif(NOT system STREQUAL "os" AND NOT stem IN_LIST c_headers

@@ -26,6 +26,8 @@ function(make_tree)
   file(WRITE "${tree}/src/cfutures/map.c" "${includes}#include \"cfutures/map.h\"\n")
   file(WRITE "${tree}/src/executors/serial.c"
        "${includes}#include \"executors/x.h\"\n#include \"cfutures/map.h\"\n#include <pthread.h>\n")
+  file(WRITE "${tree}/src/executors/mpi/link.c"
+       "${includes}#include \"executors/mpi/link.h\"\n#include \"executors/x.h\"\n#include <mpi.h>\n")
   file(WRITE "${tree}/src/primes/trial.c" "#include \"primes/primes.h\"\n#include <math.h>\n#include <gmp.h>\n")
   file(WRITE "${tree}/src/programs/procs.c"
        "#include \"primes/primes.h\"\n#include \"programs/x.h\"\n#include \"beside.h\"\n"
@@ -89,6 +91,13 @@ foreach(bad
     "platform|#include \"executors/serial.h\""
     "executors|#include \"primes/primes.h\""
     "executors|#include \"programs/base/output.h\""
+    "executors|#include \"executors/mpi/link.h\""
+    "executors|#include <mpi.h>"
+    "executors/mpi|#include \"programs/base/output.h\""
+    "programs|#include \"executors/mpi/link.h\""
+    "programs|#include <mpi.h>"
+    "include|#include <mpi.h>"
+    "cfutures|#include <mpi.h>"
     "primes|#include \"cfutures/map.h\""
     "primes|#include \"cfutures/queue/queue.h\""
     "primes|#include \"executors/serial.h\""

@@ -35,6 +35,13 @@ static area shared_memory(void) {
     return found;
 }
 
+/* Where the functions of tasks lie, the one of these tests first. No random byte goes there: it would make
+ * a worker call some place in the middle of another function, where it may also wait for ever, as a
+ * task may that is not damaged. of_each_part overwrites it as a whole. */
+enum {
+    TASK_TABLE = 135168
+};
+
 /* What a task is told to do. */
 typedef struct wild {
     uint64_t seed;  /* of random places; 0 = the bytes after its result, from it or from `offset` */
@@ -60,7 +67,9 @@ static int run_wild(const void *arg, void *result, cf_task_context *ctx) {
                 memset(shared.start + todo.offset, todo.value, todo.bytes);
             } else {
                 uint64_t at = random_next(&todo.seed) % size;
-                shared.start[at] = (unsigned char)random_next(&todo.seed);
+                if (at < TASK_TABLE || at >= TASK_TABLE + sizeof(cf_task_fn *)) {
+                    shared.start[at] = (unsigned char)random_next(&todo.seed);
+                }
             }
         }
     }
@@ -83,6 +92,17 @@ static int run_expired(const void *arg, void *result, cf_task_context *ctx) {
 
 static const cf_task expired_task = {
     .name = "expired", .run = run_expired, .result_size = sizeof(uint64_t)};
+
+/* Ends the next task, which is pending, and does not say so to who waits for it. */
+static int run_settling(const void *arg, void *result, cf_task_context *ctx) {
+    (void)arg, (void)ctx;
+    spin_for(100 * MILLISECOND); /* until the next one is submitted, and watched */
+    *(volatile unsigned char *)((char *)result - (uintptr_t)result % 64 + 64) = 0x83;
+    return 0;
+}
+
+static const cf_task settling_task = {
+    .name = "settling", .run = run_settling, .result_size = sizeof(uint64_t)};
 
 /* ---- what must hold -------------------------------------------------------------------------- */
 
@@ -152,7 +172,7 @@ static void check_survives(const wild *todo, unsigned workers, bool iterates) {
 
 /* The neighbour's slot comes after a small result. */
 Test(wild_writes, beyond_a_result) {
-    for (uint32_t bytes = 16; bytes <= 4096; bytes *= 4) {
+    for (uint32_t bytes = 16; bytes <= 4096; bytes *= 16) {
         check_survives(&(wild){.bytes = bytes, .value = 0xff}, 1, true);
         check_survives(&(wild){.bytes = bytes, .value = 0}, 2, false);
     }
@@ -160,7 +180,7 @@ Test(wild_writes, beyond_a_result) {
 
 /* Page by page: control words, records, the task table, the directory, slots. */
 Test(wild_writes, of_each_part) {
-    static const uint32_t parts[] = {64, 4096, 8192, 135168, 262144, 4456448, 4521984};
+    static const uint32_t parts[] = {64, 4096, 8192, TASK_TABLE, 262144, 4456448, 4521984};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         for (int dies = 0; dies < 2; dies++) {
             const wild todo = {
@@ -201,6 +221,20 @@ Test(wild_writes, mark_a_limited_run_as_over_its_time) {
     EXPECT_EQ(ending_of_expired(&(cf_submit_options){.timeout_ns = 2 * LONG_WAIT}, &next),
               CF_EDEADLINE);
     EXPECT_EQ(next, CF_OK);
+}
+
+Test(wild_writes, end_another_task_unseen) {
+    const cf_pool_options options = {.max_workers = 1, .initializer = be_quiet};
+    const wild harmless = {0};
+    cf_executor *pool = NULL;
+    cf_future *futures[2];
+    cr_assert(cf_process_pool_create(&options, &pool) == CF_OK);
+    cr_assert(cf_executor_submit(pool, &settling_task, NULL, &futures[0]) == CF_OK);
+    cr_assert(cf_executor_submit(pool, &wild_task, &harmless, &futures[1]) == CF_OK);
+    check_all_come_out(futures, 2);
+    cf_future_release(futures[0]);
+    cf_future_release(futures[1]);
+    cf_executor_destroy(pool);
 }
 
 Test(wild_writes, at_random_places) {

@@ -1,4 +1,4 @@
-/* The demonstrations' quicksort, against qsort. */
+/* The demonstrations' quicksort, without and with recursion, against qsort. */
 #include "../check.h"
 
 #include "programs/demo/quicksort.h"
@@ -7,7 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-TestSuite(quicksort, .timeout = TEST_SECONDS);
+static cf_executor *serial, *threads;
+
+static void make_executors(void) {
+    EXPECT(CF_OK, cf_serial_create(NULL, &serial));
+    EXPECT(CF_OK, cf_thread_pool_create(&(cf_pool_options){.max_workers = 3}, &threads));
+}
+
+static void destroy_executors(void) {
+    cf_executor_destroy(serial);
+    cf_executor_destroy(threads);
+}
+
+TestSuite(quicksort, .init = make_executors, .fini = destroy_executors, .timeout = TEST_SECONDS);
 
 enum {
     LENGTH_MAX = 2000
@@ -18,8 +30,25 @@ static int compare(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* A copy of the values is sorted, and what lies on either side of it stays as it is. */
-static void check_sorts(int *values, size_t count) {
+typedef struct list {
+    int *values;
+    size_t count;
+} list;
+
+static void sort_recursively(cf_strand *strand, void *job) {
+    const list *l = job;
+    quicksort_recursive(strand, l->values, l->count);
+}
+
+static bool sort_on(cf_executor *executor, int *values, size_t count) {
+    return executor == NULL
+               ? quicksort(values, count)
+               : cf_executor_run(executor, sort_recursively, &(list){values, count}, NULL) == CF_OK;
+}
+
+/* A copy of the values is sorted, and what lies on either side of it stays as it is. Executor: NULL
+ * = without recursion. */
+static void check_sorts_on(cf_executor *executor, const int *values, size_t count) {
     int expected[LENGTH_MAX], sorted[LENGTH_MAX + 2];
     memcpy(expected, values, count * sizeof *values);
     qsort(expected, count, sizeof *expected, compare);
@@ -27,13 +56,18 @@ static void check_sorts(int *values, size_t count) {
     sorted[0] = INT_MAX;
     memcpy(&sorted[1], values, count * sizeof *values);
     sorted[count + 1] = INT_MIN;
-    cr_assert(quicksort(&sorted[1], count));
+    cr_assert(sort_on(executor, &sorted[1], count));
     for (size_t i = 0; i < count; i++) {
         cr_assert(sorted[i + 1] == expected[i], "%zu values: %d at %zu instead of %d", count,
                   sorted[i + 1], i, expected[i]);
     }
     EXPECT_EQ(sorted[0], INT_MAX);
     EXPECT_EQ(sorted[count + 1], INT_MIN);
+}
+
+static void check_sorts(const int *values, size_t count) {
+    check_sorts_on(NULL, values, count);
+    check_sorts_on(serial, values, count);
 }
 
 static int random_below(uint64_t *seed, uint64_t bound) {
@@ -110,4 +144,16 @@ Test(quicksort, in_order_already_and_the_other_way_round) {
 Test(quicksort, the_ends_of_int) {
     int values[] = {0, INT_MAX, INT_MIN, -1, INT_MIN, 1, INT_MAX, INT_MAX - 1, INT_MIN + 1, 0};
     check_sorts(values, COUNT_OF(values));
+}
+
+Test(quicksort, parts_on_several_threads) {
+    uint64_t seed = test_seed("quicksort/parts_on_several_threads");
+    const size_t rounds = scaled(2000);
+    for (size_t round = 0; round < rounds; round++) {
+        int values[LENGTH_MAX];
+        for (size_t i = 0; i < LENGTH_MAX; i++) {
+            values[i] = random_below(&seed, UINT64_C(1) << 31);
+        }
+        check_sorts_on(threads, values, LENGTH_MAX);
+    }
 }

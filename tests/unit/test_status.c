@@ -24,7 +24,7 @@ Test(status, each_has_its_name_and_message) {
 #undef STATUS_ROW
     };
     EXPECT_EQ(CF_OK, 0);
-    EXPECT_EQ(COUNT_OF(all), CF_ELATER + 1);
+    EXPECT_EQ(COUNT_OF(all), CF_ESERVED + 1);
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         EXPECT_EQ(all[i].status, i);
         cr_assert_str_eq(cf_status_name(all[i].status), all[i].name);
@@ -33,7 +33,7 @@ Test(status, each_has_its_name_and_message) {
 }
 
 Test(status, a_number_that_is_none) {
-    static const int numbers[] = {-1, CF_ELATER + 1, 1000, INT_MAX, INT_MIN};
+    static const int numbers[] = {-1, CF_ESERVED + 1, 1000, INT_MAX, INT_MIN};
     for (size_t i = 0; i < COUNT_OF(numbers); i++) {
         cr_assert_str_eq(cf_status_name((cf_status)numbers[i]), "CF_?");
         const char *message = cf_status_message((cf_status)numbers[i]);
@@ -120,7 +120,7 @@ Test(status, every_other_exception_says_something) {
         cf_exception_describe(&e, text, sizeof text);
         cr_assert(strncmp(text, "error: ", 7) == 0 && strlen(text) > 7, "%s", text);
     }
-    for (int status = -1; status <= CF_ELATER + 1; status++) {
+    for (int status = -1; status <= CF_ESERVED + 1; status++) {
         cf_exception e = {.status = (cf_status)status, .worker = -1};
         cf_exception_describe(&e, text, sizeof text);
         cr_assert(text[0] != '\0', "status %d says nothing", status);

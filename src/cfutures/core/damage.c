@@ -40,6 +40,12 @@ static void kill_if_expired(cf_executor *executor, cf_future *future) {
     plat_biased_lock_give(&executor->lock);
 }
 
+/* Nobody will push it on the completion stack: it was asked for, which the word no longer says. What settles a
+ * task keeps the word's other bits. */
+static bool is_settled_unseen(const cf_future *future, uint64_t word) {
+    return cfi_word_settled(word) && (word & CFI_WATCHED) == 0 && cfi_future_is_asked(future);
+}
+
 /* A worker shows a slot as its `current` before it begins the task, and until it has settled it. When
  * it has died, its `current` is cleaned after the word is judged. So if the two do not fit, and the
  * word is still the same, it lies. */
@@ -55,6 +61,7 @@ bool cfi_damage_look_at(cf_future *future) {
         return true;
     }
     bool may_end = !runs && word != CFI_CLOSED && cfi_word_is_sound(word);
+    may_end = may_end && !is_settled_unseen(future, word);
     uint64_t changed = plat_load_acquire(&slot->word) ^ word;
     if (!may_end && (changed & ~(CFI_WAITED | CFI_WATCHED)) == 0 && executor->queue.shared) {
         cfi_damage_note(executor);

@@ -4,18 +4,20 @@
  *
  *      join_lock         waiting for the workers to end; held while waiting
  *      attendant->lock   the start of an attendant's thread      (core/attendant.h)
- *      run_lock          serial's own: one task at a time        (executors/serial.c)
  *      drain_lock         completion stack, watches, callbacks    (waiting/watch.h)
+ *      strand->lock      one worker's forked jobs, for thieves   (worker/strand.h)
  *      lock              submission, slabs, arena, task table    (this file)
+ *      turn_lock         serial's own: whose turn it is          (executors/serial.c)
  *      list_lock         the threads that wait inside tasks      (waiting/nested.c)
  *      set->lock         one watch set's list of settled slots   (waiting/watch.h)
  *      limits.lock       limits of runs that wait                (worker/limit.h)
  *
- *   - A worker's own loop takes none of them, except limits.lock if the worker is a thread.
- *   - While a task runs, at most serial's run_lock is held; and join_lock, if the thread that joins
- *     a serial executor runs the task.
- *   - A thread that sleeps holds at most join_lock; run_lock, if a task of serial waits; and
- *     `lock`, in the submit that waits for a pool's first worker. */
+ *   - A worker's own loop takes none of them, except if the worker is a thread: limits.lock, and
+ *     strand->lock and lock when it steals.
+ *   - While a task runs, at most join_lock is held, if the thread that joins a serial executor runs
+ *     the task.
+ *   - A thread that sleeps holds at most join_lock; and `lock`, in the submit that waits for a
+ *     pool's first worker. */
 #ifndef CFUTURES_CORE_EXECUTOR_H
 #define CFUTURES_CORE_EXECUTOR_H
 
@@ -33,6 +35,7 @@
 /* What an executor does itself. All are called in the caller's process. */
 typedef struct cfi_executor_ops {
     const char *kind;
+    bool is_remote; /* tasks run where the caller's memory is not, and nothing of it is shared */
 
     /* Starts worker number `worker`, which calls cfi_worker_run. Numbers go up from 0; after a
      * failure the same number is tried again. Under `lock`; may block until the worker exists.
@@ -48,7 +51,8 @@ typedef struct cfi_executor_ops {
      * worker is dropped. Under `lock`; must not wait. NULL: the workers are not processes. */
     void (*kill)(cf_executor *executor, unsigned worker, int signal);
 
-    /* A task was published. No lock of the core held. NULL: the core calls cfi_queue_wake_one. */
+    /* A task was published: of several, the last one. No lock of the core held. NULL: the core calls
+     * cfi_queue_wake_one. */
     void (*submitted)(cf_executor *executor, cf_future *future);
 
     /* The arena has grown for another slab. Under `lock`; must not wait. NULL: nothing to do. */
@@ -88,7 +92,7 @@ typedef struct cfi_release_batch {
  * So are the sums over them and the workers' records (core/counts.c). */
 typedef struct cfi_counts {
     uint64_t submitted;
-    uint64_t again;     /* runs cut short, whose task became pending again */
+    uint64_t again;     /* runs cut short or not begun after all, whose task became pending again */
     uint64_t lost;      /* runs cut short, whose task ended: settled in the worker's place */
     uint64_t timed_out; /* of `lost`: over their time */
     uint64_t broken;    /* pending tasks that ended because the pool broke */
@@ -104,8 +108,9 @@ struct cf_executor {
     const cfi_executor_ops *ops;
     uint64_t fork_mark; /* of the process that made the executor */
     unsigned max_workers;
-    unsigned workers_at_once; /* of these, those that submit starts; the rest when others block */
-    size_t max_pending;       /* 0 = no limit */
+    unsigned workers_at_once;   /* of these, those that submit starts; the rest when others block */
+    unsigned workers_for_forks; /* and those that tasks start which fork */
+    size_t max_pending;         /* 0 = no limit */
     bool refuse_when_full;
     cfi_worker_config config;
     cfi_queue queue; /* except `followed`, in a worker process */

@@ -59,13 +59,22 @@ static inline void start_workers(cf_executor *executor, unsigned before, size_t 
     }
 }
 
-static void show_to_workers(cf_executor *executor, cf_future *future) {
+/* A task has submitted it. A worker that waits for that task may run it. */
+static void show_to_helpers(cf_executor *executor) {
+    plat_event_ring_light(&executor->queue.control->help, false);
+}
+
+static inline __attribute__((always_inline)) void show_to_workers(cf_executor *executor,
+                                                                  cf_future *future) {
     cfi_assert(!plat_biased_lock_is_held(&executor->lock));
     cfi_assert(!plat_biased_lock_is_held(&executor->drain_lock)); /* the task may run in here */
     if (executor->ops->submitted != NULL) {
         executor->ops->submitted(executor, future);
     } else {
         cfi_queue_wake_one(&executor->queue);
+        if (cfi_worker_innermost() != NULL && !executor->queue.shared) {
+            show_to_helpers(executor);
+        }
     }
     plat_fault_point(PUBLISH_SHOWN);
 }
@@ -91,7 +100,11 @@ static cf_status await_room(cf_executor *executor, int64_t until_ns) {
             return CF_EFULL;
         }
         plat_biased_lock_give(&executor->lock);
-        cfi_queue_wake_one(&executor->queue); /* for what the same batch has published */
+        if (executor->ops->is_remote) { /* for what the same batch has published */
+            executor->ops->submitted(executor, NULL);
+        } else {
+            cfi_queue_wake_one(&executor->queue);
+        }
         in_time = plat_event_sleep(room, seen, until_ns, executor->queue.shared);
         plat_biased_lock_take(&executor->lock);
     }
@@ -133,8 +146,12 @@ static inline cf_status reserve(cf_executor *executor, const cfi_submission *sub
 
 /* ---- publish: cannot fail -------------------------------------------------------------------- */
 
-static void fill_in(cf_executor *executor, const cf_future *future,
-                    const cfi_submission *submission) {
+/* always_inline and noinline: with more than one way to publish, the compiler decides otherwise, and
+ * a task takes a tenth longer. */
+
+static inline __attribute__((always_inline)) void fill_in(cf_executor *executor,
+                                                          const cf_future *future,
+                                                          const cfi_submission *submission) {
     int64_t *limit = cfi_future_limit(future, executor->queue.base);
     cfi_assert((limit != NULL) == (submission->timeout_ns > 0));
     if (limit != NULL) {
@@ -143,6 +160,20 @@ static void fill_in(cf_executor *executor, const cf_future *future,
     if (submission->block == 0 && submission->task->arg_size > 0) {
         plat_copy(cfi_future_arg(future, executor->queue.base), submission->arg,
                   submission->task->arg_size);
+    }
+}
+
+static uint64_t ticket_of(const cf_executor *executor, const cfi_slot *slot) {
+    return cfi_slab_ticket_of(
+        cfi_slabs_future_at(&executor->slabs, cfi_queue_index(&executor->queue, slot)));
+}
+
+/* The task that submits it, if that is one of this executor's: see waiting/nested.h. */
+static __attribute__((noinline)) void note_parent(cf_executor *executor, const cf_future *future) {
+    const cfi_worker_scope *scope = cfi_worker_scope_of(&executor->queue);
+    const cfi_slot *slot = scope != NULL ? cfi_worker_slot_in(scope) : NULL;
+    if (slot != NULL && !cfi_executor_is_serial(executor)) {
+        cfi_slabs_note_parent(&executor->slabs, future, ticket_of(executor, slot));
     }
 }
 
@@ -155,9 +186,9 @@ static void give_up(cf_executor *executor, cf_future *future) {
     }
 }
 
-/* Under the lock. */
-static inline void publish(cf_executor *executor, const cfi_submission *submission,
-                           cf_future *future, bool wanted) {
+/* All that is noted of it before it is opened. Under the lock. */
+static inline void fill(cf_executor *executor, const cfi_submission *submission, cf_future *future,
+                        bool wanted) {
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
     cfi_assert(executor->refuses == CF_OK);
     cfi_assert(cfi_slab_ticket_of(future) == executor->slabs.tail);
@@ -168,6 +199,15 @@ static inline void publish(cf_executor *executor, const cfi_submission *submissi
     fill_in(executor, future, submission);
     cfi_times_stamp_submit(&executor->queue, future);
     executor->counts.submitted++;
+}
+
+/* Under the lock. */
+static inline void publish(cf_executor *executor, const cfi_submission *submission,
+                           cf_future *future, bool wanted) {
+    fill(executor, submission, future, wanted);
+    if (cfi_worker_innermost() != NULL) {
+        note_parent(executor, future);
+    }
     cfi_slabs_use(&executor->slabs);
     plat_fault_point(PUBLISH_FILLED);
     cfi_slot_open(cfi_slot_of(future), submission->retries);
@@ -234,10 +274,51 @@ cf_status cfi_submission_submit(cf_executor *executor, const cfi_submission *sub
     return CF_OK;
 }
 
+cf_status cfi_submission_begin(cf_executor *executor, const cfi_submission *submission,
+                               const cfi_slot *parent, unsigned worker, cf_future **future,
+                               uint64_t *word) {
+    plat_biased_lock_take(&executor->lock);
+    const unsigned started = plat_load_relaxed(&executor->started);
+    cf_status status = reserve(executor, submission, future);
+    if (status == CF_OK) {
+        fill(executor, submission, *future, true);
+        cfi_slabs_note_parent(&executor->slabs, *future, ticket_of(executor, parent));
+        cfi_slabs_use(&executor->slabs);
+        cfi_slot_open_begun(cfi_slot_of(*future), worker, word);
+        cfi_queue_publish(&executor->queue, executor->slabs.tail);
+        start_workers(executor, started, 1);
+    }
+    plat_biased_lock_give(&executor->lock);
+    return status;
+}
+
+void cfi_submission_start_worker(cf_executor *executor) {
+    plat_biased_lock_take(&executor->lock);
+    if (executor->refuses == CF_OK &&
+        plat_load_relaxed(&executor->started) < executor->workers_for_forks) {
+        start_worker(executor); /* refused: the forker goes on alone */
+    }
+    plat_biased_lock_give(&executor->lock);
+}
+
+bool cfi_submission_descends(cf_executor *executor, const cfi_slot *slot,
+                             const cf_future *ancestor) {
+    if (ancestor == NULL) {
+        return true;
+    }
+    plat_biased_lock_take(&executor->lock);
+    const cf_future *future =
+        cfi_slabs_future_at(&executor->slabs, cfi_queue_index(&executor->queue, slot));
+    const bool descends = future == ancestor || cfi_slabs_descends(&executor->slabs, future,
+                                                                   cfi_slab_ticket_of(ancestor));
+    plat_biased_lock_give(&executor->lock);
+    return descends;
+}
+
 size_t cfi_submission_submit_batch(cf_executor *executor, cfi_submission submission, size_t count,
                                    cf_future **futures, cf_status *status) {
     cf_future *future = NULL;
-    size_t limit = executor->ops->submitted != NULL ? 1 : CFI_SUBMIT_BATCH;
+    size_t limit = cfi_executor_is_serial(executor) ? 1 : CFI_SUBMIT_BATCH;
     size_t done = 0;
     *status = CF_OK;
     plat_biased_lock_take(&executor->lock);
@@ -292,6 +373,17 @@ unsigned cfi_executor_add_workers(cf_executor *executor, unsigned count) {
     }
     plat_biased_lock_give(&executor->lock);
     return started - before;
+}
+
+void cfi_executor_start_all(cf_executor *executor) {
+    plat_biased_lock_take(&executor->lock);
+    unsigned before = plat_load_relaxed(&executor->started);
+    start_worker(executor);
+    while (plat_load_relaxed(&executor->started) > before) {
+        before = plat_load_relaxed(&executor->started);
+        start_worker(executor);
+    }
+    plat_biased_lock_give(&executor->lock);
 }
 
 /* ---- blocks, and what else needs the lock ---------------------------------------------------- */

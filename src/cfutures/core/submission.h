@@ -54,6 +54,10 @@ size_t cfi_submission_submit_batch(cf_executor *executor, cfi_submission submiss
  * how many it has started. */
 unsigned cfi_executor_add_workers(cf_executor *executor, unsigned count);
 
+/* Starts all workers that are not started yet, up to one that the system refuses: others are gone for
+ * good. */
+void cfi_executor_start_all(cf_executor *executor);
+
 /* A block for a payload that does not fit a slot. The caller fills it without a lock: the argument
  * at its start (queue.base + block), the result at cfi_result_offset(arg_size). 0: no memory. */
 uint64_t cfi_executor_take_block(cf_executor *executor, size_t arg_size, size_t result_size);
@@ -66,5 +70,19 @@ const cfi_task_entry *cfi_executor_task_of(cf_executor *executor, const cf_futur
 /* PENDING -> CANCELLED; announces that to the threads that wait. True if the task is cancelled, now
  * or before. */
 bool cfi_executor_cancel(cf_executor *executor, cf_future *future);
+
+/* Reserves, fills and publishes a task that the calling worker has begun already. parent: the slot of the
+ * task from which the worker has taken it. The caller owns *future. */
+cf_status cfi_submission_begin(cf_executor *executor, const cfi_submission *submission,
+                               const cfi_slot *parent, unsigned worker, cf_future **future,
+                               uint64_t *word);
+
+/* One more, up to executor->workers_for_forks. */
+void cfi_submission_start_worker(cf_executor *executor);
+
+/* The task that runs in the slot is the ancestor, or descends from it (queue/slab.h). ancestor: NULL =
+ * from any. */
+bool cfi_submission_descends(cf_executor *executor, const cfi_slot *slot,
+                             const cf_future *ancestor);
 
 #endif

@@ -19,6 +19,9 @@ void cfi_completion_announce(cfi_queue *queue, cfi_slot *slot, uint64_t replaced
     if ((replaced & CFI_WAITED) != 0) {
         plat_fault_point(ANNOUNCE_WAITED);
         plat_futex_wake_all(&slot->futex, queue->shared);
+        if (!queue->shared) { /* no task of a process waits for another of its pool */
+            plat_event_ring_light(&queue->control->help, false);
+        }
     }
     if ((replaced & CFI_WATCHED) != 0) {
         push(queue, slot);

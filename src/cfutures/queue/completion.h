@@ -2,7 +2,8 @@
  *
  *   - A settler is a worker, a canceller, the deadline thread, or the supervisor in place of a dead
  *     worker. The word that it replaced says which threads wait:
- *        CFI_WAITED    on this slot alone: the settler wakes them
+ *        CFI_WAITED    on this slot alone: the settler wakes them, and the tasks that wait for
+ *                      others in its pool (waiting/nested.h)
  *        CFI_WATCHED   on one of many, or for callbacks: it pushes the slot on the completion
  *                      stack, then rings the bell and the callback thread
  *   - The waiting threads take the stack as a whole (waiting/watch.h). So to wait for n tasks takes

@@ -256,12 +256,25 @@ cfi_slot *cfi_queue_claim(cfi_queue *queue, cfi_claim *claim, uint64_t *word) {
     return slot;
 }
 
-void cfi_queue_advance(cfi_queue *queue) {
-    uint64_t seen = plat_load_acquire(&queue->control->cursor);
+/* *seen: the cursor as it is. Returns where it may move to. */
+static uint64_t advanced(const cfi_queue *queue, uint64_t *seen) {
+    *seen = plat_load_acquire(&queue->control->cursor);
     uint64_t tail = plat_load_acquire(&queue->control->tail);
-    uint64_t ticket = ticket_of(seen, tail);
+    uint64_t ticket = ticket_of(*seen, tail);
     find_pending(queue, &ticket, tail);
-    plat_cas(&queue->control->cursor, &seen, moved(seen, ticket));
+    return moved(*seen, ticket);
+}
+
+void cfi_queue_advance(cfi_queue *queue) {
+    uint64_t seen;
+    const uint64_t next = advanced(queue, &seen);
+    plat_cas(&queue->control->cursor, &seen, next);
+}
+
+void cfi_queue_advance_alone(cfi_queue *queue) {
+    uint64_t seen;
+    const uint64_t next = advanced(queue, &seen);
+    plat_store_release(&queue->control->cursor, next);
 }
 
 /* ---- fault points ---------------------------------------------------------------------------- */

@@ -119,6 +119,7 @@ typedef struct cfi_control {
     _Atomic uint32_t stop;        /* workers end when no work is left */
     _Atomic uint32_t terminating; /* tasks are asked to return: cf_task_cancelled */
     plat_event_count room;        /* a submit waits until fewer tasks are pending */
+    plat_event_count help;        /* a task waits for another (waiting/nested.h) */
     _Alignas(
         PLAT_LINE_PAIR) _Atomic uint32_t done; /* completion stack: slot index + 1 (completion.h) */
     _Alignas(PLAT_LINE_PAIR) _Atomic uint32_t
@@ -156,6 +157,21 @@ enum {
 
 _Static_assert(CFI_TASKS_AT + CFI_TASKS_MAX * 8 <= CFI_DIRECTORY_AT, "the task table fits");
 
+struct cfi_queue;
+struct cfi_strand;
+
+/* What idle workers that are threads steal: jobs that tasks have forked (worker/strand.h). */
+typedef struct cfi_forks {
+    /* A job for the worker, as the task in this slot, which has begun and is in its record. */
+    cfi_slot *(*steal)(struct cfi_queue *queue, unsigned worker, uint64_t *word);
+    /* From now on there may be jobs: a worker is started, or one that sleeps is woken. */
+    void (*opened)(struct cfi_queue *queue);
+    _Atomic uint32_t regions; /* tasks that may fork */
+    _Atomic uint32_t
+        poller; /* the one idle worker that looks for jobs now and then: + 1; 0 = none */
+    _Atomic(struct cfi_strand *) strands[]; /* by worker; NULL before its first fork */
+} cfi_forks;
+
 /* Addresses of the parts, the same in every process that shares the region. */
 typedef struct cfi_queue {
     char *base;
@@ -164,6 +180,7 @@ typedef struct cfi_queue {
     _Atomic(cf_task_fn *) *tasks; /* the functions of the task table */
     _Atomic uint32_t *directory;  /* slab of ticket t: directory[t / 1024 % CFI_SLABS_QUEUED_MAX] */
     cfi_bell *bell;
+    cfi_forks *forks;  /* NULL: none are stolen */
     bool shared;       /* with other processes */
     uint64_t followed; /* if shared: how much of `committed` this process has opened */
 } cfi_queue;
@@ -194,6 +211,7 @@ typedef struct cfi_claim {
     unsigned claims;    /* counts its claims */
     unsigned keeps;     /* searches that it makes without offering its processor (wakeup.c), */
     unsigned kept;      /* and how many of them it has made */
+    int64_t poll_ns;    /* how long it has slept last between two looks for forked jobs; 0 = not */
     bool searching;
     bool woken; /* it has a wake-up to pass on */
 } cfi_claim;
@@ -229,9 +247,10 @@ static inline void cfi_queue_follow_growth(cfi_queue *queue) {
 }
 /* Begins a pending task. NULL: there is none. */
 cfi_slot *cfi_queue_claim(cfi_queue *queue, cfi_claim *claim, uint64_t *word);
-/* Moves the cursor past slots whose tasks have begun or were cancelled. For an executor that begins
- * tasks without claiming them. */
+/* Moves the cursor past slots whose tasks have begun or were cancelled: for threads that begin tasks
+ * without claiming them. `alone`: no other thread moves it meanwhile, nor back. */
 void cfi_queue_advance(cfi_queue *queue);
+void cfi_queue_advance_alone(cfi_queue *queue);
 
 /* ---- room: a limit on the number of pending tasks -------------------------------------------- */
 

@@ -5,6 +5,7 @@
 #include "platform/table.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define SLOTS_PER_SLAB (CFI_SLAB_SLOTS - 1u) /* one place is the header */
 
@@ -132,6 +133,7 @@ void cfi_slabs_fini(cfi_slabs *slabs) {
         cfi_slab *slab = slabs->all;
         slabs->all = slab->all_next;
         free(slab->places);
+        free(slab->parents);
         free(slab);
     }
     plat_table_give(slabs->at, places_of(slabs) * sizeof *slabs->at);
@@ -222,6 +224,35 @@ cf_future *cfi_slabs_future_of(const cfi_slabs *slabs, uint64_t ticket) {
     return future != NULL && cfi_slab_ticket_of(future) == ticket ? future : NULL;
 }
 
+/* ---- parents --------------------------------------------------------------------------------- */
+
+void cfi_slabs_note_parent(cfi_slabs *slabs, const cf_future *future, uint64_t ticket) {
+    cfi_slab *slab = slabs->open;
+    cfi_assert(slab == cfi_slab_of(future) && ticket < cfi_slab_ticket_of(future));
+    if (slab->parents == NULL) {
+        slab->parents = calloc(CFI_SLAB_SLOTS, sizeof *slab->parents);
+    }
+    if (slab->parents != NULL) {
+        slab->parents[cfi_future_number(future)] = ticket + 1;
+        slab->has_parents = true;
+    }
+}
+
+/* The parent's ticket + 1; 0 = none. */
+static uint64_t parent_of(const cf_future *future) {
+    const cfi_slab *slab = cfi_slab_of(future);
+    return slab->has_parents ? slab->parents[cfi_future_number(future)] : 0;
+}
+
+bool cfi_slabs_descends(const cfi_slabs *slabs, const cf_future *future, uint64_t ticket) {
+    uint64_t parent = parent_of(future);
+    while (parent > ticket + 1) { /* a parent is older than its children */
+        future = cfi_slabs_future_of(slabs, parent - 1);
+        parent = future != NULL ? parent_of(future) : 0;
+    }
+    return parent == ticket + 1;
+}
+
 /* ---- handing out ----------------------------------------------------------------------------- */
 
 static cfi_slab *free_or_new(cfi_slabs *slabs) {
@@ -274,6 +305,10 @@ bool cfi_slabs_open(cfi_slabs *slabs) {
     slab->first_ticket = ticket;
     slab->was_opened = true;
     slab->has_blocks = false;
+    if (slab->has_parents) {
+        memset(slab->parents, 0, CFI_SLAB_SLOTS * sizeof *slab->parents);
+        slab->has_parents = false;
+    }
     plat_store_relaxed(&slab->was_pinned, 0);
     plat_store_relaxed(&slab->released_unsettled, 0);
     plat_store_relaxed(&slab->given_up, 0);

@@ -35,14 +35,16 @@ typedef struct cfi_slab {
     cf_future *futures; /* one for each slot */
     cfi_slot *slots;
     cfi_block_place *places; /* likewise; NULL before the first payload in a block */
+    uint64_t *parents;       /* likewise: cfi_slabs_note_parent; NULL before the first */
     uint64_t first_ticket;
     uint64_t times;            /* block of the tasks' times; 0 = not recorded */
     cfi_link link;             /* in the list of retired or free slabs */
     struct cfi_slab *all_next; /* in the list of all the executor's slabs */
     _Atomic uint32_t given_up;
-    bool was_opened; /* the directory has named it */
-    uint32_t used;   /* slots that were handed out, not counting those of the open slab */
-    bool has_blocks; /* the payload of some task lies in a block since it was opened */
+    bool was_opened;  /* the directory has named it */
+    uint32_t used;    /* slots that were handed out, not counting those of the open slab */
+    bool has_blocks;  /* the payload of some task lies in a block since it was opened */
+    bool has_parents; /* likewise: some task has a parent */
     _Atomic uint8_t was_pinned;
     _Atomic uint8_t released_unsettled; /* some slot was given up before its task was settled */
 } cfi_slab;
@@ -248,6 +250,14 @@ cf_future *cfi_slabs_future_at(const cfi_slabs *slabs, uint32_t index);
 /* The future of a ticket. NULL: it is a header's, or the slab was used again since, or a task has
  * overwritten the directory. Under the lock. */
 cf_future *cfi_slabs_future_of(const cfi_slabs *slabs, uint64_t ticket);
+
+/* The task of the reserved future was submitted by a running one, its parent, whose ticket this is.
+ * Where memory is short it counts as one without a parent. Under the lock. */
+void cfi_slabs_note_parent(cfi_slabs *slabs, const cf_future *future, uint64_t ticket);
+
+/* The task was submitted by the one with this ticket, or by a task of which that is true. False if it
+ * cannot be told, because one in between is over and its slab was used again. Under the lock. */
+bool cfi_slabs_descends(const cfi_slabs *slabs, const cf_future *future, uint64_t ticket);
 
 /* The slot was handed out, at some time. Under the lock. */
 static inline bool cfi_slab_has_used(const cfi_slabs *slabs, const cfi_slab *slab, size_t number) {

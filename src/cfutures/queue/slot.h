@@ -111,6 +111,7 @@ typedef enum cfi_phase {
 #define CFI_TICK_MASK  (CFI_TICKS_MAX << 34)
 #define CFI_TICKS_MAX  UINT64_C(0x3fff) /* of one run: cfi_slot_tick */
 #define CFI_ATTEMPT    UINT64_C(0x100)
+#define CFI_ALLOWED    (UINT64_C(1) << 48)
 
 static inline cfi_phase cfi_word_phase(uint64_t word) {
     return (cfi_phase)(word & CFI_PHASE_MASK);
@@ -181,6 +182,14 @@ static inline void cfi_slot_open(cfi_slot *slot, unsigned retries) {
     cfi_assert(retries <= CF_RETRIES_MAX);
     cfi_assert(cfi_word_is_over(plat_peek(&slot->word))); /* its last task, if it had one */
     plat_store_release(&slot->word, (uint64_t)(retries + 1) << 48 | CFI_PENDING);
+}
+
+/* Worker: opens the filled-in slot with its own run begun. *word: the word. */
+static inline void cfi_slot_open_begun(cfi_slot *slot, unsigned worker, uint64_t *word) {
+    cfi_assert(cfi_word_is_over(plat_peek(&slot->word)));
+    *word = UINT64_C(1) << 48 | CFI_RUNNING | CFI_ATTEMPT | worker * CFI_OWNER;
+    cfi_assert(cfi_word_is_sound(*word) && cfi_word_is_run_by(*word, worker));
+    plat_store_release(&slot->word, *word);
 }
 
 /* Worker: PENDING -> RUNNING. On success *word is the new word. */
@@ -278,6 +287,21 @@ static inline bool cfi_slot_orphan(cfi_slot *slot, unsigned worker, cfi_phase ph
         cfi_assert(phase == CFI_FINISHED || phase == CFI_PENDING);
         cfi_assert(cfi_word_is_sound(cfi_word_with_phase(*word, phase)));
         if (plat_cas(&slot->word, word, cfi_word_with_phase(*word, phase))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Not because of the task: RUNNING by `worker` -> PENDING. A run that may have begun counts, and one more
+ * is allowed; else it is as if there had been none. False as above, or if no more can be allowed. */
+static inline bool cfi_slot_return(cfi_slot *slot, unsigned worker, bool begun, uint64_t *word) {
+    *word = plat_load_relaxed(&slot->word);
+    while (cfi_word_is_run_by(*word, worker) && (!begun || cfi_word_allowed(*word) < UINT16_MAX)) {
+        uint64_t next = cfi_word_with_phase(*word, CFI_PENDING);
+        next = begun ? next + CFI_ALLOWED : next - CFI_ATTEMPT;
+        cfi_assert(cfi_word_is_sound(next));
+        if (plat_cas(&slot->word, word, next)) {
             return true;
         }
     }

@@ -14,12 +14,15 @@ static void wake(cfi_queue *queue, int how_many) {
     plat_futex_wake(&queue->control->wake_count, how_many, queue->shared);
 }
 
-static void wake_if_armed(cfi_queue *queue) {
+/* False: no worker sleeps of which it is known. */
+static bool wake_if_armed(cfi_queue *queue) {
     uint32_t armed = CFI_ARMED;
-    if (plat_load_relaxed(&queue->control->need_wake) == CFI_ARMED &&
-        plat_cas(&queue->control->need_wake, &armed, CFI_CALM)) {
+    bool wakes = plat_load_relaxed(&queue->control->need_wake) == CFI_ARMED &&
+                 plat_cas(&queue->control->need_wake, &armed, CFI_CALM);
+    if (wakes) {
         wake(queue, 1);
     }
+    return wakes;
 }
 
 void cfi_queue_wake_needed(cfi_queue *queue) {
@@ -50,6 +53,7 @@ static void ring_all(cfi_queue *queue) {
     plat_event_ring_always(&queue->bell->event, true);
     plat_event_ring_always(&control->callbacks, queue->shared);
     plat_event_ring_always(&control->room, queue->shared);
+    plat_event_ring_always(&control->help, queue->shared);
     plat_event_ring_always(&control->deadline, queue->shared);
 }
 
@@ -63,6 +67,11 @@ void cfi_queue_worker_stopped(cfi_queue *queue, unsigned worker) {
 }
 
 /* ---- waiting for work ------------------------------------------------------------------------ */
+
+/* Tasks may fork, or have forked: there may be jobs to steal, and nobody rings for them. */
+static bool may_be_stolen(const cfi_queue *queue) {
+    return queue->forks != NULL && plat_load_seq_cst(&queue->forks->regions) != 0;
+}
 
 /* The worker has begun a task: another one must be ready for the next task. */
 static void hand_over(cfi_queue *queue, cfi_claim *claim) {
@@ -86,7 +95,11 @@ static void hand_over(cfi_queue *queue, cfi_claim *claim) {
     claim->woken = false;
     cfi_fault_point(queue, claim->worker, HAND_OVER_ARMED);
     if (cfi_queue_has_any_work(queue)) {
-        wake_if_armed(queue);
+        if (!wake_if_armed(queue) && !queue->shared) {
+            plat_event_ring_light(&control->help, false);
+        }
+    } else if (may_be_stolen(queue) && plat_load_relaxed(&queue->forks->poller) == 0) {
+        wake_if_armed(queue); /* this worker has been the poller, or there was none */
     }
 }
 
@@ -158,6 +171,29 @@ void cfi_queue_account(cfi_queue *queue, unsigned worker) {
     plat_store_relaxed(&record->awake_since_ns, 0);
 }
 
+/* Until when an idle worker sleeps before it looks for jobs to steal. One worker does so; the others are
+ * woken when it has found some. -1: until it is woken. */
+static int64_t next_poll_ns(cfi_queue *queue, cfi_claim *claim) {
+    uint32_t nobody = 0;
+    if (!may_be_stolen(queue)) {
+        return -1;
+    }
+    if (claim->poll_ns == 0 && !plat_cas(&queue->forks->poller, &nobody, claim->worker + 1)) {
+        return -1;
+    }
+    const int64_t longer_ns = claim->poll_ns > 0 ? 2 * claim->poll_ns : CFI_STEAL_POLL_NS;
+    claim->poll_ns = longer_ns < CFI_STEAL_POLL_MAX_NS ? longer_ns : CFI_STEAL_POLL_MAX_NS;
+    return plat_now_ns() + claim->poll_ns;
+}
+
+static void stop_polling(cfi_queue *queue, cfi_claim *claim) {
+    if (claim->poll_ns != 0) {
+        cfi_assert(plat_peek(&queue->forks->poller) == claim->worker + 1);
+        claim->poll_ns = 0;
+        plat_store_release(&queue->forks->poller, 0);
+    }
+}
+
 /* False: there is no work and there will be none. */
 static bool fall_asleep(cfi_queue *queue, cfi_claim *claim) {
     cfi_control *control = queue->control;
@@ -172,15 +208,22 @@ static bool fall_asleep(cfi_queue *queue, cfi_claim *claim) {
         }
         return work;
     }
-    arm(queue);
+    /* What was armed before a poll still is: nobody has woken this worker, and no barrier is needed. */
+    if (claim->poll_ns == 0 || plat_load_relaxed(&control->need_wake) != CFI_ARMED) {
+        arm(queue);
+    }
     cfi_fault_point(queue, claim->worker, SLEEP_ARMED);
     claim->woken = true;
     if (cfi_queue_has_any_work(queue)) {
         return true;
     }
+    const int64_t until_ns = next_poll_ns(queue, claim);
+    if (until_ns < 0) {
+        stop_polling(queue, claim);
+    }
     cfi_queue_account(queue, claim->worker);
     cfi_fault_point(queue, claim->worker, SLEEP_BEGINS);
-    plat_futex_wait(&control->wake_count, woken, -1, queue->shared);
+    plat_futex_wait(&control->wake_count, woken, until_ns, queue->shared);
     cfi_fault_point(queue, claim->worker, SLEEP_WOKEN);
     plat_store_relaxed(&record->awake_since_ns, plat_now_ns());
     return true;
@@ -189,12 +232,18 @@ static bool fall_asleep(cfi_queue *queue, cfi_claim *claim) {
 cfi_slot *cfi_queue_next(cfi_queue *queue, cfi_claim *claim, uint64_t *word) {
     for (;;) {
         cfi_slot *slot = cfi_queue_claim(queue, claim, word);
+        if (slot == NULL && may_be_stolen(queue)) {
+            slot = queue->forks->steal(queue, claim->worker, word);
+        }
         if (slot != NULL) {
+            stop_polling(queue, claim);
             hand_over(queue, claim);
             return slot;
         }
         plat_store_release(&queue->records[claim->worker].current, 0); /* others began them first */
-        if (!search(queue, claim) && !fall_asleep(queue, claim)) {
+        const bool polls = claim->poll_ns != 0; /* it has searched before the first poll */
+        if ((polls || !search(queue, claim)) && !fall_asleep(queue, claim)) {
+            stop_polling(queue, claim);
             return NULL;
         }
     }

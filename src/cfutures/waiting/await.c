@@ -27,25 +27,76 @@ static bool is_over(int64_t deadline_ns) {
 
 /* ---- one task -------------------------------------------------------------------------------- */
 
-static cf_status sleep_on(cf_future *future, uint64_t word, int64_t deadline_ns) {
+/* Until until_ns at the latest. forever: the wait as a whole has no end. */
+static cf_status sleep_until(cf_future *future, uint64_t word, int64_t until_ns, bool forever,
+                             bool *woken) {
     cfi_blocked blocked = {.future = future};
     cfi_slot *slot = cfi_slot_of(future);
     bool shared = cfi_executor_of(future)->queue.shared;
-    bool forever = deadline_ns < 0; /* else the wait ends by itself */
     cfi_assert(!cfi_word_settled(word) && (word & CFI_WAITED) != 0); /* so it is woken */
     cfi_assert(!plat_biased_lock_is_held(&cfi_executor_of(future)->drain_lock));
     if (forever && !cfi_nested_block(&blocked)) {
         return CF_EDEADLOCK;
     }
-    int64_t until_ns = until_look_ns(deadline_ns, shared);
-    bool woken = plat_futex_wait(&slot->futex, (uint32_t)word, until_ns, shared);
+    *woken = plat_futex_wait(&slot->futex, (uint32_t)word, until_ns, shared);
     if (forever) {
         cfi_nested_unblock(&blocked);
+    }
+    return CF_OK;
+}
+
+static cf_status sleep_on(cf_future *future, uint64_t word, int64_t deadline_ns) {
+    bool shared = cfi_executor_of(future)->queue.shared;
+    bool woken;
+    cf_status status =
+        sleep_until(future, word, until_look_ns(deadline_ns, shared), deadline_ns < 0, &woken);
+    if (status != CF_OK) {
+        return status;
     }
     if (!woken && shared && !cfi_damage_look_at(future)) {
         cfi_damage_look(cfi_executor_of(future));
     }
     return woken || !is_over(deadline_ns) ? CF_OK : CF_ETIMEDOUT;
+}
+
+static bool is_settled(const cf_future *future) {
+    return cfi_word_is_over(plat_load_acquire(&cfi_slot_of(future)->word));
+}
+
+/* Runs something that the awaited task needs. False: found nothing. */
+static bool helps(cf_future *future) {
+    return cfi_nested_help(future) || cfi_nested_steal(future);
+}
+
+/* The task runs on another worker. Listens before it looks, so that it misses no ring meanwhile. */
+static cf_status help_or_sleep(cf_future *future, uint64_t word) {
+    cfi_blocked blocked = {.future = future};
+    plat_event_count *help = &cfi_executor_of(future)->queue.control->help;
+    const int64_t pause_ns = cfi_nested_pause_ns();
+    if (pause_ns > 0) {
+        bool woken;
+        cf_status status = sleep_until(future, word, plat_now_ns() + pause_ns, true, &woken);
+        if (status != CF_OK || woken) {
+            return status;
+        }
+    }
+    if (helps(future)) {
+        return CF_OK;
+    }
+    const uint32_t seen = plat_event_listen_heavy(help, false);
+    if (is_settled(future) || helps(future)) {
+        return CF_OK;
+    }
+    if (!cfi_nested_block(&blocked)) {
+        return CF_EDEADLOCK;
+    }
+    const int64_t poll_ns = cfi_nested_poll_ns(future);
+    plat_event_sleep(help, seen, poll_ns > 0 ? plat_now_ns() + poll_ns : -1, false);
+    cfi_nested_unblock(&blocked);
+    if (poll_ns < 0 && !is_settled(future) && !helps(future)) {
+        cfi_nested_help_was_vain();
+    }
+    return CF_OK;
 }
 
 /* Looks for a while: a small task is done before its waiter could fall asleep and be woken. */
@@ -68,11 +119,12 @@ cf_status cfi_await_longer(cf_future *future, int64_t timeout_ns, uint64_t *word
     if (status == CF_OK && settles_soon(cfi_slot_of(future), word)) {
         return CF_OK;
     }
+    const bool may_help = deadline_ns < 0 && cfi_nested_can_help(future);
     while (cfi_slot_flag(cfi_slot_of(future), CFI_WAITED, word)) {
         if (status != CF_OK) {
             return status;
         }
-        status = sleep_on(future, *word, deadline_ns);
+        status = may_help ? help_or_sleep(future, *word) : sleep_on(future, *word, deadline_ns);
     }
     cfi_assert(cfi_word_is_over(*word));
     return CF_OK;

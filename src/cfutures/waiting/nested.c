@@ -1,8 +1,11 @@
 #include "cfutures/waiting/nested.h"
 
+#include "cfutures/queue/tuning.h"
+#include "cfutures/waiting/steal.h"
 #include "cfutures/worker/worker.h"
 
 #include "platform/assert.h"
+#include "platform/clock.h"
 #include "platform/refusal.h"
 #include "platform/thread.h"
 
@@ -54,6 +57,102 @@ cf_status cfi_nested_run_one_of(cfi_watch_set *set, bool *ran) {
         }
     }
     return status;
+}
+
+/* ---- helping the task that is waited for ----------------------------------------------------- */
+
+bool cfi_nested_can_help(const cf_future *future) {
+    const cf_executor *executor = cfi_executor_of(future);
+    return scope_for(future) != NULL && !executor->queue.shared &&
+           !cfi_executor_is_serial(executor) && cfi_worker_innermost()->depth < CF_NESTING_MAX;
+}
+
+/* The first pending task among these tickets that descends from the one with the ticket `ancestor`.
+ * NULL: there is none. Under the executor's lock. */
+static cfi_slot *find_descendant(const cfi_slabs *slabs, uint64_t ancestor, uint64_t ticket,
+                                 uint64_t end) {
+    ticket = ticket > ancestor ? ticket : ancestor + 1; /* they are younger */
+    for (; ticket < end; ticket++) {
+        cf_future *future = cfi_slabs_future_of(slabs, ticket);
+        if (future != NULL && is_pending(cfi_slot_of(future)) &&
+            cfi_slabs_descends(slabs, future, ancestor)) {
+            return cfi_slot_of(future);
+        }
+    }
+    return NULL;
+}
+
+static _Thread_local int64_t pause_ns;
+
+static void adapt_pause(int64_t took_ns) {
+    pause_ns = cfi_pause_after(took_ns, pause_ns, CFI_HELP_PAUSE_MAX_NS);
+}
+
+static _Thread_local int64_t poll_ns;
+
+bool cfi_nested_steal(cf_future *future) {
+    const cfi_worker *worker = scope_for(future)->worker;
+    uint64_t word;
+    cfi_slot *slot = cfi_steal_for(future, worker->number, &word);
+    if (slot != NULL) {
+        poll_ns = 0;
+        cfi_worker_execute_in_scope(worker, slot, word);
+    }
+    return slot != NULL;
+}
+
+int64_t cfi_nested_poll_ns(const cf_future *future) {
+    const cfi_forks *forks = cfi_executor_of(future)->queue.forks;
+    if (forks == NULL || plat_load_relaxed(&forks->regions) == 0) {
+        return -1;
+    }
+    const int64_t longer_ns = poll_ns > 0 ? 2 * poll_ns : CFI_STEAL_POLL_NS;
+    poll_ns = longer_ns < CFI_STEAL_POLL_MAX_NS ? longer_ns : CFI_STEAL_POLL_MAX_NS;
+    return poll_ns;
+}
+
+void cfi_nested_help_was_vain(void) {
+    adapt_pause(0);
+}
+
+int64_t cfi_nested_pause_ns(void) {
+    return pause_ns;
+}
+
+static cfi_slot *find_help(cf_executor *executor, uint64_t ancestor) {
+    cfi_queue *queue = &executor->queue;
+    uint64_t ticket = 0, end = 0;
+    cfi_slot *slot = NULL;
+    for (unsigned i = 0; i < plat_load_relaxed(&executor->started) && slot == NULL; i++) {
+        cfi_queue_claimed_by(queue, i, &ticket, &end);
+        slot = find_descendant(&executor->slabs, ancestor, ticket, end);
+    }
+    if (slot == NULL) {
+        cfi_queue_advance(queue); /* while all wait for each other, nobody claims */
+        ticket = cfi_queue_cursor(queue);
+        end = executor->slabs.tail - ticket > CFI_HELP_LOOKS ? ticket + CFI_HELP_LOOKS
+                                                             : executor->slabs.tail;
+        slot = find_descendant(&executor->slabs, ancestor, ticket, end);
+    }
+    return slot;
+}
+
+/* It begins under the lock: before, its slot might be used again for another task. */
+bool cfi_nested_help(cf_future *future) {
+    cf_executor *executor = cfi_executor_of(future);
+    const cfi_worker *worker = scope_for(future)->worker;
+    uint64_t word = 0;
+    cfi_assert(cfi_nested_can_help(future));
+    plat_biased_lock_take(&executor->lock);
+    cfi_slot *slot = find_help(executor, cfi_slab_ticket_of(future));
+    const bool begun = slot != NULL && cfi_slot_begin(slot, worker->number, &word);
+    plat_biased_lock_give(&executor->lock);
+    if (begun) {
+        const int64_t begun_ns = plat_now_ns();
+        cfi_worker_execute_in_scope(worker, slot, word);
+        adapt_pause(plat_now_ns() - begun_ns);
+    }
+    return slot != NULL; /* if another worker was faster, there may be more */
 }
 
 /* ---- the threads that wait ------------------------------------------------------------------- */

@@ -3,7 +3,7 @@
 #include "cfutures/queue/program_time.h"
 
 unsigned cf_task_worker(const cf_task_context *ctx) {
-    return ctx->worker;
+    return ctx->first_worker + ctx->worker;
 }
 
 unsigned cf_task_attempt(const cf_task_context *ctx) {

@@ -11,8 +11,8 @@
  *   - The machine's limits are read when an executor is made, not when its workers start. To read
  *     them takes 0.2 ms, as long as making an executor, and locks that a forked worker should not
  *     need.
- *   - If the user gives max_workers and OpenMP's number is not set, they are not read yet. A task
- *     that makes an executor then reads them.
+ *   - If the user gives max_workers, no min_workers, and OpenMP's number is not set, they are not read
+ *     yet. A task that makes an executor then reads them.
  *   - libcfutures is not linked to OpenMP. It finds the function that sets the number of threads by
  *     name, when an executor is made (platform/openmp_runtime.h). */
 #ifndef CFUTURES_CPU_SHARE_H

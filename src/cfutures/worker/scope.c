@@ -5,33 +5,30 @@
 
 #include <stdlib.h>
 
-static _Thread_local const cfi_worker_scope *innermost_scope;
+_Thread_local const cfi_worker_scope *cfi_innermost_scope;
 static _Thread_local bool *fork_noticed;
 
-void cfi_worker_enter(cfi_worker_scope *scope, const cfi_worker *worker) {
-    cfi_assert(scope != innermost_scope); /* else the list would be a circle */
+void cfi_worker_enter(cfi_worker_scope *scope, const cfi_worker *worker, const cfi_slot *slot) {
+    cfi_assert(scope != cfi_innermost_scope); /* else the list would be a circle */
     *scope = (cfi_worker_scope){
         .worker = worker,
-        .outer = innermost_scope,
-        .depth = innermost_scope != NULL ? innermost_scope->depth + 1 : 1,
+        .slot = slot,
+        .outer = cfi_innermost_scope,
+        .depth = cfi_innermost_scope != NULL ? cfi_innermost_scope->depth + 1 : 1,
         .fork_noticed = fork_noticed,
     };
-    innermost_scope = scope;
+    cfi_innermost_scope = scope;
     fork_noticed = NULL;
 }
 
 void cfi_worker_leave(const cfi_worker_scope *scope) {
-    cfi_assert(innermost_scope == scope && scope->depth > 0);
-    innermost_scope = scope->outer;
+    cfi_assert(cfi_innermost_scope == scope && scope->depth > 0);
+    cfi_innermost_scope = scope->outer;
     fork_noticed = scope->fork_noticed;
 }
 
-const cfi_worker_scope *cfi_worker_innermost(void) {
-    return innermost_scope;
-}
-
 const cfi_worker_scope *cfi_worker_scope_of(const cfi_queue *queue) {
-    const cfi_worker_scope *scope = innermost_scope;
+    const cfi_worker_scope *scope = cfi_innermost_scope;
     while (scope != NULL && scope->worker->queue != queue) {
         scope = scope->outer;
     }
@@ -39,14 +36,14 @@ const cfi_worker_scope *cfi_worker_scope_of(const cfi_queue *queue) {
 }
 
 void cfi_worker_forget_scopes(void) {
-    innermost_scope = NULL;
+    cfi_innermost_scope = NULL;
     if (fork_noticed != NULL) {
         *fork_noticed = true;
     }
 }
 
 void cfi_worker_end_forked_child(int error) {
-    if (innermost_scope == NULL) {
+    if (cfi_innermost_scope == NULL) {
         plat_process_end(error == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
     }
 }

@@ -60,20 +60,37 @@ typedef struct cfi_worker {
 
 typedef struct cfi_worker_scope {
     const cfi_worker *worker;
+    const cfi_slot *slot; /* of the task that runs in it; NULL: the record's `current` is */
     const struct cfi_worker_scope *outer;
     unsigned depth;
     bool *fork_noticed; /* by the scope outside it */
 } cfi_worker_scope;
 
-/* From enter to leave the calling thread works for this worker. */
-void cfi_worker_enter(cfi_worker_scope *scope, const cfi_worker *worker);
+/* From enter to leave the calling thread works for this worker. slot: of the one task that it runs
+ * meanwhile; NULL: of any number, one after the other. */
+void cfi_worker_enter(cfi_worker_scope *scope, const cfi_worker *worker, const cfi_slot *slot);
 void cfi_worker_leave(const cfi_worker_scope *scope);
 
 /* The calling thread's innermost scope; NULL outside any task. */
-const cfi_worker_scope *cfi_worker_innermost(void);
+extern _Thread_local const cfi_worker_scope *cfi_innermost_scope
+    __attribute__((tls_model("initial-exec")));
+
+static inline const cfi_worker_scope *cfi_worker_innermost(void) {
+    return cfi_innermost_scope;
+}
 
 /* Its innermost scope for a worker of this queue; NULL = none. */
 const cfi_worker_scope *cfi_worker_scope_of(const cfi_queue *queue);
+
+/* The slot of the task that runs in the scope, of the calling thread's. NULL: none does. */
+static inline const cfi_slot *cfi_worker_slot_in(const cfi_worker_scope *scope) {
+    const cfi_worker *worker = scope->worker;
+    if (scope->slot != NULL) {
+        return scope->slot;
+    }
+    const uint32_t current = plat_load_relaxed(&worker->queue->records[worker->number].current);
+    return current != 0 ? cfi_queue_slot(worker->queue, current - 1) : NULL;
+}
 
 static inline bool cfi_worker_is_of(const cfi_queue *queue) {
     return cfi_worker_scope_of(queue) != NULL;

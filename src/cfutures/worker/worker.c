@@ -3,8 +3,10 @@
 #include "cfutures/queue/completion.h"
 #include "cfutures/queue/times.h"
 #include "cfutures/queue/wakeup.h"
+#include "cfutures/worker/count.h"
 #include "cfutures/worker/cpu_share.h"
 #include "cfutures/worker/limit.h"
+#include "cfutures/worker/strand.h"
 
 #include "platform/assert.h"
 #include "platform/clock.h"
@@ -15,7 +17,8 @@
 
 /* ---- one task -------------------------------------------------------------------------------- */
 
-static cf_task_context context_of(const cfi_worker *worker, cfi_slot *slot, uint64_t word) {
+static cf_task_context context_of(const cfi_worker *worker, cfi_slot *slot, uint64_t word,
+                                  cfi_fork_frame *frame) {
     return (cf_task_context){
         .runner = worker,
         .queue = worker->queue,
@@ -27,6 +30,7 @@ static cf_task_context context_of(const cfi_worker *worker, cfi_slot *slot, uint
         .room = slot->result_size,
         .result_size = slot->result_size,
         .local = worker->local,
+        .frame = frame,
     };
 }
 
@@ -47,32 +51,6 @@ static int call_task(cf_task_context *ctx) {
     return run(arg, result, ctx);
 }
 
-/* Before the task is settled, so that a caller with the result finds it counted. */
-static inline void count_task(cfi_record *record, bool failed, bool late) {
-    plat_bump_owned(&record->tasks, 1);
-    if (failed || late) {
-        plat_bump_owned(&record->task_errors, 1);
-        plat_bump_owned(&record->timed_out, late);
-    }
-}
-
-static void uncount_task(cfi_record *record, bool failed, bool late) {
-    plat_bump_owned(&record->tasks, (uint64_t)-1);
-    plat_bump_owned(&record->task_errors, -(uint64_t)(failed || late));
-    plat_bump_owned(&record->timed_out, -(uint32_t)late);
-}
-
-/* From here on the counts hold also if the worker dies. */
-static inline void confirm_counts(cfi_record *record, bool failed, bool late) {
-    cfi_assert(plat_peek(&record->tasks_settled) <= plat_peek(&record->tasks));
-    cfi_assert(plat_peek(&record->timed_out) <= plat_peek(&record->task_errors));
-    plat_store_relaxed(&record->tasks_settled, plat_load_relaxed(&record->tasks));
-    if (failed || late) {
-        plat_store_relaxed(&record->task_errors_settled, plat_load_relaxed(&record->task_errors));
-        plat_store_relaxed(&record->timed_out_settled, plat_load_relaxed(&record->timed_out));
-    }
-}
-
 typedef struct task_run {
     const cfi_worker *worker;
     cf_task_context ctx;
@@ -88,6 +66,9 @@ static inline void end_run(task_run *run) {
     cfi_record *record = &queue->records[worker->number];
     const bool failed = run->error != 0;
     cfi_worker_end_forked_child(run->error);
+    if (ctx->frame->root != NULL && ctx->frame->strand != NULL) {
+        cfi_strand_leave(ctx->frame);
+    }
     const bool late = (slot->kind & CFI_LIMITED) != 0 && !cfi_limit_end(ctx);
     if (worker->hooks->after_task != NULL) {
         worker->hooks->after_task();
@@ -101,16 +82,16 @@ static inline void end_run(task_run *run) {
     uint64_t word;
     cfi_assert(ctx->result_size <= slot->result_size);
     cfi_assert(plat_peek(&record->tasks) < plat_peek(&record->begun));
-    count_task(record, failed, late);
+    cfi_count_run(record, failed, late);
     cfi_fault_point(queue, worker->number, SETTLE_COUNTED);
     if (cfi_slot_settle(slot, worker->number, late, &word)) {
         cfi_fault_point(queue, worker->number, SETTLE_SETTLED);
         cfi_completion_announce(queue, slot, word);
     } else {
-        uncount_task(record, failed, late);
+        cfi_uncount_run(record, failed, late);
         worker->hooks->overrun(slot);
     }
-    confirm_counts(record, failed, late);
+    cfi_confirm_run(record, failed, late);
     cfi_fault_point(queue, worker->number, SETTLE_CONFIRMED);
 }
 
@@ -122,9 +103,11 @@ void cfi_worker_execute(const cfi_worker *worker, cfi_slot *slot, uint64_t word)
     cfi_fault_point(queue, worker->number, RUN_COUNTED);
     cfi_queue_follow_growth(queue); /* the slot may have been opened after it was looked for */
     cfi_times_stamp_start(queue, slot);
+    cfi_fork_frame frame;
+    frame.root = NULL; /* the rest is set when the task forks */
     task_run run PLAT_ON_LEAVING(end_run) = {
         .worker = worker,
-        .ctx = context_of(worker, slot, word),
+        .ctx = context_of(worker, slot, word, &frame),
         .error = ECANCELED, /* unless the task returns */
     };
     const int64_t *limit = cfi_slot_limit(slot, queue->base);
@@ -199,7 +182,7 @@ cfi_worker_end cfi_worker_run(cfi_worker *worker) {
     cfi_worker_scope scope PLAT_ON_LEAVING(leave_scope);
     cfi_worker_end end = CFI_WORKER_INIT_FAILED;
     cfi_assert(cfi_worker_innermost() == NULL);
-    cfi_worker_enter(&scope, worker);
+    cfi_worker_enter(&scope, worker, NULL);
     cfi_cpu_share_tell_openmp(worker->config);
     if (cfi_worker_begin(worker)) {
         if (worker->hooks->begun != NULL) {
@@ -214,6 +197,6 @@ cfi_worker_end cfi_worker_run(cfi_worker *worker) {
 
 void cfi_worker_execute_in_scope(const cfi_worker *worker, cfi_slot *slot, uint64_t word) {
     cfi_worker_scope scope PLAT_ON_LEAVING(leave_scope);
-    cfi_worker_enter(&scope, worker);
+    cfi_worker_enter(&scope, worker, slot);
     cfi_worker_execute(worker, slot, word);
 }

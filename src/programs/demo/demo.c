@@ -11,12 +11,13 @@
 #include <string.h>
 #include <time.h>
 
-void demo_prepare(const char *doc, const char *args_doc, const command_line_positional *positionals,
-                  int argc, char **argv) {
+void demo_prepare(const char *doc, const char *args_doc, const command_line_option *options,
+                  const command_line_positional *positionals, int argc, char **argv) {
     static const command_line_positional NONE[] = {{0}};
     const command_line line = {
         .doc = doc,
         .args_doc = args_doc,
+        .options = options,
         .positionals = positionals != NULL ? positionals : NONE,
     };
     output_prepare(argv);

@@ -15,9 +15,9 @@
 #define DEMO_EXIT_DOC                                                                              \
     "Exit status: 0 done, 1 a task failed, 2 a usage error, 3 the output cannot be written."
 
-/* First thing in main. The first three parameters are members of command_line. */
-void demo_prepare(const char *doc, const char *args_doc, const command_line_positional *positionals,
-                  int argc, char **argv);
+/* First thing in main. The first four parameters are members of command_line. */
+void demo_prepare(const char *doc, const char *args_doc, const command_line_option *options,
+                  const command_line_positional *positionals, int argc, char **argv);
 
 /* ---- printing -------------------------------------------------------------------------------- */
 

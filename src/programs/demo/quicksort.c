@@ -1,6 +1,4 @@
-/* Without recursion: the ranges that are still to be sorted wait in a list, first in, first out.
- * Ranges too short to be worth partitioning are sorted by insertion at once. So the ranges in the
- * list, which never overlap, have SHORT elements each or more, and count / SHORT places do. */
+/* Ranges too short to be worth partitioning are sorted by insertion at once. */
 #include "programs/demo/quicksort.h"
 
 #include <stdlib.h>
@@ -15,22 +13,10 @@ typedef struct range {
     size_t last;
 } range;
 
-typedef struct work_list {
-    range *ranges;
-    size_t places;
-    size_t head; /* the next one to be taken */
-    size_t used;
-} work_list;
+/* ---- a range --------------------------------------------------------------------------------- */
 
-static void put(work_list *list, range r) {
-    list->ranges[(list->head + list->used++) % list->places] = r;
-}
-
-static range take(work_list *list) {
-    range r = list->ranges[list->head];
-    list->head = (list->head + 1) % list->places;
-    list->used--;
-    return r;
+static bool is_short(range r) {
+    return r.last - r.first + 1 < SHORT;
 }
 
 static void swap(int *a, int *b) {
@@ -67,7 +53,7 @@ static void median_to_front(int *values, range r) {
  * once, so the search from above goes on or the two are swapped: that place is never the last, and
  * both parts are shorter than the whole. Equal values are swapped too, which keeps the parts even
  * where there are many. */
-static size_t partition(int *values, range r) {
+static size_t partition_by_front(int *values, range r) {
     const int pivot = values[r.first];
     size_t low = r.first, high = r.last;
     for (;;) {
@@ -84,8 +70,36 @@ static size_t partition(int *values, range r) {
     }
 }
 
+/* The last place of the lower part. */
+static size_t partition(int *values, range r) {
+    median_to_front(values, r);
+    return partition_by_front(values, r);
+}
+
+/* ---- without recursion ----------------------------------------------------------------------- */
+
+/* The ranges that are still to be sorted, first in, first out. They never overlap and have SHORT
+ * elements each or more, so count / SHORT places do. */
+typedef struct work_list {
+    range *ranges;
+    size_t places;
+    size_t head; /* the next one to be taken */
+    size_t used;
+} work_list;
+
+static void put(work_list *list, range r) {
+    list->ranges[(list->head + list->used++) % list->places] = r;
+}
+
+static range take(work_list *list) {
+    range r = list->ranges[list->head];
+    list->head = (list->head + 1) % list->places;
+    list->used--;
+    return r;
+}
+
 static void sort_or_put(int *values, work_list *list, range r) {
-    if (r.last - r.first + 1 < SHORT) {
+    if (is_short(r)) {
         insertion_sort(values, r);
     } else {
         put(list, r);
@@ -104,11 +118,35 @@ bool quicksort(int *values, size_t count) {
     sort_or_put(values, &list, (range){0, count - 1});
     while (list.used > 0) {
         range r = take(&list);
-        median_to_front(values, r);
         size_t middle = partition(values, r);
         sort_or_put(values, &list, (range){r.first, middle});
         sort_or_put(values, &list, (range){middle + 1, r.last});
     }
     free(list.ranges);
     return true;
+}
+
+/* ---- with recursion -------------------------------------------------------------------------- */
+
+typedef struct part {
+    int *values;
+    range range;
+} part;
+
+static void sort_part(cf_strand *strand, void *job) {
+    const part *p = job;
+    if (is_short(p->range)) {
+        insertion_sort(p->values, p->range);
+        return;
+    }
+    const size_t middle = partition(p->values, p->range);
+    part low = {p->values, {p->range.first, middle}};
+    part high = {p->values, {middle + 1, p->range.last}};
+    cf_both(strand, sort_part, &low, sort_part, &high);
+}
+
+void quicksort_recursive(cf_strand *strand, int *values, size_t count) {
+    if (count > 1) {
+        sort_part(strand, &(part){values, {0, count - 1}});
+    }
 }

@@ -18,11 +18,15 @@ typedef struct parse_input {
     prime_options *options;
 } parse_input;
 
+static bool takes_workers(const prime_program *program) {
+    return program->workers != NULL && !program->started_outside;
+}
+
 /* ---- values: each either sets its option or ends the program with a usage error -------------- */
 
 static void parse_workers(struct argp_state *state, char *text, void *data) {
     const parse_input *input = data;
-    if (input->program->workers == NULL) {
+    if (!takes_workers(input->program)) {
         argp_error(state, "'%s': this program takes no WORKERS and no other argument", text);
     }
     command_line_number_once(state, "WORKERS", text, CF_WORKERS_MAX, &input->options->workers);
@@ -64,7 +68,7 @@ void prime_options_parse(prime_options *options, const prime_program *program, i
     *options = (prime_options){.completed = program->completed, .retries = RETRIES_DEFAULT};
     parse_input input = {program, options};
     char doc[1024];
-    if (program->workers == NULL) {
+    if (!takes_workers(program)) {
         snprintf(doc, sizeof doc, "%s\v%s", program->doc, EXIT_DOC);
     } else {
         snprintf(doc, sizeof doc,
@@ -95,7 +99,7 @@ void prime_options_parse(prime_options *options, const prime_program *program, i
     };
     const command_line line = {
         .doc = doc,
-        .args_doc = program->workers == NULL ? NULL : "[WORKERS]",
+        .args_doc = takes_workers(program) ? "[WORKERS]" : NULL,
         .options = rows,
         .take = parse_workers,
         .check = check_together,

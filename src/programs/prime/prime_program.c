@@ -18,13 +18,18 @@ static cf_executor *create_executor(const prime_program *program, const prime_op
     return executor;
 }
 
-/* Nothing that makes a thread may come before create_executor: a process pool forks there. */
+/* Nothing that makes a thread may come before create_executor: a process pool forks there. executor:
+ * NULL if it is to be created. */
 static void check(const prime_program *program, const prime_options *options,
-                  const number_list *list, prime_report *report) {
+                  const number_list *list, cf_executor *executor, prime_report *report) {
     prime_stats stats;
     prime_stats_begin(&stats);
-    cf_executor *executor = create_executor(program, options);
-    prime_report_header(report, program, list->count, cf_executor_max_workers(executor));
+    if (executor == NULL) {
+        executor = create_executor(program, options);
+    }
+    prime_report_header(report, program, list->count,
+                        program->count != NULL ? program->count(executor)
+                                               : cf_executor_max_workers(executor));
     stop_signals_block(); /* until here there was nothing to report: a signal just ended us */
 
     const prime_job job = {
@@ -55,11 +60,12 @@ int prime_program_main(const prime_program *program, int argc, char **argv) {
 
     output_prepare(argv);
     prime_options_parse(&options, program, argc, argv);
+    cf_executor *executor = program->started_outside ? create_executor(program, &options) : NULL;
     number_list_load(&list, options.numbers);
     number_list_sort(&list, program->descending);
 
     prime_report report = {.json = options.json};
-    check(program, &options, &list, &report);
+    check(program, &options, &list, executor, &report);
     number_list_free(&list);
     return report.failed > 0 ? EXIT_ITEM : EXIT_SUCCESS;
 }

@@ -12,9 +12,13 @@ typedef struct prime_program {
     cf_status (*create)(const cf_pool_options *options, cf_executor **executor);
     const char *worker; /* what the header calls one worker ... */
     const char
-        *workers;    /* ... and several; NULL: "sequentially", and there is no WORKERS argument */
-    bool descending; /* greatest numbers first */
-    bool completed;  /* results as completed; else in the order of submission, as map has it */
+        *workers; /* ... and several; NULL: "sequentially", and there is no WORKERS argument */
+    unsigned (*count)(cf_executor *executor); /* of them; NULL: the executor's workers */
+    bool
+        started_outside; /* several processes begin: only the one that creates an executor goes on, and it
+                             takes no WORKERS argument */
+    bool descending;    /* greatest numbers first */
+    bool completed;     /* results as completed; else in the order of submission, as map has it */
     bool counts_checks; /* last line: "20 checks in 0.85s"; else "Total time: 0.85s" */
 } prime_program;
 

@@ -17,6 +17,10 @@ static inline void plat_barrier_light(void) {
     sim_barrier_light(__func__);
 }
 
+static inline bool plat_barrier_is_expedited(void) {
+    return true;
+}
+
 static inline void plat_barrier_heavy(bool processes) {
     (void)processes;
     sim_barrier_heavy(__func__);
