@@ -6,12 +6,15 @@
 #ifdef HAVE_CF_OPENMP
 #include <cfutures_openmp.h>
 #endif
+#ifdef HAVE_CF_MPI
+#include <cfutures_mpi.h>
+#endif
 
 static cf_executor *executor;
 
 static void check(cf_status status) {
     if (status != CF_OK) {
-        task_bench_fail(cf_status_message(status));
+        bench_fail(cf_status_message(status));
     }
 }
 
@@ -96,6 +99,26 @@ static void open_openmp(unsigned workers) {
 }
 #endif
 
+#ifdef HAVE_CF_MPI
+/* The bench has started one rank more than there are workers. Only rank 0 returns. */
+static void open_mpi(unsigned workers) {
+    const cf_mpi_options mpi = {.workers_per_rank = 1};
+    const cf_status status = cf_mpi_create(NULL, &mpi, &executor);
+    if (status == CF_ESERVED) {
+        exit(0);
+    }
+    if (status != CF_OK) {
+        bench_fail(cf_mpi_reason());
+    }
+    if (cf_executor_max_workers(executor) != workers) {
+        bench_fail("start one rank more than there are workers");
+    }
+    for (unsigned i = 0; i < workers; i++) {
+        round_trip(addends_of(i));
+    }
+}
+#endif
+
 static void close_executor(void) {
     cf_executor_destroy(executor);
 }
@@ -146,7 +169,7 @@ static uint64_t submit_many(const submit_job *job) {
         args = malloc(job->count * sizeof *args);
         room = job->count;
         if (args == NULL) {
-            task_bench_fail("no memory");
+            bench_fail("no memory");
         }
     }
     for (size_t i = 0; i < job->count; i++) {
@@ -192,7 +215,7 @@ static uint64_t submit_payload(const submit_job *job) {
                           .result_size = sizeof(uint64_t)};
     uint64_t *words = calloc(1, job->payload);
     if (words == NULL) {
-        task_bench_fail("no memory");
+        bench_fail("no memory");
     }
     const uint64_t sum = submit_ring(job, &task, words);
     free(words);
@@ -264,6 +287,9 @@ const task_contender tasks_ours[] = {
     {.name = "process_pool", .open = open_process_pool, .block = submit_blocks, OURS},
 #ifdef HAVE_CF_OPENMP
     {.name = "openmp", .open = open_openmp, .block = submit_blocks, OURS},
+#endif
+#ifdef HAVE_CF_MPI
+    {.name = "mpi", .open = open_mpi, OURS},
 #endif
 };
 const size_t tasks_ours_count = sizeof tasks_ours / sizeof tasks_ours[0];

@@ -83,6 +83,16 @@ server_needs() {
     need libgif-dev has_header gif_lib.h
 }
 
+# The executor on MPI: any MPI will do.
+mpi_needs() {
+    need libopenmpi-dev has_mpi
+    need openmpi-bin has_command mpirun
+}
+
+has_mpi() {
+    echo '#include <mpi.h>' | mpicc -fsyntax-only -x c -
+}
+
 # Not everybody's PATH leads to where Debian has it.
 has_nginx() {
     has_command nginx || has_command /usr/sbin/nginx

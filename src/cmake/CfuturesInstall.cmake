@@ -1,9 +1,10 @@
 # What `cmake --install` gives: the libraries with their headers, find_package(cfutures [COMPONENTS
-# openmp]) and pkg-config.
+# openmp mpi]) and pkg-config.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS cfutures EXPORT cfutures)
-install(FILES "${CMAKE_CURRENT_SOURCE_DIR}/include/cfutures.h" TYPE INCLUDE)
+install(FILES "${CMAKE_CURRENT_SOURCE_DIR}/include/cfutures.h"
+              "${CMAKE_CURRENT_SOURCE_DIR}/include/cfutures_fork.h" TYPE INCLUDE)
 
 set(cfutures_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/cfutures")
 install(
@@ -40,4 +41,17 @@ if(TARGET cfutures_openmp)
     FILE cfutures-openmp-targets.cmake
     DESTINATION "${cfutures_package_dir}")
   install_pc(cfutures_openmp)
+endif()
+
+# Likewise of MPI. Whose MPI it is, the package says: a program must be started by the mpirun of the same one.
+if(TARGET cfutures_mpi)
+  install(TARGETS cfutures_mpi EXPORT cfutures-mpi)
+  install(FILES "${CMAKE_CURRENT_SOURCE_DIR}/include/cfutures_mpi.h" TYPE INCLUDE)
+  install(
+    EXPORT cfutures-mpi
+    NAMESPACE cfutures::
+    FILE cfutures-mpi-targets.cmake
+    DESTINATION "${cfutures_package_dir}")
+  list(JOIN MPI_C_LIBRARIES " " cfutures_mpi_libraries)
+  install_pc(cfutures_mpi)
 endif()

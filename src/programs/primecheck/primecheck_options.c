@@ -11,6 +11,9 @@
 #ifdef PRIMEPOOL_HAVE_OPENMP
 #include <cfutures_openmp.h>
 #endif
+#ifdef PRIMEPOOL_HAVE_MPI
+#include "programs/base/mpi_ranks.h"
+#endif
 
 #include <errno.h>
 #include <error.h>
@@ -29,6 +32,13 @@
 #define OPENMP_CHOICE ""
 #define OPENMP_NAME   ""
 #endif
+#ifdef PRIMEPOOL_HAVE_MPI
+#define MPI_CHOICE "|mpi"
+#define MPI_NAME   ", mpi"
+#else
+#define MPI_CHOICE ""
+#define MPI_NAME   ""
+#endif
 
 static const char DOC[] =
     "Tell which numbers are prime: those given, or else those in FILE or on standard input, one or "
@@ -41,12 +51,15 @@ static const char DOC[] =
     "numbers cannot be read or the results cannot be written.";
 
 static const primecheck_executor EXECUTORS[] = {
-    {"threads", cf_thread_pool_create},
-    {"processes", cf_process_pool_create},
+    {"threads", cf_thread_pool_create, NULL},
+    {"processes", cf_process_pool_create, NULL},
 #ifdef PRIMEPOOL_HAVE_OPENMP
-    {"openmp", cf_openmp_create},
+    {"openmp", cf_openmp_create, NULL},
 #endif
-    {"serial", cf_serial_create},
+    {"serial", cf_serial_create, NULL},
+#ifdef PRIMEPOOL_HAVE_MPI
+    {"mpi", mpi_ranks_create, mpi_ranks_is_helper},
+#endif
 };
 #define EXECUTORS_COUNT (sizeof EXECUTORS / sizeof EXECUTORS[0])
 
@@ -59,7 +72,7 @@ static void parse_executor(struct argp_state *state, const char *name, char *tex
     }
     if (i == EXECUTORS_COUNT) {
         argp_error(state,
-                   "%s: '%s' is not in this build, only threads, processes" OPENMP_NAME
+                   "%s: '%s' is not in this build, only threads, processes" OPENMP_NAME MPI_NAME
                    " and serial",
                    name, text);
     }
@@ -181,6 +194,31 @@ static size_t block_soft_limit(const primecheck_options *options) {
                                                    : 128 << 10;
 }
 
+#ifdef PRIMEPOOL_HAVE_MPI
+/* Before it is parsed: it may ask for the executor mpi, "-e mpi", "-empi", "--executor=mpi". */
+static bool may_ask_for_mpi(int argc, char **argv) {
+    static const char NAME[] = "mpi";
+    for (int i = 1; i < argc; i++) {
+        const size_t length = strlen(argv[i]);
+        if (length >= strlen(NAME) && strcmp(argv[i] + length - strlen(NAME), NAME) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Rank 0 says for all ranks what is wrong. */
+static void parse_line(const command_line *line, int argc, char **argv) {
+    if (may_ask_for_mpi(argc, argv)) {
+        mpi_ranks_mute();
+    }
+    command_line_parse(line, argc, argv);
+    mpi_ranks_unmute();
+}
+#else
+#define parse_line command_line_parse
+#endif
+
 void primecheck_options_parse(primecheck_options *options, int argc, char **argv) {
     *options = (primecheck_options){
         .executor = &EXECUTORS[0],
@@ -195,7 +233,7 @@ void primecheck_options_parse(primecheck_options *options, int argc, char **argv
     const command_line_option rows[] = {
         {"workers", 'w', "N", "How many (the CPUs that may be used)", .number = &options->workers,
          .min = 1, .max = CF_WORKERS_MAX},
-        {"executor", 'e', "threads|processes|" OPENMP_CHOICE "serial",
+        {"executor", 'e', "threads|processes|" OPENMP_CHOICE "serial" MPI_CHOICE,
          "What the workers are (threads)", .parse = parse_executor, .value = &options->executor},
         {"file", 'f', "FILE", "Read the numbers from FILE instead (- is standard input)",
          .text = &options->file},
@@ -233,7 +271,7 @@ void primecheck_options_parse(primecheck_options *options, int argc, char **argv
         .check = check_together,
         .input = options,
     };
-    command_line_parse(&line, argc, argv);
+    parse_line(&line, argc, argv);
     check->format = options->count                   ? CHECK_COUNTS
                     : options->json                  ? CHECK_JSON_LINES
                     : check->shown != CHECK_SHOW_ALL ? CHECK_NUMBER_LINES

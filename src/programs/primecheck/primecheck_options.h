@@ -13,6 +13,10 @@
 typedef struct primecheck_executor {
     const char *name;
     cf_status (*create)(const cf_pool_options *options, cf_executor **executor);
+
+    /* Not NULL: several processes run this program, and all but one only work for that one, inside `create`.
+     * True: by what their launcher says, this is such a process. */
+    bool (*is_helper)(void);
 } primecheck_executor;
 
 typedef struct primecheck_options {

@@ -68,6 +68,9 @@ static uint64_t find(const primecheck_options *options, unsigned threads) {
 
 /* primesieve has threads of its own, and needs no executor of ours. */
 int primecheck_range(const primecheck_options *options) {
+    if (options->executor->is_helper != NULL && options->executor->is_helper()) {
+        return EXIT_SUCCESS;
+    }
     const unsigned threads = options->workers > 0 ? options->workers : cf_cpu_count(NULL);
     primecheck_report report = {.options = options};
     prime_stats stats;

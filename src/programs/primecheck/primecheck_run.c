@@ -199,12 +199,17 @@ int primecheck_run(const primecheck_options *options) {
     if (run.stopped < 0 || run.finished < 0) {
         error(EXIT_ITEM, errno, "cannot create an event: eventfd");
     }
+    /* A process that only helps ends here, and touches no input. */
+    const bool has_helpers = options->executor->is_helper != NULL;
+    cf_executor *executor = has_helpers ? create_executor(options) : NULL;
     open_input(&run);
     report_blank_words(&run);
 
     prime_stats stats;
     prime_stats_begin(&stats);
-    cf_executor *executor = create_executor(options); /* a process pool: before any thread */
+    if (!has_helpers) {
+        executor = create_executor(options); /* a process pool: before any thread */
+    }
     stop_signals_block();
     stop_signals_start(on_signal, &run);
     progress_begin(&run.progress, options->progress);

@@ -1,0 +1,52 @@
+"""mpi_pool prints what proc_pool prints, with any number of ranks."""
+
+import re
+import unittest
+
+from jobs import MPI_POOL, POOL, MpiTest, nightly, only_nightly, run_job
+from harness import MAX, NUMBERS, run
+
+
+def without_times(text):
+    return [re.sub(r"\d+\.\d+s", "", line) for line in text.splitlines()[1:]]
+
+
+class Numbers(MpiTest):
+    def test_as_proc_pool(self):
+        """The documents' twenty."""
+        expected = without_times(run("proc_pool", "2").out)
+        for ranks in nightly(1, 3, 8, then=(2, 4)):
+            with self.subTest(ranks=ranks):
+                result = run_job(ranks, POOL)
+                self.check_success(MPI_POOL, result, list(NUMBERS), max(1, ranks - 1))
+                self.assertEqual(without_times(result.out), expected)
+
+    @only_nightly
+    def test_split(self):
+        """The divisors of one number on all ranks."""
+        numbers = self.write([10**12 + 39, 999999999989, 2**40 + 15])
+        expected = without_times(run("proc_pool", "2", "--numbers", numbers).out)
+        result = run_job(4, POOL, "--split", "--numbers", numbers)
+        self.assertEqual((result.code, result.err), (0, ""))
+        self.assertEqual(without_times(result.out), expected)
+
+    def test_standard_input(self):
+        """Rank 0 has mpirun's."""
+        result = run_job(3, POOL, "--numbers", "-", stdin=b"7\n9\n")
+        self.check_success(MPI_POOL, result, [7, 9], 2)
+
+    def test_usage(self):
+        """Every rank finds a usage error, before MPI is begun."""
+        result = run_job(3, POOL, "--no-such-option")
+        self.assertNotEqual(result.code, 0)
+        self.assertIn("no-such-option", result.err)
+
+    @only_nightly
+    def test_completed(self):
+        numbers = [1, 2, 3, MAX, MAX - 58]
+        result = run_job(3, POOL, "--order", "completed", "--method", "bpsw", "--numbers", self.write(numbers))
+        self.check_success(MPI_POOL, result, numbers, 2, order="completed")
+
+
+if __name__ == "__main__":
+    unittest.main()
