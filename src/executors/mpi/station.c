@@ -5,6 +5,7 @@
 #include "cfutures/worker/chunk.h"
 #include "cfutures/worker/context.h"
 
+#include "platform/assert.h"
 #include "platform/clock.h"
 
 #include <errno.h>
@@ -83,14 +84,6 @@ static int run_sent(const void *arg, void *result, cf_task_context *ctx) {
     *run_ns = plat_now_ns() - start_ns;
     ctx->result_size = sizeof *run_ns + inner.result_size;
     return error;
-}
-
-/* The same for a chunk: its header names the function of its items. */
-static int run_sent_chunk(const void *arg, void *result, cf_task_context *ctx) {
-    const cfi_chunk_header *header = (const void *)((const sent *)arg + 1);
-    cfi_chunk_progress *progress = (void *)((int64_t *)result + 1);
-    *progress = (cfi_chunk_progress){.end = header->count};
-    return run_sent(arg, result, ctx);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -224,11 +217,18 @@ static uint64_t take_block(cfi_mpi_station *self, const cf_task *task, size_t li
     return self->core->executor_take_block(self->pool, limit + task->arg_size, task->result_size);
 }
 
+/* Before it is submitted: a chunk that is called back, or whose worker dies before it runs, has an answer
+ * too, and the block is not new. */
+static void start_progress(unsigned char *result, uint32_t count) {
+    cfi_chunk_progress *progress = (void *)((int64_t *)(void *)result + 1);
+    *progress = (cfi_chunk_progress){.end = count};
+}
+
 static cf_status submit(cfi_mpi_station *self, const cfi_mpi_task *from, const void *arg,
                         cf_task_fn *code, cf_future **future) {
     const bool is_chunk = (from->flags & CFI_MPI_IS_CHUNK) != 0;
     const cf_task task = {
-        .run = is_chunk ? run_sent_chunk : run_sent,
+        .run = run_sent,
         .arg_size = sizeof(sent) + from->arg_size,
         .result_size = sizeof(int64_t) + from->result_size,
         .unzeroed = is_chunk || (from->flags & CFI_MPI_IS_UNZEROED) != 0,
@@ -256,8 +256,10 @@ static cf_status submit(cfi_mpi_station *self, const cfi_mpi_task *from, const v
     }
     bool limited = from->timeout_ns > 0;
     if (is_chunk) {
+        cfi_assert(submission.block != 0);
         cfi_chunk_header *header = (void *)(at + sizeof head);
         header->run = code;
+        start_progress(at + cfi_result_offset(task.arg_size), header->count);
         limited = limited || header->timeout_ns > 0;
     }
     cf_status status = limited ? self->core->deadlines_start(self->pool) : CF_OK;
