@@ -47,6 +47,7 @@ set(contract_sources
   contract/test_max_pending_submitters.c
   contract/test_nested.c
   contract/test_paused_items.c
+  contract/test_observer.c
   contract/test_payload_memory.c
   contract/test_payloads.c
   contract/test_pending_count.c

@@ -2,6 +2,7 @@
 #include "cfutures/executor.h"
 
 #include "cfutures/core/deadline.h"
+#include "cfutures/core/observer.h"
 #include "cfutures/core/reference.h"
 #include "cfutures/core/submission.h"
 #include "cfutures/queue/wakeup.h"
@@ -36,7 +37,8 @@ static const cf_pool_options default_options;
 static cf_status check_options(const cf_pool_options *options, const cfi_executor_ops *ops) {
     unsigned most = ops->start_worker == NULL ? 1 : CF_WORKERS_MAX;
     bool limit_suffices = options->arena_limit == 0 || options->arena_limit >= ARENA_LIMIT_MIN;
-    return options->max_workers <= most && limit_suffices ? CF_OK : CF_EINVAL;
+    bool can_observe = options->observer == NULL || options->observer->observe != NULL;
+    return options->max_workers <= most && limit_suffices && can_observe ? CF_OK : CF_EINVAL;
 }
 
 static cfi_worker_config life_of(const cf_pool_options *options) {
@@ -110,6 +112,14 @@ static bool commit_fixed(cf_executor *executor) {
                                   CFI_TASKS_MAX * sizeof(cf_task_fn *));
 }
 
+/* Before workers are forked, which share the rings. False: no memory. */
+static bool set_up_events(cf_executor *executor, const cf_observer *observer) {
+    cfi_queue *queue = &executor->queue;
+    queue->events =
+        observer != NULL ? cfi_events_create(observer, executor->max_workers, queue->shared) : NULL;
+    return (observer == NULL) == (queue->events == NULL);
+}
+
 static cf_status set_up(cf_executor *executor, const cf_pool_options *options, bool shared) {
     plat_barrier_register();
     executor->fork_mark = plat_fork_mark();
@@ -133,9 +143,14 @@ static cf_status set_up(cf_executor *executor, const cf_pool_options *options, b
         .arena = &executor->arena,
         .queue = &executor->queue,
         .grown = executor->ops->grown,
-        .record_times = options->record_times,
+        .record_times = options->record_times || options->observer != NULL,
     };
     if (!cfi_slabs_init(&executor->slabs)) {
+        cfi_arena_destroy(&executor->arena);
+        return CF_ENOMEM;
+    }
+    if (!set_up_events(executor, options->observer)) {
+        cfi_slabs_fini(&executor->slabs);
         cfi_arena_destroy(&executor->arena);
         return CF_ENOMEM;
     }
@@ -155,6 +170,7 @@ static cf_status set_up(cf_executor *executor, const cf_pool_options *options, b
     plat_lock_init(&executor->join_lock);
     cfi_attendant_init(&executor->deadlines);
     cfi_attendant_init(&executor->callback_thread);
+    cfi_attendant_init(&executor->observing);
     return CF_OK;
 }
 
@@ -205,6 +221,8 @@ void cfi_executor_free(cf_executor *executor) {
     plat_lock_destroy(&executor->join_lock);
     cfi_attendant_destroy(&executor->deadlines);
     cfi_attendant_destroy(&executor->callback_thread);
+    cfi_attendant_destroy(&executor->observing);
+    cfi_events_destroy(executor->queue.events);
     free(executor->limits.of);
     plat_lock_destroy(&executor->limits.lock);
     free(executor);
@@ -268,6 +286,7 @@ static void join(cf_executor *executor) {
         plat_fault_point(SHUTDOWN_JOINED);
         cfi_deadlines_stop(executor);
         cfi_callbacks_finish(executor);
+        cfi_observer_stop(executor);
     }
     executor->joined = true;
     plat_lock_give(&executor->join_lock);

@@ -145,6 +145,7 @@ cf_status cf_future_info(const cf_future *future, cf_info *info) {
         info->submitted_ns = plat_load_relaxed(&times->submitted_ns);
         info->started_ns = plat_load_relaxed(&times->started_ns);
         info->finished_ns = plat_load_relaxed(&times->finished_ns);
+        info->number = plat_load_relaxed(&times->number);
     }
     return CF_OK;
 }

@@ -10,6 +10,7 @@
 #include "cfutures/executor.h"
 
 #include "cfutures/core/damage.h"
+#include "cfutures/core/observer.h"
 #include "cfutures/core/submission.h"
 #include "cfutures/queue/completion.h"
 #include "cfutures/queue/times.h"
@@ -22,6 +23,18 @@
 #include "platform/fault.h"
 #include "platform/futex.h"
 #include "platform/wait_status.h"
+
+static void tell_cut(cf_executor *executor, cf_event_kind kind, const cf_future *future,
+                     unsigned worker, uint64_t word, cf_status outcome, int wait_status) {
+    if (executor->queue.events != NULL) {
+        cfi_observer_cut(executor, future,
+                         &(cfi_cut_run){.kind = kind,
+                                        .worker = worker,
+                                        .attempt = cfi_word_attempts(word),
+                                        .outcome = outcome,
+                                        .wait_status = wait_status});
+    }
+}
 
 /* In place of the worker. Does nothing if the task is no longer that worker's. */
 static void settle_as_lost(cf_executor *executor, cf_future *future, unsigned worker,
@@ -36,6 +49,7 @@ static void settle_as_lost(cf_executor *executor, cf_future *future, unsigned wo
     if (cfi_slot_orphan(slot, worker, CFI_FINISHED, &word)) {
         cfi_assert(((word & CFI_EXPIRED) != 0) == (outcome == CF_EDEADLINE)); /* as futures tell */
         executor->counts.lost++; /* stats wait for the lock: a caller with the result finds it */
+        tell_cut(executor, CF_EVENT_ENDED, future, worker, word, outcome, wait_status);
         cfi_completion_announce(&executor->queue, slot, word);
     }
 }
@@ -51,9 +65,17 @@ static bool may_run_again(const cf_executor *executor, const cf_future *future, 
            executor->refuses != CF_EBROKEN && tail - cfi_slab_ticket_of(future) < most;
 }
 
-static void run_again(cf_executor *executor, cf_future *future, unsigned worker) {
+static void tell_again(cf_executor *executor, const cf_future *future, unsigned worker,
+                       uint64_t word, int wait_status) {
+    tell_cut(executor, CF_EVENT_ENDED, future, worker, word, CF_EWORKER, wait_status);
+    tell_cut(executor, CF_EVENT_RETRIED, future, worker, word, CF_EWORKER, wait_status);
+}
+
+static void run_again(cf_executor *executor, cf_future *future, unsigned worker, uint64_t word,
+                      int wait_status) {
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
-    uint64_t word;
+    tell_again(executor, future, worker, word, wait_status); /* before another worker begins it */
+    cfi_times_forget_start(cfi_times_of(&executor->queue, future));
     if (cfi_slot_orphan(cfi_slot_of(future), worker, CFI_PENDING, &word)) {
         executor->counts.again++;
         plat_add_relaxed(&executor->counts.retries, 1);
@@ -64,7 +86,7 @@ static void run_again(cf_executor *executor, cf_future *future, unsigned worker)
 static bool run_again_or_lose(cf_executor *executor, cf_future *future, unsigned worker,
                               uint64_t word, int wait_status) {
     if (may_run_again(executor, future, word)) {
-        run_again(executor, future, worker);
+        run_again(executor, future, worker, word, wait_status);
         return true;
     }
     settle_as_lost(executor, future, worker, CF_EWORKER, wait_status);
@@ -90,6 +112,9 @@ static void judge(cf_executor *executor, cf_future *future, unsigned worker, int
         return;
     }
     bool was_running = cfi_word_is_run_by(word, worker);
+    if (executor->queue.events != NULL) {
+        cfi_events_adopt(executor->queue.events, worker, !was_running);
+    }
     set_counts(&executor->queue.records[worker], was_running);
     if (was_running) {
         if ((word & CFI_EXPIRED) != 0) { /* also in a broken pool: so its future says */
@@ -117,6 +142,9 @@ static void judge_current(cf_executor *executor, unsigned worker, int wait_statu
     cfi_queue *queue = &executor->queue;
     uint32_t current = plat_load_acquire(&queue->records[worker].current);
     if (current == 0) {
+        if (queue->events != NULL) {
+            cfi_events_adopt(queue->events, worker, true);
+        }
         return;
     }
     cf_future *future = cfi_slabs_future_at(&executor->slabs, current - 1);
@@ -192,6 +220,9 @@ void cfi_executor_worker_died(cf_executor *executor, unsigned worker, int wait_s
     plat_fault_point(DEATH_GIVEN_BACK);
     wake_in_its_place(&executor->queue, worker);
     plat_fault_point(DEATH_WOKEN);
+    if (executor->queue.events != NULL && !executor->ops->is_remote) {
+        cfi_observer_gone(executor, worker, wait_status);
+    }
     clean_record(record);
     plat_fault_point(DEATH_CLEANED);
 }
@@ -204,6 +235,9 @@ static void settle_as_broken(cf_future *future, void *context) {
     cfi_assert(executor->why_broken.status == CF_EBROKEN);
     if (cfi_slot_withdraw(cfi_slot_of(future), true, &word)) {
         executor->counts.broken++; /* stats wait for the lock, as above */
+        if (executor->queue.events != NULL) {
+            cfi_observer_dropped(executor, future, CF_EBROKEN);
+        }
         cfi_completion_announce(&executor->queue, cfi_slot_of(future), word);
     }
 }
@@ -234,6 +268,9 @@ bool cfi_executor_run_cut(cf_executor *executor, unsigned worker, uint32_t index
     bool again = (cut == CFI_CUT_RETURNED || !begun) &&
                  cfi_slot_return(cfi_slot_of(future), worker, begun, &word);
     if (again) {
+        if (begun) {
+            tell_again(executor, future, worker, word, wait_status);
+        }
         put_back(executor, future, begun);
     } else if (cut == CFI_CUT_DIED) {
         again = run_again_or_lose(executor, future, worker, word, wait_status);

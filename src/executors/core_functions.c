@@ -3,6 +3,7 @@
 #include "cfutures/core/deadline.h"
 #include "cfutures/queue/completion.h"
 #include "cfutures/worker/chunk.h"
+#include "cfutures/worker/observe.h"
 
 #include "platform/refusal.h"
 
@@ -22,6 +23,8 @@ static const cfi_core_functions functions = {
     .queue_claim = cfi_queue_claim,
     .completion_announce = cfi_completion_announce,
     .executor_run_cut = cfi_executor_run_cut,
+    .observe_ending = cfi_observe_ending,
+    .observe_ended = cfi_observe_ended,
     .executor_break = cfi_executor_break,
     .executor_init_failed = cfi_executor_init_failed,
 };

@@ -12,7 +12,7 @@
 
 /* Add 1 with each change of the table below, of cf_executor, of cfi_executor_ops, or of what the
  * functions mean. If that is forgotten, the size of cf_executor shows most changes. */
-#define CFI_CORE_VERSION ((5U << 16) + (unsigned)sizeof(cf_executor))
+#define CFI_CORE_VERSION ((6U << 16) + (unsigned)sizeof(cf_executor))
 
 /* `refused` is plat_refusal_note, each other function the one whose name begins with cfi_. */
 typedef struct cfi_core_functions {
@@ -38,6 +38,9 @@ typedef struct cfi_core_functions {
     void (*completion_announce)(cfi_queue *queue, cfi_slot *slot, uint64_t replaced);
     bool (*executor_run_cut)(cf_executor *executor, unsigned worker, uint32_t index, cfi_cut cut,
                              int wait_status);
+    void (*observe_ending)(const cfi_queue *queue, unsigned worker, const cfi_slot *slot,
+                           uint64_t word, bool late);
+    void (*observe_ended)(const cfi_queue *queue, unsigned worker, bool settled);
     void (*executor_break)(cf_executor *executor, int fork_error);
     void (*executor_init_failed)(cf_executor *executor, unsigned worker, int wait_status);
 } cfi_core_functions;

@@ -355,6 +355,8 @@ typedef struct cf_pool_options {
      * For deep recursion. 0, or a size that the system does not allow = as `ulimit -s` says. The
      * other executors ignore it: an OpenMP team has OMP_STACKSIZE. */
     size_t stack_size;
+
+    const struct cf_observer *observer; /* cfutures_observer.h; copied. NULL = none */
 } cf_pool_options;
 
 /* All constructors: on CF_OK the caller owns *executor, else *executor is NULL. CF_EINVAL,
@@ -644,6 +646,7 @@ typedef struct cf_info {
     int64_t submitted_ns;
     int64_t started_ns; /* of the last attempt */
     int64_t finished_ns;
+    uint64_t number; /* of the task, from 0 in the order of submission; 0 without record_times */
 } cf_info;
 
 cf_status cf_future_info(const cf_future *future, cf_info *info);

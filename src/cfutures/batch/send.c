@@ -47,6 +47,7 @@ void cfi_send_write_header(cf_stream *stream, const cfi_piece *piece) {
         .arg_size = stream->task.arg_size,
         .result_size = stream->task.result_size,
         .timeout_ns = stream->options.timeout_ns,
+        .first = piece->first,
         .count = piece->count,
         .attempt = piece->attempt,
         .unzeroed = stream->task.unzeroed,

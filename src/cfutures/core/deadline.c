@@ -1,5 +1,7 @@
 #include "cfutures/core/deadline.h"
 
+#include "cfutures/core/observer.h"
+
 #include "cfutures/queue/completion.h"
 #include "cfutures/queue/program_time.h"
 #include "cfutures/queue/times.h"
@@ -15,12 +17,24 @@
 
 /* ---- declaring, under the executor's lock ---------------------------------------------------- */
 
+static void tell(cf_executor *executor, cf_event_kind kind, unsigned worker,
+                 const cf_future *future, uint64_t word) {
+    if (executor->queue.events != NULL) {
+        cfi_observer_cut(executor, future,
+                         &(cfi_cut_run){.kind = kind,
+                                        .worker = worker,
+                                        .attempt = cfi_word_attempts(word),
+                                        .outcome = CF_EDEADLINE});
+    }
+}
+
 static void end_run(cf_executor *executor, unsigned worker, cf_future *future, uint64_t word) {
     cfi_slot *slot = cfi_slot_of(future);
     cfi_assert(plat_biased_lock_is_held(&executor->lock));
     if (executor->ops->kill != NULL) {
         if (cfi_slot_expire(slot, false, &word)) {
             plat_fault_point(DEADLINE_DECLARED);
+            tell(executor, CF_EVENT_KILLED, worker, future, word);
             executor->ops->kill(executor, worker, SIGKILL);
             plat_fault_point(DEADLINE_KILLED);
         }
@@ -31,6 +45,7 @@ static void end_run(cf_executor *executor, unsigned worker, cf_future *future, u
         executor->counts.lost++; /* stats wait for the lock: a caller with the result finds it */
         executor->counts.timed_out++;
         plat_bump_owned(&executor->queue.records[worker].cut, 1);
+        tell(executor, CF_EVENT_ENDED, worker, future, word);
         cfi_completion_announce(&executor->queue, slot, word);
     }
 }

@@ -11,6 +11,7 @@
  *      list_lock         the threads that wait inside tasks      (waiting/nested.c)
  *      set->lock         one watch set's list of settled slots   (waiting/watch.h)
  *      limits.lock       limits of runs that wait                (worker/limit.h)
+ *      events->lock      what an observer is to be told          (queue/events.h)
  *
  *   - A worker's own loop takes none of them, except if the worker is a thread: limits.lock, and
  *     strand->lock and lock when it steals.
@@ -144,6 +145,7 @@ struct cf_executor {
 
     cfi_attendant deadlines;       /* core/deadline.h */
     cfi_attendant callback_thread; /* waiting/callback.h */
+    cfi_attendant observing;       /* core/observer.h */
 
     plat_lock join_lock;
     bool joined;

@@ -1,6 +1,7 @@
 #include "cfutures/core/submission.h"
 
 #include "cfutures/core/counts.h"
+#include "cfutures/core/observer.h"
 #include "cfutures/core/reference.h"
 #include "cfutures/queue/completion.h"
 #include "cfutures/queue/times.h"
@@ -197,7 +198,10 @@ static inline void fill(cf_executor *executor, const cfi_submission *submission,
     future->watch = NULL;
     plat_store_relaxed(&future->refs, wanted ? 1 : 0);
     fill_in(executor, future, submission);
-    cfi_times_stamp_submit(&executor->queue, future);
+    cfi_times_stamp_submit(&executor->queue, future, executor->counts.submitted);
+    if (executor->queue.events != NULL) {
+        cfi_observer_submitted(executor, future);
+    }
     executor->counts.submitted++;
 }
 
@@ -231,8 +235,12 @@ static inline void finish(cf_executor *executor, unsigned started, cf_future *fu
 
 cf_status cfi_submission_reserve(cf_executor *executor, const cfi_submission *submission,
                                  cf_future **future) {
+    cf_status status = cfi_observer_start(executor);
+    if (status != CF_OK) {
+        return status;
+    }
     plat_biased_lock_take(&executor->lock);
-    cf_status status = reserve(executor, submission, future);
+    status = reserve(executor, submission, future);
     if (status != CF_OK) {
         plat_biased_lock_give(&executor->lock);
     }
@@ -258,9 +266,13 @@ void cfi_submission_abandon(cf_executor *executor, cf_future *future) {
 cf_status cfi_submission_submit(cf_executor *executor, const cfi_submission *submission,
                                 cf_future **future) {
     cf_future *made;
+    cf_status status = cfi_observer_start(executor);
+    if (status != CF_OK) {
+        return status;
+    }
     plat_biased_lock_take(&executor->lock);
     const unsigned started = plat_load_relaxed(&executor->started);
-    cf_status status = reserve(executor, submission, &made);
+    status = reserve(executor, submission, &made);
     if (status != CF_OK) {
         plat_biased_lock_give(&executor->lock);
         return status;
@@ -320,7 +332,10 @@ size_t cfi_submission_submit_batch(cf_executor *executor, cfi_submission submiss
     cf_future *future = NULL;
     size_t limit = cfi_executor_is_serial(executor) ? 1 : CFI_SUBMIT_BATCH;
     size_t done = 0;
-    *status = CF_OK;
+    *status = cfi_observer_start(executor);
+    if (*status != CF_OK) {
+        return 0;
+    }
     plat_biased_lock_take(&executor->lock);
     const unsigned started = plat_load_relaxed(&executor->started);
     while (done < count && done < limit) {
@@ -419,6 +434,9 @@ bool cfi_executor_cancel(cf_executor *executor, cf_future *future) {
     cfi_slot *slot = cfi_slot_of(future);
     if (cfi_slot_withdraw(slot, false, &word)) {
         plat_add_relaxed(&executor->counts.cancelled, 1);
+        if (executor->queue.events != NULL) {
+            cfi_observer_dropped(executor, future, CF_ECANCELLED);
+        }
         cfi_completion_announce(&executor->queue, slot, word);
         cfi_queue_room_made(&executor->queue);
         return true;

@@ -159,6 +159,7 @@ _Static_assert(CFI_TASKS_AT + CFI_TASKS_MAX * 8 <= CFI_DIRECTORY_AT, "the task t
 
 struct cfi_queue;
 struct cfi_strand;
+struct cfi_events; /* queue/events.h */
 
 /* What idle workers that are threads steal: jobs that tasks have forked (worker/strand.h). */
 typedef struct cfi_forks {
@@ -180,9 +181,10 @@ typedef struct cfi_queue {
     _Atomic(cf_task_fn *) *tasks; /* the functions of the task table */
     _Atomic uint32_t *directory;  /* slab of ticket t: directory[t / 1024 % CFI_SLABS_QUEUED_MAX] */
     cfi_bell *bell;
-    cfi_forks *forks;  /* NULL: none are stolen */
-    bool shared;       /* with other processes */
-    uint64_t followed; /* if shared: how much of `committed` this process has opened */
+    cfi_forks *forks;          /* NULL: none are stolen */
+    struct cfi_events *events; /* for an observer; NULL = there is none */
+    bool shared;               /* with other processes */
+    uint64_t followed;         /* if shared: how much of `committed` this process has opened */
 } cfi_queue;
 
 /* The arena's control words and the workers' records must be committed. */

@@ -68,6 +68,7 @@ typedef struct cfi_times {
     _Atomic int64_t submitted_ns;
     _Atomic int64_t started_ns;
     _Atomic int64_t finished_ns;
+    _Atomic uint64_t number; /* of the task: how many were submitted before it */
 } cfi_times;
 
 enum {

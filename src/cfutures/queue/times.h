@@ -28,20 +28,33 @@ static inline cfi_times *cfi_times_at(const cfi_queue *queue, const cfi_slot *sl
     return &times[slot - first];
 }
 
-static inline void cfi_times_stamp_submit(const cfi_queue *queue, const cf_future *future) {
+/* number: of the task, as the executor counts those that are submitted. */
+static inline void cfi_times_stamp_submit(const cfi_queue *queue, const cf_future *future,
+                                          uint64_t number) {
     cfi_times *times = cfi_times_of(queue, future);
     if (times != NULL) {
+        plat_store_relaxed(&times->number, number);
         plat_store_relaxed(&times->submitted_ns, plat_now_ns());
         plat_store_relaxed(&times->started_ns, 0);
         plat_store_relaxed(&times->finished_ns, 0);
     }
 }
 
-static inline void cfi_times_stamp_start(const cfi_queue *queue, const cfi_slot *slot) {
+/* True: its times are recorded. */
+static inline bool cfi_times_stamp_start(const cfi_queue *queue, const cfi_slot *slot) {
     cfi_times *times = cfi_times_at(queue, slot);
+    if (times == NULL) {
+        return false;
+    }
+    cfi_assert(plat_peek(&times->submitted_ns) != 0);
+    plat_store_relaxed(&times->started_ns, plat_now_ns());
+    return true;
+}
+
+/* Before the task is pending again: a worker may die before it stamps the next start. */
+static inline void cfi_times_forget_start(cfi_times *times) {
     if (times != NULL) {
-        cfi_assert(plat_peek(&times->submitted_ns) != 0);
-        plat_store_relaxed(&times->started_ns, plat_now_ns());
+        plat_store_relaxed(&times->started_ns, 0);
     }
 }
 

@@ -51,6 +51,7 @@ typedef struct cfi_chunk_header {
     size_t arg_size;
     size_t result_size;
     int64_t timeout_ns; /* of each item; <= 0 = none */
+    uint64_t first;     /* number of its first item in the map or stream */
     uint32_t count;
     uint32_t attempt; /* of the first item; the others are at their first */
     uint32_t unzeroed;

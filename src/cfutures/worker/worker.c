@@ -6,6 +6,7 @@
 #include "cfutures/worker/count.h"
 #include "cfutures/worker/cpu_share.h"
 #include "cfutures/worker/limit.h"
+#include "cfutures/worker/observe.h"
 #include "cfutures/worker/strand.h"
 
 #include "platform/assert.h"
@@ -78,6 +79,10 @@ static inline void end_run(task_run *run) {
     if (cfi_task_is_ours(ctx)) { /* else others stamp its end */
         cfi_times_stamp_finish(cfi_times_at(queue, slot));
     }
+    const bool observed = (slot->kind & CFI_TIMED) != 0 && queue->events != NULL;
+    if (observed) {
+        cfi_observe_ending(queue, worker->number, slot, ctx->word, late);
+    }
     cfi_fault_point(queue, worker->number, SETTLE_WRITTEN);
     uint64_t word;
     cfi_assert(ctx->result_size <= slot->result_size);
@@ -87,7 +92,13 @@ static inline void end_run(task_run *run) {
     if (cfi_slot_settle(slot, worker->number, late, &word)) {
         cfi_fault_point(queue, worker->number, SETTLE_SETTLED);
         cfi_completion_announce(queue, slot, word);
+        if (observed) {
+            cfi_observe_ended(queue, worker->number, true);
+        }
     } else {
+        if (observed) {
+            cfi_observe_ended(queue, worker->number, false);
+        }
         cfi_uncount_run(record, failed, late);
         worker->hooks->overrun(slot);
     }
@@ -102,7 +113,9 @@ void cfi_worker_execute(const cfi_worker *worker, cfi_slot *slot, uint64_t word)
     cfi_queue_room_made(queue);
     cfi_fault_point(queue, worker->number, RUN_COUNTED);
     cfi_queue_follow_growth(queue); /* the slot may have been opened after it was looked for */
-    cfi_times_stamp_start(queue, slot);
+    if (cfi_times_stamp_start(queue, slot) && queue->events != NULL) {
+        cfi_observe_begun(queue, worker->number, slot, word);
+    }
     cfi_fork_frame frame;
     frame.root = NULL; /* the rest is set when the task forks */
     task_run run PLAT_ON_LEAVING(end_run) = {
@@ -126,6 +139,7 @@ bool cfi_worker_begin(cfi_worker *worker) {
     cfi_record *record = &worker->queue->records[worker->number];
     cfi_assert(worker->local == NULL); /* not of an earlier life */
     cfi_fault_point(worker->queue, worker->number, WORKER_BEGINS);
+    cfi_observe_start(worker->queue, worker->number);
     int error = config->initializer != NULL
                     ? config->initializer(config->context, worker->number, &worker->local)
                     : 0;
@@ -136,6 +150,13 @@ bool cfi_worker_begin(cfi_worker *worker) {
     return error == 0;
 }
 
+/* Of a thread. A process is gone when its supervisor says so. */
+static void tell_end(const cfi_worker *worker) {
+    if (!worker->queue->shared) {
+        cfi_observe_end(worker->queue, worker->number);
+    }
+}
+
 void cfi_worker_finish(const cfi_worker *worker) {
     cfi_assert(plat_peek(&worker->queue->records[worker->number].ready) == CFI_READY);
     cfi_fault_point(worker->queue, worker->number, WORKER_ENDS);
@@ -143,6 +164,7 @@ void cfi_worker_finish(const cfi_worker *worker) {
         worker->config->finalizer(worker->config->context, worker->number, worker->local);
         cfi_worker_end_forked_child(0);
     }
+    tell_end(worker);
 }
 
 static cfi_worker_end work(const cfi_worker *worker) {
@@ -191,6 +213,9 @@ cfi_worker_end cfi_worker_run(cfi_worker *worker) {
         plat_store_relaxed(&record->awake_since_ns, plat_now_ns());
         end = work(worker);
         cfi_worker_finish(worker);
+    }
+    if (end == CFI_WORKER_INIT_FAILED) {
+        tell_end(worker);
     }
     return end;
 }

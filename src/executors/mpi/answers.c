@@ -63,8 +63,17 @@ static void settle(cfi_mpi *self, const cfi_mpi_flight *flight, cf_status outcom
     }
     cfi_times_stamp_finish(times);
     cfi_count_run(record, failed, late);
-    if (cfi_slot_settle(slot, flight->worker, late, &word)) {
+    const bool observed = times != NULL && queue->events != NULL;
+    if (observed) {
+        self->core->observe_ending(queue, flight->worker, slot, plat_load_relaxed(&slot->word),
+                                   late);
+    }
+    const bool settled = cfi_slot_settle(slot, flight->worker, late, &word);
+    if (settled) {
         self->core->completion_announce(queue, slot, word);
+    }
+    if (observed) {
+        self->core->observe_ended(queue, flight->worker, settled);
     }
     cfi_confirm_run(record, failed, late);
 }

@@ -92,6 +92,7 @@ static cf_status make_pool(cfi_mpi_station *self, unsigned workers) {
     cf_pool_options options = self->options;
     options.max_workers = workers;
     options.record_times = false;
+    options.observer = NULL;
     options.max_pending = 0;
     options.refuse_when_full = false;
     options.min_workers = 0;
