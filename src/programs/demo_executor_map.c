@@ -51,6 +51,5 @@ int main(int argc, char **argv) {
     for (unsigned n = 0; n < count; n++) {
         seconds[n] = n;
     }
-    demo_map(workers, &LOITER, seconds, count, show);
-    return EXIT_SUCCESS;
+    return demo_map(workers, &LOITER, seconds, count, show);
 }

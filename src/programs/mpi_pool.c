@@ -13,6 +13,7 @@ int main(int argc, char **argv) {
         .worker = "MPI rank",
         .workers = "MPI ranks",
         .started_outside = true,
+        .is_helper = mpi_ranks_is_helper,
         .descending = true,
     };
     mpi_ranks_mute();

@@ -43,6 +43,5 @@ int main(int argc, char **argv) {
                  "begins, when it ends, and when its result is handed out."
                  "\vWORKERS is a number from 1 to 1024, by default 3.\n\n" DEMO_EXIT_DOC,
                  "[WORKERS]", NULL, positionals, argc, argv);
-    demo_map(workers, &IS_PRIME, PRIMES, COUNT, show);
-    return EXIT_SUCCESS;
+    return demo_map(workers, &IS_PRIME, PRIMES, COUNT, show);
 }

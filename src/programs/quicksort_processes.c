@@ -26,9 +26,11 @@ int main(int argc, char **argv) {
     output_write(head, (size_t)length);
 
     cf_executor *pool;
-    const cf_pool_options options = {.max_tasks_per_worker = 1}; /* a new process for each task */
+    observing *observed = demo_observe("process", 0);
+    const cf_pool_options options = {.max_tasks_per_worker = 1, /* a new process for each task */
+                                     .observer = observing_observer(observed)};
     demo_require(cf_process_pool_create(&options, &pool), "create the pool");
+    observing_executor(observed, pool);
     sort_job_map(pool, run_sort, cf_cpu_count(NULL));
-    cf_executor_destroy(pool);
-    return EXIT_SUCCESS;
+    return demo_end(pool, observed);
 }

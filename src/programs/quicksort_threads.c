@@ -111,12 +111,14 @@ int main(int argc, char **argv) {
     output_write(HEAD, strlen(HEAD));
 
     cf_executor *pool;
-    demo_require(cf_thread_pool_create(NULL, &pool), "create the pool");
+    observing *observed = demo_observe("thread", 0);
+    const cf_pool_options pool_options = {.observer = observing_observer(observed)};
+    demo_require(cf_thread_pool_create(&pool_options, &pool), "create the pool");
+    observing_executor(observed, pool);
     if (recursive) {
         sort_one_array(pool);
     } else {
         sort_job_map(pool, run_sort, (size_t)cf_cpu_count(NULL) * 2);
     }
-    cf_executor_destroy(pool);
-    return EXIT_SUCCESS;
+    return demo_end(pool, observed);
 }

@@ -24,6 +24,8 @@ static struct {
     int late;           /* a signal that came after the end */
     void (*report)(void *data);
     void *data;
+    void (*last)(void *data);
+    void *last_data;
 } stop = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void stop_signals_block(void) {
@@ -72,6 +74,9 @@ static void *wait_for_signal(void *unused) {
     pthread_sigmask(SIG_UNBLOCK, &stop.set, NULL);
     stop_signals_lock();
     stop.report(stop.data);
+    if (stop.last != NULL) {
+        stop.last(stop.last_data);
+    }
     raise(number);
     return unused; /* not reached: the default way of each of them is to end the process */
 }
@@ -87,6 +92,13 @@ void stop_signals_start(void (*report)(void *data), void *data) {
         error(EXIT_ITEM, problem, "cannot start a thread: pthread_create");
     }
     stop.waiting = true;
+}
+
+void stop_signals_then(void (*last)(void *data), void *data) {
+    stop_signals_lock();
+    stop.last = last;
+    stop.last_data = data;
+    stop_signals_unlock();
 }
 
 void stop_signals_end(void) {

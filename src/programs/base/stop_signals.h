@@ -21,6 +21,9 @@ void stop_signals_block(void);
 /* `report(data)` is called at most once, with the lock held, and the program ends when it returns:
  * the main thread may at that moment be waiting for a future, so nothing may be released. */
 void stop_signals_start(void (*report)(void *data), void *data);
+/* After `report`, `last(data)` is called, on the same terms. NULL: nothing is, from now on. */
+void stop_signals_then(void (*last)(void *data), void *data);
+
 void stop_signals_end(void); /* does not return if a signal came first */
 
 void stop_signals_lock(void);

@@ -1,9 +1,12 @@
+#define _GNU_SOURCE
 #include "programs/demo/demo.h"
 
 #include "programs/base/output.h"
 #include "programs/base/refusal.h"
 
+#include <errno.h>
 #include <error.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,13 +14,21 @@
 #include <string.h>
 #include <time.h>
 
+static observing_options wanted;
+
 void demo_prepare(const char *doc, const char *args_doc, const command_line_option *options,
                   const command_line_positional *positionals, int argc, char **argv) {
     static const command_line_positional NONE[] = {{0}};
+    const command_line_option more[] = {
+        observing_trace_option(&wanted),
+        observing_report_option(&wanted),
+        {0},
+    };
     const command_line line = {
         .doc = doc,
         .args_doc = args_doc,
         .options = options,
+        .more_options = more,
         .positionals = positionals != NULL ? positionals : NONE,
     };
     output_prepare(argv);
@@ -67,6 +78,25 @@ void demo_require_success(const cf_exception *exception) {
           cf_exception_describe(exception, reason, sizeof reason));
 }
 
+/* ---- what the run was ------------------------------------------------------------------------ */
+
+observing *demo_observe(const char *worker, unsigned asked) {
+    const observing_subject subject = {
+        .program = program_invocation_short_name,
+        .worker = worker,
+        .ordered = true,
+        .asked = asked,
+    };
+    return observing_begin(&wanted, &subject);
+}
+
+int demo_end(cf_executor *pool, observing *observed) {
+    cf_executor_shutdown(pool, true, false);
+    const int code = observing_end(observed);
+    cf_executor_destroy(pool);
+    return code;
+}
+
 /* ---- a map ----------------------------------------------------------------------------------- */
 
 /* The arguments from `next` to `end`, one for each call. */
@@ -85,12 +115,15 @@ static cf_source_answer give_argument(void *context, void *arg) {
     return CF_SOURCE_ITEM;
 }
 
-void demo_map(unsigned workers, const cf_task *task, const void *args, size_t count,
-              void (*show)(const cf_stream_item *item)) {
+int demo_map(unsigned workers, const cf_task *task, const void *args, size_t count,
+             void (*show)(const cf_stream_item *item)) {
     demo_display("Script starting.");
     cf_executor *pool;
-    const cf_pool_options options = {.max_workers = workers};
+    observing *observed = demo_observe("thread", workers);
+    const cf_pool_options options = {.max_workers = workers,
+                                     .observer = observing_observer(observed)};
     demo_require(cf_thread_pool_create(&options, &pool), "create the pool");
+    observing_executor(observed, pool);
 
     cf_stream *results;
     arguments from = {args, (const char *)args + count * task->arg_size, task->arg_size};
@@ -105,10 +138,12 @@ void demo_map(unsigned workers, const cf_task *task, const void *args, size_t co
     while ((status = cf_stream_next(results, CF_FOREVER, &item)) == CF_OK) {
         demo_require_success(&item.exception);
         show(&item);
+        snprintf(text, sizeof text, "%" PRIu64, item.index);
+        observing_handed(observed, item.index, text);
     }
     if (status != CF_EEXHAUSTED) {
         demo_require(status, "go on");
     }
     cf_stream_close(results);
-    cf_executor_destroy(pool);
+    return demo_end(pool, observed);
 }

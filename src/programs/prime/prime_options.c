@@ -95,6 +95,8 @@ void prime_options_parse(prime_options *options, const prime_program *program, i
          .duration_ns = &options->timeout_ns},
         command_line_stats(&options->stats),
         command_line_json('j', &options->json),
+        observing_trace_option(&options->observing),
+        observing_report_option(&options->observing),
         {0},
     };
     const command_line line = {

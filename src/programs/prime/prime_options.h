@@ -3,6 +3,7 @@
 #define PROGRAMS_PRIME_OPTIONS_H
 
 #include "programs/prime/prime_program.h"
+#include "programs/timeline/observing.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,6 +19,7 @@ typedef struct prime_options {
     int64_t timeout_ns; /* for each number; 0 = none */
     bool stats;
     bool json;
+    observing_options observing;
 } prime_options;
 
 /* Does not return from --help, --usage, --version (exit code 0) and from errors (EXIT_USAGE). */

@@ -11,6 +11,7 @@ void prime_outcome_set_ending(prime_outcome *outcome, cf_future *future, cf_stat
     cf_info info;
     if (cf_future_info(future, &info) == CF_OK) {
         outcome->worker = info.worker;
+        outcome->item = info.number;
         if (outcome->attempts < info.attempts) {
             outcome->attempts = info.attempts;
         }

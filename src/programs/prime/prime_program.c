@@ -11,22 +11,38 @@
 
 #include <stdlib.h>
 
-static cf_executor *create_executor(const prime_program *program, const prime_options *options) {
+/* Before the executor is made. */
+static observing *begin_observing(const prime_program *program, const prime_options *options) {
+    const observing_subject subject = {
+        .program = program->name,
+        .worker = program->worker != NULL ? program->worker : "main thread",
+        .ordered = !options->completed,
+        .asked = options->workers,
+    };
+    const bool helps = program->is_helper != NULL && program->is_helper();
+    return helps ? NULL : observing_begin(&options->observing, &subject);
+}
+
+static cf_executor *create_executor(const prime_program *program, const prime_options *options,
+                                    const observing *observed) {
     cf_executor *executor;
-    cf_pool_options pool = {.max_workers = options->workers};
+    cf_pool_options pool = {.max_workers = options->workers,
+                            .observer = observing_observer(observed)};
     require_ok(program->create(&pool, &executor), "cannot create the executor");
     return executor;
 }
 
 /* Nothing that makes a thread may come before create_executor: a process pool forks there. executor:
- * NULL if it is to be created. */
-static void check(const prime_program *program, const prime_options *options,
-                  const number_list *list, cf_executor *executor, prime_report *report) {
+ * NULL if it is to be created. Returns 0, or an exit code. */
+static int check(const prime_program *program, const prime_options *options,
+                 const number_list *list, cf_executor *executor, prime_report *report) {
     prime_stats stats;
     prime_stats_begin(&stats);
     if (executor == NULL) {
-        executor = create_executor(program, options);
+        report->observing = begin_observing(program, options);
+        executor = create_executor(program, options, report->observing);
     }
+    observing_executor(report->observing, executor);
     prime_report_header(report, program, list->count,
                         program->count != NULL ? program->count(executor)
                                                : cf_executor_max_workers(executor));
@@ -49,9 +65,11 @@ static void check(const prime_program *program, const prime_options *options,
     }
 
     cf_executor_shutdown(executor, true, true);
+    const int code = observing_end(report->observing);
     prime_stats_end(&stats, executor, report->work_ns);
     prime_report_end(report, program, options, &stats);
     prime_stats_free(&stats);
+    return code;
 }
 
 int prime_program_main(const prime_program *program, int argc, char **argv) {
@@ -60,12 +78,16 @@ int prime_program_main(const prime_program *program, int argc, char **argv) {
 
     output_prepare(argv);
     prime_options_parse(&options, program, argc, argv);
-    cf_executor *executor = program->started_outside ? create_executor(program, &options) : NULL;
+    prime_report report = {.json = options.json};
+    cf_executor *executor = NULL;
+    if (program->started_outside) {
+        report.observing = begin_observing(program, &options);
+        executor = create_executor(program, &options, report.observing);
+    }
     number_list_load(&list, options.numbers);
     number_list_sort(&list, program->descending);
 
-    prime_report report = {.json = options.json};
-    check(program, &options, &list, executor, &report);
+    const int code = check(program, &options, &list, executor, &report);
     number_list_free(&list);
-    return report.failed > 0 ? EXIT_ITEM : EXIT_SUCCESS;
+    return code != 0 ? code : report.failed > 0 ? EXIT_ITEM : EXIT_SUCCESS;
 }

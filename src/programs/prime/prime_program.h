@@ -17,7 +17,8 @@ typedef struct prime_program {
     bool
         started_outside; /* several processes begin: only the one that creates an executor goes on, and it
                              takes no WORKERS argument */
-    bool descending;    /* greatest numbers first */
+    bool (*is_helper)(void); /* this process only helps another one that began; NULL: none does */
+    bool descending;         /* greatest numbers first */
     bool completed;     /* results as completed; else in the order of submission, as map has it */
     bool counts_checks; /* last line: "20 checks in 0.85s"; else "Total time: 0.85s" */
 } prime_program;

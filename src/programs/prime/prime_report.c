@@ -54,12 +54,19 @@ static void print_json(const prime_outcome *outcome) {
     output_print("\"attempts\":%u}\n", outcome->attempts);
 }
 
+static void observe(const prime_report *report, const prime_outcome *outcome) {
+    char number[24];
+    snprintf(number, sizeof number, "%" PRIu64, outcome->n);
+    observing_handed(report->observing, outcome->item, number);
+}
+
 void prime_report_outcome(prime_report *report, const prime_outcome *outcome) {
     if (report->json) {
         print_json(outcome);
     } else {
         print_text(outcome);
     }
+    observe(report, outcome);
     if (outcome->failed) {
         report->failed++;
         return;

@@ -19,15 +19,17 @@ typedef struct prime_outcome {
     int64_t work_ns;    /* what its workers spent on it together; the same unless it is split */
     int worker;         /* that ended it; -1 if none was given it */
     unsigned attempts;
+    uint64_t item;    /* the number of its task, if its times are recorded */
     bool failed;      /* then prime, elapsed_ns and work_ns mean nothing, and */
     char reason[120]; /* why */
 } prime_outcome;
 
 typedef struct prime_report {
     bool json;
-    size_t checked; /* counted as they are shown: numbers with an answer, ... */
-    size_t primes;  /* ... of these the primes, ... */
-    size_t failed;  /* ... and numbers without one */
+    observing *observing; /* is told what is shown; may be NULL */
+    size_t checked;       /* counted as they are shown: numbers with an answer, ... */
+    size_t primes;        /* ... of these the primes, ... */
+    size_t failed;        /* ... and numbers without one */
     int64_t work_ns;
 } prime_report;
 

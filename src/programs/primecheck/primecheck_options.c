@@ -51,14 +51,14 @@ static const char DOC[] =
     "numbers cannot be read or the results cannot be written.";
 
 static const primecheck_executor EXECUTORS[] = {
-    {"threads", cf_thread_pool_create, NULL},
-    {"processes", cf_process_pool_create, NULL},
+    {"threads", cf_thread_pool_create, NULL, "thread"},
+    {"processes", cf_process_pool_create, NULL, "process"},
 #ifdef PRIMEPOOL_HAVE_OPENMP
-    {"openmp", cf_openmp_create, NULL},
+    {"openmp", cf_openmp_create, NULL, "OpenMP thread"},
 #endif
-    {"serial", cf_serial_create, NULL},
+    {"serial", cf_serial_create, NULL, "main thread"},
 #ifdef PRIMEPOOL_HAVE_MPI
-    {"mpi", mpi_ranks_create, mpi_ranks_is_helper},
+    {"mpi", mpi_ranks_create, mpi_ranks_is_helper, "MPI rank"},
 #endif
 };
 #define EXECUTORS_COUNT (sizeof EXECUTORS / sizeof EXECUTORS[0])
@@ -157,6 +157,10 @@ static void check_range(struct argp_state *state, const primecheck_options *opti
     }
     if (options->check.shown == CHECK_SHOW_COMPOSITES) {
         argp_error(state, "--range: --only=composites: only primes are found");
+    }
+    if (options->observing.trace != NULL || options->observing.report != NULL) {
+        argp_error(state, "--range: is sieved by threads that are not ours, so there is neither "
+                          "--trace nor --report");
     }
     if (!prime_range_available()) {
         argp_error(state, "--range: needs primesieve, which this build lacks");
@@ -261,6 +265,8 @@ void primecheck_options_parse(primecheck_options *options, int argc, char **argv
         command_line_json('j', &options->json),
         {"progress", .doc = "Show on the terminal how far it is", .flag = &options->progress},
         command_line_stats(&options->stats),
+        observing_trace_option(&options->observing),
+        observing_report_option(&options->observing),
         {0},
     };
     const command_line line = {

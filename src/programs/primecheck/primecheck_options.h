@@ -6,7 +6,9 @@
 
 #include <cfutures.h>
 
+#include "programs/timeline/observing.h"
 #include <stdbool.h>
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +19,7 @@ typedef struct primecheck_executor {
     /* Not NULL: several processes run this program, and all but one only work for that one, inside `create`.
      * True: by what their launcher says, this is such a process. */
     bool (*is_helper)(void);
+    const char *worker; /* what one of them is called */
 } primecheck_executor;
 
 typedef struct primecheck_options {
@@ -30,6 +33,7 @@ typedef struct primecheck_options {
     const char *method; /* as it was given */
     bool completed;
     bool json, count, progress, stats;
+    observing_options observing;
     check_settings check;
 } primecheck_options;
 

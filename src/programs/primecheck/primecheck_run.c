@@ -7,11 +7,14 @@
 #include "programs/primecheck/number_reader.h"
 #include "programs/primecheck/primecheck_report.h"
 #include "programs/primecheck/progress.h"
+#include "programs/timeline/observing.h"
 
 #include <errno.h>
 #include <error.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -35,6 +38,7 @@ typedef struct check_run {
     number_reader reader;
     primecheck_report report;
     progress progress;
+    observing *observing; /* NULL: nothing is recorded */
     atomic_bool stopping;
     atomic_bool showing;   /* the main thread prints, and counts */
     int stopped, finished; /* descriptors of events: the signal came; all is shown */
@@ -73,6 +77,14 @@ static cf_source_answer next_block(void *context, void *arg) {
                                        : MEANS[number_reader_next(&run->reader, arg)];
 }
 
+/* A block is known by the line on which it begins. */
+static void observe(check_run *run, const cf_stream_item *item) {
+    const number_block *block = item->arg;
+    char label[32];
+    snprintf(label, sizeof label, "line %" PRIu64, block->line);
+    observing_handed(run->observing, item->index, label);
+}
+
 static void show(check_run *run, const cf_stream_item *item) {
     atomic_store(&run->showing, true);
     progress_clear(&run->progress);
@@ -82,6 +94,7 @@ static void show(check_run *run, const cf_stream_item *item) {
         const bool died = item->exception.status == CF_EWORKER;
         primecheck_report_lost(&run->report, item->arg, &item->exception, died ? RETRIES + 1 : 0);
     }
+    observe(run, item);
     uint64_t numbers = 0;
     for (int verdict = 0; verdict < CHECK_VERDICTS; verdict++) {
         numbers += run->report.counts[verdict];
@@ -168,11 +181,24 @@ static void report_blank_words(check_run *run) {
     }
 }
 
-static cf_executor *create_executor(const primecheck_options *options) {
+static cf_executor *create_executor(check_run *run) {
+    const primecheck_options *options = run->options;
     cf_executor *executor;
     check_block_set(&options->check);
+    const observing_subject subject = {
+        .program = "primecheck",
+        .worker = options->executor->worker,
+        .ordered = !options->completed,
+        .asked = options->workers,
+    };
+    const bool helps = options->executor->is_helper != NULL && options->executor->is_helper();
+    run->observing = helps ? NULL : observing_begin(&options->observing, &subject);
     const cf_pool_options pool = {
-        .max_workers = options->workers, .finalizer = check_worker_end, .name = "primecheck"};
+        .max_workers = options->workers,
+        .finalizer = check_worker_end,
+        .name = "primecheck",
+        .observer = observing_observer(run->observing),
+    };
     require_ok(options->executor->create(&pool, &executor), "cannot create the executor");
     return executor;
 }
@@ -201,15 +227,16 @@ int primecheck_run(const primecheck_options *options) {
     }
     /* A process that only helps ends here, and touches no input. */
     const bool has_helpers = options->executor->is_helper != NULL;
-    cf_executor *executor = has_helpers ? create_executor(options) : NULL;
+    cf_executor *executor = has_helpers ? create_executor(&run) : NULL;
     open_input(&run);
     report_blank_words(&run);
 
     prime_stats stats;
     prime_stats_begin(&stats);
     if (!has_helpers) {
-        executor = create_executor(options); /* a process pool: before any thread */
+        executor = create_executor(&run); /* a process pool: before any thread */
     }
+    observing_executor(run.observing, executor);
     stop_signals_block();
     stop_signals_start(on_signal, &run);
     progress_begin(&run.progress, options->progress);
@@ -221,10 +248,11 @@ int primecheck_run(const primecheck_options *options) {
     stop_signals_end();
 
     cf_executor_shutdown(executor, true, true);
+    const int unwritten = observing_end(run.observing);
     prime_stats_end(&stats, executor, run.report.work_ns);
     primecheck_report_end(&run.report, &stats);
     prime_stats_free(&stats);
-    const int code = exit_code(&run, &ended);
+    const int code = unwritten != 0 ? unwritten : exit_code(&run, &ended);
     number_reader_close(&run.reader);
     close(run.stopped);
     close(run.finished);

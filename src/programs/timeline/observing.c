@@ -1,0 +1,341 @@
+#include "programs/timeline/observing.h"
+
+#include "programs/base/output.h"
+#include "programs/base/stop_signals.h"
+#include "programs/timeline/report.h"
+#include "programs/timeline/trace.h"
+
+#include "platform/clock.h"
+#include "platform/thread.h"
+#include "platform/thread_id.h"
+
+#include <errno.h>
+#include <error.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COUNT_EVERY_NS INT64_C(20000000)
+
+/* The table and the trace's end are under `lock`: the library's thread adds to them, and if a signal ends the
+ * program, its thread writes what is there. */
+struct observing {
+    observing_options options;
+    observing_subject subject;
+    cf_observer observer;
+    pthread_mutex_t lock;
+    run_table table;
+    trace *trace;
+    cf_executor *executor; /* the counter may ask it */
+    size_t *lives;         /* by worker: where its latest life is in the table; SIZE_MAX = none */
+    unsigned lives_room;
+    pthread_t counter;
+    bool counts, stops, over;
+    pthread_cond_t stop;
+};
+
+/* ---- options ---------------------------------------------------------------------------------- */
+
+command_line_option observing_trace_option(observing_options *options) {
+    return (command_line_option){"trace", 0, "FILE",
+                                 "Write to FILE what each worker did when, for Perfetto",
+                                 .text = &options->trace};
+}
+
+command_line_option observing_report_option(observing_options *options) {
+    return (command_line_option){"report", 0, "FILE",
+                                 "Write to FILE a page that shows the run, for a browser",
+                                 .text = &options->report};
+}
+
+/* ---- the table, under the lock ------------------------------------------------------------------ */
+
+static int32_t wait_status_of(const cf_exception *exception) {
+    return exception->signal != 0 ? exception->signal : exception->exit_code << 8;
+}
+
+static run_ending ending_of(cf_status status) {
+    return status == CF_OK          ? RUN_OK
+           : status == CF_EDEADLINE ? RUN_LATE
+           : status == CF_ETASK     ? RUN_ERROR
+                                    : RUN_DIED;
+}
+
+static void note_run(observing *self, const cf_event *event) {
+    const cf_exception *exception = &event->exception;
+    run_table_add_run(&self->table,
+                      &(run_entry){
+                          .item = event->count > 0 ? event->first : event->task,
+                          .items = event->count > 0 ? (uint32_t)event->count : 1,
+                          .attempt = event->attempt,
+                          .submitted_ns = event->submitted_ns,
+                          .begun_ns = event->begun_ns,
+                          .ended_ns = event->at_ns,
+                          .worker = event->worker,
+                          .detail = exception->status == CF_ETASK ? exception->task_error
+                                                                  : wait_status_of(exception),
+                          .ending = ending_of(exception->status),
+                          .name = run_table_name(&self->table, event->name),
+                      });
+}
+
+static size_t *life_of(observing *self, int worker) {
+    if ((unsigned)worker >= self->lives_room) {
+        const unsigned room = (unsigned)worker + 16;
+        size_t *lives = realloc(self->lives, room * sizeof *lives);
+        if (lives == NULL) {
+            self->table.no_memory = true;
+            return NULL;
+        }
+        self->lives = lives;
+        while (self->lives_room < room) {
+            lives[self->lives_room++] = SIZE_MAX;
+        }
+    }
+    return &self->lives[worker];
+}
+
+static void note_life(observing *self, const cf_event *event) {
+    size_t *life = life_of(self, event->worker);
+    if (life == NULL) {
+        return;
+    }
+    if (event->kind == CF_EVENT_WORKER_STARTED) {
+        *life = run_table_add_worker(
+            &self->table,
+            &(run_worker){.number = event->worker, .id = event->id, .started_ns = event->at_ns});
+    } else if (*life != SIZE_MAX) {
+        self->table.lives[*life].gone_ns = event->at_ns;
+        self->table.lives[*life].wait_status = wait_status_of(&event->exception);
+    }
+}
+
+/* ---- on the library's thread -------------------------------------------------------------------- */
+
+/* How many tasks wait, and how much memory there is, every now and then. */
+static uint64_t resident_bytes(void) {
+    unsigned long pages = 0;
+    FILE *statm = fopen("/proc/self/statm", "re");
+    if (statm != NULL) {
+        if (fscanf(statm, "%*u %lu", &pages) != 1) {
+            pages = 0;
+        }
+        fclose(statm);
+    }
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void count_now(observing *self) {
+    cf_stats stats;
+    if (self->executor != NULL && cf_executor_stats(self->executor, &stats) == CF_OK) {
+        trace_count(self->trace, plat_now_ns(), stats.pending, resident_bytes());
+    }
+}
+
+static void *counter_main(void *context) {
+    observing *self = context;
+    plat_thread_name("trace-counter");
+    pthread_mutex_lock(&self->lock);
+    while (!self->stops) {
+        count_now(self);
+        const int64_t until_ns = plat_now_ns() + COUNT_EVERY_NS;
+        const struct timespec until = {.tv_sec = until_ns / 1000000000,
+                                       .tv_nsec = until_ns % 1000000000};
+        pthread_cond_timedwait(&self->stop, &self->lock, &until);
+    }
+    pthread_mutex_unlock(&self->lock);
+    return NULL;
+}
+
+/* With the first event, not before: a process pool forks when it is made. */
+static void start_counter(observing *self) {
+    if (self->trace != NULL && self->executor != NULL && !self->counts && !self->over) {
+        self->counts = plat_thread_start(&self->counter, counter_main, self) == 0;
+    }
+}
+
+static void observe(void *context, const cf_event *events, size_t count) {
+    observing *self = context;
+    pthread_mutex_lock(&self->lock);
+    start_counter(self);
+    for (size_t i = 0; i < count && !self->over; i++) {
+        const cf_event *event = &events[i];
+        if (self->trace != NULL) {
+            trace_add(self->trace, event);
+        }
+        if (self->options.report != NULL && event->kind == CF_EVENT_ENDED) {
+            note_run(self, event);
+        } else if (self->options.report != NULL && (event->kind == CF_EVENT_WORKER_STARTED ||
+                                                    event->kind == CF_EVENT_WORKER_GONE)) {
+            note_life(self, event);
+        }
+    }
+    pthread_mutex_unlock(&self->lock);
+}
+
+/* ---- the end ------------------------------------------------------------------------------------ */
+
+/* Under the lock. 0, or EXIT_IO after a message. */
+static int write_files(observing *self) {
+    int code = 0;
+    self->over = true;
+    self->table.ended_ns = plat_now_ns();
+    const int problem = trace_close(self->trace);
+    self->trace = NULL;
+    if (problem != 0) {
+        error(0, problem, "%s", self->options.trace);
+        code = EXIT_IO;
+    }
+    if (self->options.report != NULL && !report_write(&self->table, self->options.report)) {
+        error(0, errno, "%s", self->options.report);
+        code = EXIT_IO;
+    }
+    return code;
+}
+
+/* A signal ends the program: what is known by now. */
+static void write_at_signal(void *data) {
+    observing *self = data;
+    pthread_mutex_lock(&self->lock);
+    if (!self->over) {
+        write_files(self);
+    }
+    pthread_mutex_unlock(&self->lock);
+}
+
+int observing_end(observing *self) {
+    if (self == NULL) {
+        return 0;
+    }
+    stop_signals_then(NULL, NULL);
+    pthread_mutex_lock(&self->lock);
+    self->stops = true;
+    pthread_cond_signal(&self->stop);
+    pthread_mutex_unlock(&self->lock);
+    if (self->counts) {
+        plat_thread_join(self->counter);
+    }
+    pthread_mutex_lock(&self->lock);
+    const int code = write_files(self);
+    pthread_mutex_unlock(&self->lock);
+    run_table_free(&self->table);
+    pthread_cond_destroy(&self->stop);
+    pthread_mutex_destroy(&self->lock);
+    free(self->lives);
+    free(self);
+    return code;
+}
+
+/* ---- the program -------------------------------------------------------------------------------- */
+
+static void explain_workers(observing *self) {
+    cf_cpu_explanation cpus;
+    const unsigned count = cf_cpu_count(&cpus);
+    if (self->subject.asked > 0) {
+        snprintf(self->table.why, sizeof self->table.why, "as asked for; %u %s may be used (%s)",
+                 count, count == 1 ? "processor" : "processors", cpus.decided_by);
+    } else {
+        snprintf(self->table.why, sizeof self->table.why, "%u %s may be used (%s)", count,
+                 count == 1 ? "processor" : "processors", cpus.decided_by);
+    }
+}
+
+observing *observing_begin(const observing_options *options, const observing_subject *subject) {
+    if (options->trace == NULL && options->report == NULL) {
+        return NULL;
+    }
+    observing *self = calloc(1, sizeof *self);
+    if (self == NULL) {
+        error(EXIT_ITEM, errno, "cannot record the run");
+    }
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&self->stop, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&self->lock, NULL);
+    self->options = *options;
+    self->subject = *subject;
+    self->observer = (cf_observer){
+        .observe = observe,
+        .context = self,
+        .kinds = CF_EVENTS_ALL & ~(CF_EVENT_BIT(CF_EVENT_SUBMITTED) | CF_EVENT_BIT(CF_EVENT_BEGUN)),
+    };
+    self->table = (run_table){
+        .program = subject->program,
+        .worker = subject->worker,
+        .ordered = subject->ordered,
+        .begun_ns = plat_now_ns(),
+        .most = options->report != NULL ? RUN_TABLE_MOST : 0,
+    };
+    explain_workers(self);
+    if (options->trace != NULL) {
+        self->trace =
+            trace_open(options->trace, subject->program, subject->worker, self->table.begun_ns);
+        if (self->trace == NULL) {
+            error(EXIT_IO, errno, "%s", options->trace);
+        }
+    }
+    stop_signals_then(write_at_signal, self);
+    return self;
+}
+
+const cf_observer *observing_observer(const observing *self) {
+    return self != NULL ? &self->observer : NULL;
+}
+
+void observing_executor(observing *self, cf_executor *executor) {
+    if (self != NULL) {
+        pthread_mutex_lock(&self->lock);
+        self->executor = executor;
+        self->table.workers = cf_executor_max_workers(executor);
+        pthread_mutex_unlock(&self->lock);
+    }
+}
+
+void observing_handed(observing *self, uint64_t item, const char *label) {
+    if (self != NULL) {
+        const int64_t now_ns = plat_now_ns();
+        pthread_mutex_lock(&self->lock);
+        run_table_add_result(&self->table, item, label, now_ns);
+        if (self->trace != NULL) {
+            trace_handed(self->trace, now_ns, item, label);
+        }
+        pthread_mutex_unlock(&self->lock);
+    }
+}
+
+static cf_status status_of(run_ending ending) {
+    return ending == RUN_OK     ? CF_OK
+           : ending == RUN_LATE ? CF_EDEADLINE
+           : ending == RUN_DIED ? CF_EWORKER
+                                : CF_ETASK;
+}
+
+void observing_run(observing *self, const run_entry *run, const char *name, unsigned workers) {
+    if (self == NULL) {
+        return;
+    }
+    const cf_event event = {
+        .kind = CF_EVENT_ENDED,
+        .worker = run->worker,
+        .at_ns = run->ended_ns,
+        .task = run->item,
+        .name = name,
+        .attempt = run->attempt,
+        .submitted_ns = run->submitted_ns,
+        .begun_ns = run->begun_ns,
+        .exception = {.status = status_of(run->ending), .task_error = run->detail},
+    };
+    pthread_mutex_lock(&self->lock);
+    self->table.workers = workers;
+    if (self->trace != NULL && !self->over) {
+        trace_add(self->trace, &event);
+    }
+    run_entry entry = *run;
+    entry.name = run_table_name(&self->table, name);
+    run_table_add_run(&self->table, &entry);
+    pthread_mutex_unlock(&self->lock);
+}

@@ -1,0 +1,44 @@
+/* A file of events for a trace viewer (Perfetto, chrome://tracing): the Trace Event Format, an array of JSON objects, one a
+ * line. https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
+ *
+ *   - Each worker has a track with its runs. A run knows its task, attempt, items and ending. A task's time in
+ *     the queue is an asynchronous span, and an arrow leads from its submission to its run.
+ *   - Retries, kills and deadlines are instants. Queue depth and memory are counters.
+ *   - Runs are kept as TRACE_RECORD_BYTES each, at most TRACE_RECORDS of them. A thread with the lowest priority
+ *     writes them out, so that the workers keep the processors. If there is no room left, the thread that adds a
+ *     run writes first.
+ *   - Each write ends with a whole event. So if the program is killed, the file ends behind the last event that was
+ *     written: viewers do not need the bracket that is missing then.
+ *
+ * trace_add is for one thread, the one that tells an observer; the others
+ * for any thread, until close. */
+#ifndef PROGRAMS_TRACE_H
+#define PROGRAMS_TRACE_H
+
+#include <cfutures_observer.h>
+
+#include <stdbool.h>
+
+enum {
+    TRACE_RECORD_BYTES = 64,
+    TRACE_RECORDS = (48 << 20) / TRACE_RECORD_BYTES,
+};
+
+typedef struct trace trace;
+
+/* begun_ns: the trace's time 0. NULL: the file cannot be opened, or there is no memory; errno says why. */
+trace *trace_open(const char *file, const char *program, const char *worker, int64_t begun_ns);
+
+/* An event of an executor. */
+void trace_add(trace *self, const cf_event *event);
+
+/* A result was handed out. label: what the user knows its item by; cut if it is long. */
+void trace_handed(trace *self, int64_t at_ns, uint64_t item, const char *label);
+
+/* The queue's length and the process's memory, now. */
+void trace_count(trace *self, int64_t at_ns, uint64_t pending, uint64_t bytes);
+
+/* Writes the rest. 0, or an error number: the file is not whole. NULL is allowed. */
+int trace_close(trace *self);
+
+#endif
