@@ -434,11 +434,11 @@ bool cfi_executor_cancel(cf_executor *executor, cf_future *future) {
     cfi_slot *slot = cfi_slot_of(future);
     if (cfi_slot_withdraw(slot, false, &word)) {
         plat_add_relaxed(&executor->counts.cancelled, 1);
+        cfi_completion_announce(&executor->queue, slot, word);
+        cfi_queue_room_made(&executor->queue);
         if (executor->queue.events != NULL) {
             cfi_observer_dropped(executor, future, CF_ECANCELLED);
         }
-        cfi_completion_announce(&executor->queue, slot, word);
-        cfi_queue_room_made(&executor->queue);
         return true;
     }
     return cfi_word_phase(word) == CFI_CANCELLED;
