@@ -270,6 +270,7 @@ def peer_python():
     return next((path for path in (sys.executable, "/usr/bin/python3") if versions_of(path)), None)
 
 
+@functools.cache
 def versions_of(python):
     """Of httpx and of Python itself; none where there is no httpx."""
     probe = "import httpx, platform; print('httpx', httpx.__version__, 'on CPython', " \

@@ -13,10 +13,7 @@ POINT_TYPES = range(4, 4 + len(COLOURS))
 GREYS = ("#888888", "#000000", "#888888")
 
 WIDTH, HEIGHT = 1400, 680
-TERMINALS = {
-    "png": f'pngcairo noenhanced background "white" size {WIDTH},{HEIGHT} font "sans,12"',
-    "svg": f'svg noenhanced background "white" size {WIDTH},{HEIGHT} font "sans,12"',
-}
+TERMINALS = {"png": "pngcairo", "svg": "svg"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,13 +67,18 @@ def without_empty(bars):
 
 
 def write(body, stem):
+    return write_bare(["set grid ytics lc rgb '#dddddd'", "set border 3", "set tics nomirror out",
+                       "set key below Left reverse samplen 3", *body], stem)
+
+
+def write_bare(body, stem, width=WIDTH, height=HEIGHT):
+    """Without axes or a key but what `body` draws."""
     paths = []
     for ending, terminal in TERMINALS.items():
         path = stem.with_suffix("." + ending)
-        run_gnuplot("\n".join([f"set terminal {terminal}", f"set output {quoted(path)}",
-                               "set grid ytics lc rgb '#dddddd'", "set border 3",
-                               "set tics nomirror out", "set key below Left reverse samplen 3",
-                               *body, ""]))
+        run_gnuplot("\n".join([f'set terminal {terminal} noenhanced background "white" '
+                               f'size {width},{height} font "sans,12"',
+                               f"set output {quoted(path)}", *body, ""]))
         paths.append(path)
     return paths
 

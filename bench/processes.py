@@ -51,6 +51,8 @@ class Run:
     wall: float  # seconds from before its start until it was known to have ended
     cpu: float   # seconds of processor time, with its children's
     output: str
+    begun: float  # when it was started, by time.perf_counter
+    lines: tuple = ()  # of `watched`: when each line of the output arrived, by the same clock
 
 
 def timed(case, command, folder, stdin="", environment=None, allowed=(0,)):
@@ -74,7 +76,45 @@ def timed(case, command, folder, stdin="", environment=None, allowed=(0,)):
     if child.returncode not in allowed:
         said = (folder / "stderr").read_text(encoding="utf-8", errors="replace")[-500:].strip()
         raise BenchError(f"{case}: exit code {child.returncode}: {said}")
-    return Run(wall, cpu, (folder / "stdout").read_text(encoding="utf-8", errors="replace"))
+    output = (folder / "stdout").read_text(encoding="utf-8", errors="replace")
+    return Run(wall, cpu, output, start)
+
+
+def watched(case, command, stdin=""):
+    """The same, reading its output as it comes, to know when each line came; `stdin` is short."""
+    start = time.perf_counter()
+    try:
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                 start_new_session=True)
+    except OSError as error:
+        raise BenchError(f"{case}: cannot be started: {error.strerror}: {command[0]}") from error
+    try:
+        with child.stdin as pipe:
+            pipe.write(stdin.encode())
+        output, arrivals = read_lines(case, child.stdout.fileno())
+        cpu = wait_for(case, child)
+        wall = time.perf_counter() - start
+    finally:
+        stop(child)
+        child.stdout.close()
+    if child.returncode != 0:
+        raise BenchError(f"{case}: exit code {child.returncode}")
+    return Run(wall, cpu, output.decode("utf-8", "replace"), start, tuple(arrivals))
+
+
+def read_lines(case, descriptor):
+    """All of it, and the moment at which each line's end came."""
+    output, arrivals = b"", []
+    readable = select.poll()
+    readable.register(descriptor, select.POLLIN)
+    while True:
+        if not readable.poll(HUNG * 1000):
+            raise BenchError(f"{case}: nothing for {HUNG} s")
+        piece = os.read(descriptor, 1 << 16)
+        if not piece:
+            return output, arrivals
+        arrivals += [time.perf_counter()] * piece.count(b"\n")
+        output += piece
 
 
 def wait_for(case, child):

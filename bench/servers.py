@@ -1,8 +1,10 @@
 """The servers that downloads are measured against, each on a free port of loopback, for as long as
 a `with` block lasts, and no longer than the bench, whatever ends that."""
 
+import contextlib
 import ctypes
 import dataclasses
+import http.client
 import os
 import pathlib
 import pwd
@@ -18,6 +20,7 @@ from engine import BenchError
 
 HOST = "127.0.0.1"
 BACKLOG = 1024
+MARK = "ZZ"  # a code that no country has
 START = 10   # seconds until a server has to be there
 END = 10     # seconds until it has to be gone
 ATTEMPTS = 5  # to find a port that nobody takes meanwhile
@@ -231,6 +234,17 @@ class SlowServer(Server):
         if found:
             self.port = int(found[1])
         return found
+
+    def mark(self):
+        """Asks for MARK and returns when, by time.perf_counter: with the arrival of this request in the
+        log, it tells which moment the log counts from."""
+        client = http.client.HTTPConnection(HOST, self.port, timeout=START)
+        with contextlib.closing(client):
+            client.connect()
+            sent = time.perf_counter()
+            client.request("GET", f"/flags/{MARK}/{MARK}.gif".lower())
+            client.getresponse().read()
+        return sent
 
     def requests(self):
         """What its log tells of, in order of arrival. Ends it first: then all is there."""
