@@ -95,6 +95,7 @@ class Chromium:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone)
         self.call("Emulation.setEmulatedMedia", media="",
                   features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+        self._settle()
 
     def open(self, path):
         """Returns the seconds that it took until all scripts had run."""
@@ -104,16 +105,24 @@ class Chromium:
         until = begun + DEADLINE
         while "Page.loadEventFired" not in self._events:
             self._note(self._message(until))
-        return time.monotonic() - begun
+        took = time.monotonic() - begun
+        self._settle()
+        return took
 
     def value(self, expression):
-        """Of an expression of JavaScript in the page, two frames later: what was to be drawn has been drawn."""
-        wait = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-        result = self.call("Runtime.evaluate", expression=f"{wait}.then(() => ({expression}))", awaitPromise=True,
-                           returnByValue=True)
+        """Of an expression of JavaScript in the page."""
+        result = self.call("Runtime.evaluate", expression=f"({expression})", awaitPromise=True, returnByValue=True)
         if "exceptionDetails" in result:
             raise AssertionError(f"{expression}: {result['exceptionDetails']}")
         return result["result"].get("value")
+
+    def _settle(self):
+        """Two frames later what was to be drawn has been drawn."""
+        self.value("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def do(self, expression):
+        self.value(f"void ({expression})")
+        self._settle()
 
     def press(self, key, shift=False):
         about = {"key": key, "modifiers": 8 if shift else 0, "windowsVirtualKeyCode": KEYS.get(key) or ord(key.upper())}
@@ -122,9 +131,11 @@ class Chromium:
             about["text"] = key
         self.call("Input.dispatchKeyEvent", type="keyDown", **about)
         self.call("Input.dispatchKeyEvent", type="keyUp", **about)
+        self._settle()
 
     def mouse(self, kind, x, y, **more):
         self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
+        self._settle()
 
     def screenshot(self, file, whole=False):
         picture = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)["data"]

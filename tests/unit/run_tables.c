@@ -84,26 +84,36 @@ static int by_end(const void *a, const void *b) {
     return (left->ended_ns > right->ended_ns) - (left->ended_ns < right->ended_ns);
 }
 
-static void hand_out(run_table *table, const job *jobs, size_t count) {
-    int64_t last_ns = 0;
-    for (size_t i = 0; i < count; i++) {
-        const run_entry *run = NULL;
-        for (size_t r = 0; r < table->runs_count; r++) {
-            const run_entry *one = &table->runs[r];
-            if (table->ordered ? one->item == i : r == i) {
-                run = one;
-            }
-        }
-        if (run == NULL) {
-            continue; /* left out */
-        }
-        char number[32];
-        snprintf(number, sizeof number, "%" PRIu64, run->item);
-        const char *label = jobs[run->item].label;
-        last_ns = (last_ns > run->ended_ns ? last_ns : run->ended_ns) + 4 * MICROSECOND;
-        run_table_add_result(table, run->item, label == NULL ? number : label, last_ns);
+static void hand_out_run(run_table *table, const job *jobs, const run_entry *run) {
+    char number[32];
+    snprintf(number, sizeof number, "%" PRIu64, run->item);
+    const char *label = jobs[run->item].label;
+    const int64_t earliest_ns = table->ended_ns > run->ended_ns ? table->ended_ns : run->ended_ns;
+    table->ended_ns = earliest_ns + 4 * MICROSECOND;
+    run_table_add_result(table, run->item, label == NULL ? number : label, table->ended_ns);
+}
+
+static const run_entry *last_run(const run_table *table, uint64_t item) {
+    const run_entry *last = NULL;
+    for (size_t r = 0; r < table->runs_count; r++) {
+        last = table->runs[r].item == item ? &table->runs[r] : last;
     }
-    table->ended_ns = last_ns > table->ended_ns ? last_ns : table->ended_ns;
+    return last; /* NULL: it is left out */
+}
+
+static void hand_out(run_table *table, const job *jobs, size_t count) {
+    for (size_t i = 0; table->ordered && i < count; i++) {
+        const run_entry *run = last_run(table, i);
+        if (run != NULL) {
+            hand_out_run(table, jobs, run);
+        }
+    }
+    for (size_t r = 0; !table->ordered && r < table->runs_count; r++) {
+        const run_entry *run = &table->runs[r];
+        if (run == last_run(table, run->item)) {
+            hand_out_run(table, jobs, run);
+        }
+    }
 }
 
 /* As a pool runs them, each task on the first worker that is idle. */
@@ -130,7 +140,6 @@ static void run_jobs(run_table *table, const job *jobs, size_t count) {
     qsort(p.runs, p.runs_count, sizeof *p.runs, by_end);
     for (size_t r = 0; r < p.runs_count; r++) {
         run_table_add_run(table, &p.runs[r]);
-        table->ended_ns = p.runs[r].ended_ns;
     }
     free(p.runs);
 }
