@@ -139,7 +139,7 @@ class Browser(unittest.TestCase):
         queued = 0
         for parts in rows:
             kinds = [kind.split()[1] for kind, _, _ in parts]
-            self.assertIn([kind for kind in kinds if kind not in ("queue", "turn")], (["first", "ok"], ["late"], ["error", "again"]))
+            self.assertIn([kind for kind in kinds if kind not in ("queue", "taken")], (["first", "ok"], ["late"], ["error", "again"]))
             queued += kinds[0] == "queue"
             for (_, left, width), (_, next_left, _) in zip(parts, parts[1:]):
                 self.assertAlmostEqual(left + width, next_left, delta=0.11)
