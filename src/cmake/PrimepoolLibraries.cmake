@@ -5,7 +5,8 @@
 #   flint        proofs of primality; what tests and benches compare with
 #   primesieve   all primes of an interval
 #   curl         the download programs, which need jansson too
-#   jansson      their JSON
+#   jansson      their JSON, and that of job logs
+#   xxhash       job logs, which need jansson too
 #   ssl          OpenSSL, with crypto: the downloads parse certificates once, not once for each connection or worker
 #   gif          draws the images of slow_server, and judges GIFs in tests
 #   microhttpd   slow_server, which needs gif too
@@ -36,6 +37,7 @@ primepool_library(gmp gmp.h)
 primepool_library(primesieve primesieve.h)
 primepool_library(curl curl/curl.h)
 primepool_library(jansson jansson.h)
+primepool_library(xxhash xxhash.h)
 option(PRIMEPOOL_SSL "Use ssl where it and crypto are installed" ON)
 primepool_library(crypto openssl/crypto.h)
 if(TARGET crypto)

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,11 +68,28 @@ void output_settle(void) {
     }
 }
 
+bool output_has_failed(void) {
+    return deferred.problem != 0;
+}
+
+static atomic_uint_fast64_t counted; /* threads of a pool may print too */
+
+uint64_t output_count(void) {
+    return atomic_load_explicit(&counted, memory_order_relaxed);
+}
+
+static void count(uint64_t bytes) {
+    atomic_fetch_add_explicit(&counted, bytes, memory_order_relaxed);
+}
+
 void output_print(const char *format, ...) {
     va_list values;
     va_start(values, format);
-    if (vprintf(format, values) < 0) {
+    const int length = vprintf(format, values);
+    if (length < 0) {
         fail(errno);
+    } else {
+        count((uint64_t)length);
     }
     va_end(values);
 }
@@ -102,6 +120,7 @@ void output_write(const char *text, size_t length) {
     if (problem != 0) {
         fail(problem);
     }
+    count(length);
 }
 
 static bool is_regular_file(void) {

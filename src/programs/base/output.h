@@ -17,7 +17,9 @@
 #ifndef PROGRAMS_OUTPUT_H
 #define PROGRAMS_OUTPUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum {
     EXIT_ITEM = 1,  /* some item failed */
@@ -49,6 +51,10 @@ _Noreturn void output_failed(int problem);
  * programs that have to put something in order first. A closed pipe is an error meanwhile. */
 void output_defer_failure(void (*on_failure)(void *data), void *data);
 void output_settle(void);
+bool output_has_failed(void); /* and that was put off */
+
+/* Bytes that were given to standard output by this process, in all; some may still be in the buffer. */
+uint64_t output_count(void);
 
 /* As output_write, for any number of lines. Where that is no regular file they are written in pieces of whole
  * lines and PIPE_BUF bytes, so that a program that ends in the middle has torn none. */

@@ -314,6 +314,12 @@ static char *format(char *to, const batch *s, const number_block *block,
     return to;
 }
 
+static int64_t now_since_epoch_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 static int run_check_block(const void *arg, void *to_result, cf_task_context *context) {
     const number_block *block = arg;
     check_result *result = to_result;
@@ -322,6 +328,9 @@ static int run_check_block(const void *arg, void *to_result, cf_task_context *co
     char *end = result->text;
 
     memset(result->counts, 0, sizeof result->counts);
+    result->started_ns = now_since_epoch_ns();
+    result->worker = cf_task_worker(context);
+    result->attempts = cf_task_attempt(context);
     if (worker_batch == NULL && !begin_worker()) {
         return ENOMEM;
     }

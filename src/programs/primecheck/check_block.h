@@ -51,7 +51,9 @@ typedef struct check_settings {
 
 typedef struct check_result {
     uint64_t counts[CHECK_VERDICTS];
+    int64_t started_ns; /* since the epoch */
     int64_t elapsed_ns;
+    unsigned worker, attempts;
     uint64_t text_length;
     char text[]; /* to be printed; behind it, see check_result_invalid */
 } check_result;

@@ -58,6 +58,15 @@ static size_t after_first_blank(const char *text, size_t from, size_t length) {
     return from < length ? from + 1 : 0;
 }
 
+/* How far this run of text goes: to the next part that is left out, or without end. */
+static uint64_t segment_end(const number_reader *reader) {
+    return reader->done_count > 0 ? reader->done->from : UINT64_MAX;
+}
+
+static bool is_segment_read(const number_reader *reader, size_t length) {
+    return reader->taken + length >= segment_end(reader);
+}
+
 /* The end of the next block in what has been read; 0 = not one whole token is there yet. */
 static size_t cut(const number_reader *reader, const char *text, size_t length) {
     size_t most = length < reader->soft_limit ? length : reader->soft_limit;
@@ -66,7 +75,7 @@ static size_t cut(const number_reader *reader, const char *text, size_t length) 
         most = calm > LONG_TOKENS ? calm : LONG_TOKENS < most ? LONG_TOKENS : most;
     }
     /* After an error nobody knows where the last token would have ended: that one is left out. */
-    const bool all = reader->ended && reader->error == 0;
+    const bool all = (reader->ended && reader->error == 0) || is_segment_read(reader, length);
     if (most == length && all) {
         return length;
     }
@@ -104,11 +113,13 @@ static size_t skip(number_reader *reader, char *text, size_t length) {
 /* Reads on behind what is there, until the text is full. False: nothing more right now; or all of it was
  * passed over, which may go on for long. */
 static bool read_on(number_reader *reader, char *text, size_t *length) {
-    while (!reader->ended && *length < reader->limit) {
+    while (!reader->ended && *length < reader->limit && !is_segment_read(reader, *length)) {
         if (!has_more_now(reader)) {
             return false;
         }
-        const ssize_t count = read(reader->fd, text + *length, reader->limit - *length);
+        const uint64_t room = reader->limit - *length,
+                       left = segment_end(reader) - reader->taken - *length;
+        const ssize_t count = read(reader->fd, text + *length, room < left ? room : left);
         if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             return false;
         }
@@ -129,7 +140,37 @@ static bool read_on(number_reader *reader, char *text, size_t *length) {
     return true;
 }
 
-reader_answer number_reader_next(number_reader *reader, number_block *block) {
+/* What follows is as if the reader had come there by itself. */
+static void step_behind(number_reader *reader, const reader_done *done) {
+    reader->taken = done->to;
+    reader->line = done->line_behind;
+    reader->skipping = done->is_cut;
+}
+
+/* Moves on behind the parts that are left out right here. */
+static void leave_out(number_reader *reader) {
+    while (reader->error == 0 && reader->done_count > 0 && reader->ahead_length == 0 &&
+           reader->taken == reader->done->from) {
+        step_behind(reader, reader->done);
+        reader->done++;
+        reader->done_count--;
+        if (lseek(reader->fd, (off_t)(reader->start + reader->taken), SEEK_SET) < 0) {
+            reader->error = errno;
+            reader->ended = true;
+        }
+    }
+}
+
+void number_reader_leave_out(number_reader *reader, const reader_done *done, size_t count) {
+    reader->done = done;
+    reader->done_count = count;
+}
+
+void number_reader_go_on(number_reader *reader, const reader_done *done) {
+    step_behind(reader, done);
+}
+
+static reader_answer next_in_segment(number_reader *reader, number_block *block) {
     char *text = block->text;
     size_t length = reader->ahead_length;
     memcpy(text, reader->ahead, length);
@@ -151,10 +192,21 @@ reader_answer number_reader_next(number_reader *reader, number_block *block) {
     }
     memset(text + end, '\n', NUMBER_BLOCK_SLACK);
     block->length = end;
+    block->from = reader->taken;
     block->line = reader->line;
+    block->is_cut = reader->skipping;
     reader->line += count_bytes(text, end, '\n');
     reader->taken += end;
     return READER_BLOCK;
+}
+
+reader_answer number_reader_next(number_reader *reader, number_block *block) {
+    reader_answer answer;
+    do {
+        leave_out(reader);
+        answer = next_in_segment(reader, block);
+    } while (answer == READER_END && !reader->ended && is_segment_read(reader, 0));
+    return answer;
 }
 
 void number_reader_wait(const number_reader *reader, int other) {
@@ -188,6 +240,7 @@ static bool begin(number_reader *reader, int fd, const char *name, size_t soft_l
     }
     if (S_ISREG(status.st_mode)) {
         const off_t at = lseek(fd, 0, SEEK_CUR);
+        reader->start = at < 0 ? 0 : (uint64_t)at;
         reader->size = at < status.st_size ? (uint64_t)(status.st_size - at) : 0;
         reader->never_waits = true;
         posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);

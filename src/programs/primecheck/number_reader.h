@@ -25,6 +25,13 @@ typedef enum reader_answer {
     READER_LATER
 } reader_answer;
 
+/* A part of the input that became a block of an earlier run, and is left out. */
+typedef struct reader_done {
+    uint64_t from, to;
+    uint64_t line_behind; /* the line on which what follows begins */
+    bool is_cut;          /* as in number_block */
+} reader_done;
+
 typedef struct number_reader {
     const char *name; /* for messages; NULL: the input is the command line */
     uint64_t size;    /* of a regular file, from where it is read; 0 = unknown */
@@ -33,7 +40,10 @@ typedef struct number_reader {
 
     /* the reader's own */
     int fd;
-    bool never_waits;
+    bool never_waits; /* the input is a regular file, */
+    uint64_t start;   /* that is read from there on */
+    const reader_done *done;
+    size_t done_count;
     bool ended;
     bool skipping; /* the rest of a token that no block can hold */
     size_t limit, soft_limit;
@@ -54,6 +64,12 @@ bool number_reader_open(number_reader *reader, const char *name, size_t soft_lim
 /* The words of a command line up to NULL, each as if on a line of its own. */
 bool number_reader_open_words(number_reader *reader, char *const *words, size_t soft_limit,
                               size_t most_token);
+
+/* Before the first block of a regular file: these parts of it, in the order of the input, are left out. `done` stays. */
+void number_reader_leave_out(number_reader *reader, const reader_done *done, size_t count);
+
+/* Before the first block of an input that is none: somebody else has read all up to `done`, which was the last. */
+void number_reader_go_on(number_reader *reader, const reader_done *done);
 
 /* The next block, whose text has room for the limit and the slack. LATER: nothing to be had without
  * waiting, right now, or so far nothing but a token that is passed over. END: there is no more, see `error`. */

@@ -152,6 +152,9 @@ static void check_range(struct argp_state *state, const primecheck_options *opti
     if (options->words[0] != NULL || options->file != NULL) {
         argp_error(state, "--range: takes no other numbers");
     }
+    if (options->joblog.file != NULL) {
+        argp_error(state, "--range: is sieved, so there are no blocks that --joblog could tell of");
+    }
     if (options->method != NULL || options->check.prove) {
         argp_error(state, "--range: is sieved, so neither --method nor --prove can be had");
     }
@@ -185,6 +188,7 @@ static void check_together(struct argp_state *state, void *data) {
     if (options->check.prove && !is_prime_big_available(true)) {
         argp_error(state, "--prove: needs FLINT and GMP, which this build lacks");
     }
+    joblog_options_check(state, &options->joblog);
     kernel_variable_check(state);
 }
 
@@ -267,6 +271,8 @@ void primecheck_options_parse(primecheck_options *options, int argc, char **argv
         command_line_stats(&options->stats),
         observing_trace_option(&options->observing),
         observing_report_option(&options->observing),
+        joblog_option_file(&options->joblog),
+        joblog_option_resume(&options->joblog),
         {0},
     };
     const command_line line = {

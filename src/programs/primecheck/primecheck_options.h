@@ -2,6 +2,7 @@
 #ifndef PROGRAMS_PRIMECHECK_OPTIONS_H
 #define PROGRAMS_PRIMECHECK_OPTIONS_H
 
+#include "programs/joblog/joblog.h"
 #include "programs/primecheck/check_block.h"
 
 #include <cfutures.h>
@@ -34,6 +35,7 @@ typedef struct primecheck_options {
     bool completed;
     bool json, count, progress, stats;
     observing_options observing;
+    joblog_options joblog;
     check_settings check;
 } primecheck_options;
 

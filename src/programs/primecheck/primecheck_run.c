@@ -5,6 +5,7 @@
 #include "programs/base/stop_signals.h"
 #include "programs/prime/prime_stats.h"
 #include "programs/primecheck/number_reader.h"
+#include "programs/primecheck/primecheck_log.h"
 #include "programs/primecheck/primecheck_report.h"
 #include "programs/primecheck/progress.h"
 #include "programs/timeline/observing.h"
@@ -37,6 +38,7 @@ typedef struct check_run {
     const primecheck_options *options;
     number_reader reader;
     primecheck_report report;
+    primecheck_log log;
     progress progress;
     observing *observing; /* NULL: nothing is recorded */
     atomic_bool stopping;
@@ -73,8 +75,32 @@ static cf_source_answer next_block(void *context, void *arg) {
                                              [READER_BLOCK] = CF_SOURCE_ITEM,
                                              [READER_LATER] = CF_SOURCE_LATER};
     check_run *run = context;
-    return atomic_load(&run->stopping) ? CF_SOURCE_END
-                                       : MEANS[number_reader_next(&run->reader, arg)];
+    if (atomic_load(&run->stopping)) {
+        return CF_SOURCE_END;
+    }
+    const reader_answer answer = number_reader_next(&run->reader, arg);
+    if (answer == READER_BLOCK) {
+        ((number_block *)arg)->seq = primecheck_log_next_seq(&run->log);
+    }
+    return MEANS[answer];
+}
+
+/* Prints it, and then logs it. */
+static void report(check_run *run, const cf_stream_item *item) {
+    const bool done = item->exception.status == CF_OK;
+    const unsigned attempts = item->exception.status == CF_EWORKER ? RETRIES + 1 : 0;
+    uint64_t counts[CHECK_VERDICTS];
+    memcpy(counts, run->report.counts, sizeof counts);
+    if (done) {
+        primecheck_report_block(&run->report, item->arg, item->result);
+    } else {
+        primecheck_report_lost(&run->report, item->arg, &item->exception, attempts);
+    }
+    for (int verdict = 0; verdict < CHECK_VERDICTS; verdict++) {
+        counts[verdict] = run->report.counts[verdict] - counts[verdict];
+    }
+    primecheck_log_block(&run->log, item->arg, done ? item->result : NULL, &item->exception,
+                         attempts, counts);
 }
 
 /* A block is known by the line on which it begins. */
@@ -88,12 +114,7 @@ static void observe(check_run *run, const cf_stream_item *item) {
 static void show(check_run *run, const cf_stream_item *item) {
     atomic_store(&run->showing, true);
     progress_clear(&run->progress);
-    if (item->exception.status == CF_OK) {
-        primecheck_report_block(&run->report, item->arg, item->result);
-    } else {
-        const bool died = item->exception.status == CF_EWORKER;
-        primecheck_report_lost(&run->report, item->arg, &item->exception, died ? RETRIES + 1 : 0);
-    }
+    report(run, item);
     observe(run, item);
     uint64_t numbers = 0;
     for (int verdict = 0; verdict < CHECK_VERDICTS; verdict++) {
@@ -175,7 +196,9 @@ static void open_input(check_run *run) {
 static void report_blank_words(check_run *run) {
     for (char **word = run->options->words; *word != NULL; word++) {
         if (is_blank(*word)) {
-            primecheck_report_invalid(&run->report, *word, strlen(*word), 0);
+            if (!primecheck_log_is_resumed(&run->log)) {
+                primecheck_report_invalid(&run->report, *word, strlen(*word), 0);
+            }
             run->report.counts[CHECK_INVALID]++;
         }
     }
@@ -229,6 +252,7 @@ int primecheck_run(const primecheck_options *options) {
     const bool has_helpers = options->executor->is_helper != NULL;
     cf_executor *executor = has_helpers ? create_executor(&run) : NULL;
     open_input(&run);
+    primecheck_log_open(&run.log, options, &run.reader, &run.report);
     report_blank_words(&run);
 
     prime_stats stats;
@@ -254,6 +278,7 @@ int primecheck_run(const primecheck_options *options) {
     prime_stats_free(&stats);
     const int code = unwritten != 0 ? unwritten : exit_code(&run, &ended);
     number_reader_close(&run.reader);
+    primecheck_log_close(&run.log);
     close(run.stopped);
     close(run.finished);
     free(options->words);
