@@ -107,6 +107,7 @@ static void choose_site(flags2_options *options, size_t server) {
 static void finish(struct argp_state *state, void *data) {
     const parse_input *input = data;
     flags2_options *options = input->options;
+    joblog_options_check(state, &options->joblog);
     choose_codes(state, input);
     free(input->no_code);
     choose_site(options, input->server);
@@ -161,6 +162,8 @@ void flags2_options_parse(flags2_options *options, const flags2_program *program
         {"skip-existing", .doc = "Do not ask for what the folder has already",
          .flag = &options->skip_existing},
         command_line_json(0, &options->json),
+        joblog_option_file(&options->joblog),
+        joblog_option_resume(&options->joblog),
         {.key = 'h', .doc = "The same as --help", .group = -1, .parse = show_help},
         {0},
     };

@@ -5,6 +5,7 @@
 #include "download/country_codes.h"
 #include "programs/flags/download_options.h"
 #include "programs/flags/flags2_program.h"
+#include "programs/joblog/joblog.h"
 
 #include <stdbool.h>
 
@@ -21,6 +22,7 @@ typedef struct flags2_options {
     bool json;
     bool sync;
     bool skip_existing;
+    joblog_options joblog;
 } flags2_options;
 
 void flags2_options_parse(flags2_options *options, const flags2_program *program, int argc,

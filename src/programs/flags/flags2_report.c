@@ -29,9 +29,9 @@ static void print_codes(const flags2_options *options) {
     }
 }
 
-void flags2_report_begin(flags2_report *report, const flags2_options *options) {
+void flags2_report_begin(flags2_report *report, const flags2_options *options, bool is_begun) {
     *report = (flags2_report){.options = options};
-    if (!options->json) {
+    if (!options->json && !is_begun) {
         output_print("%s site: %s\n", options->label, options->shown_site);
         output_print("Searching for %zu flag%s: ", options->count, plural(options->count));
         print_codes(options);
@@ -118,12 +118,16 @@ static void print_json(const flags2_report *report, const download_result *resul
     print_json_line(object);
 }
 
-void flags2_report_result(flags2_report *report, const download_result *result) {
+void flags2_report_count(flags2_report *report, const download_result *result) {
     if (result->status == DOWNLOAD_ERROR && report->counts[DOWNLOAD_ERROR] == 0) {
         report->first_error = *result;
     }
     report->counts[result->status]++;
     report->done += result->status != DOWNLOAD_LEFT;
+}
+
+void flags2_report_result(flags2_report *report, const download_result *result) {
+    flags2_report_count(report, result);
     if (report->options->json) {
         print_json(report, result);
     } else if (report->options->verbose) {

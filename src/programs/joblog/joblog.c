@@ -1,6 +1,7 @@
 #define _GNU_SOURCE /* asprintf */
 #include "programs/joblog/joblog.h"
 
+#include "programs/base/epoch.h"
 #include "programs/base/output.h"
 #include "programs/base/seconds.h"
 #include "programs/joblog/joblog_files.h"
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Lines that wait are written at the latest when there are so many bytes of them. */
@@ -271,12 +271,6 @@ void joblog_entry_set_exception(joblog_entry *entry, const cf_exception *excepti
     entry->exit_value = !died ? EXIT_ITEM : exception->signal != 0 ? 0 : exception->exit_code;
 }
 
-static int64_t now_since_epoch_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 /* GNU parallel too has NUL for a newline: a line is a job. */
 static void add_command(text_buffer *text, const char *command) {
     const size_t begin = text->length;
@@ -291,7 +285,7 @@ static void add_command(text_buffer *text, const char *command) {
 
 static void add_file_line(joblog *log, const joblog_entry *entry, uint64_t received) {
     const int64_t started_ns =
-        entry->started_ns != 0 ? entry->started_ns : now_since_epoch_ns() - entry->elapsed_ns;
+        entry->started_ns != 0 ? entry->started_ns : epoch_now_ns() - entry->elapsed_ns;
     const int64_t started_ms = started_ns / 1000000;
     text_buffer_print(&log->file_text,
                       "%" PRIu64 "\t:\t%" PRId64 ".%03" PRId64 "\t%10.3f\t%" PRIu64 "\t%" PRIu64

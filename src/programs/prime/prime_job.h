@@ -19,6 +19,7 @@
 typedef struct prime_job {
     cf_executor *executor;
     const uint64_t *numbers; /* in the order of submission */
+    const size_t *seqs;      /* of the numbers: see prime_outcome */
     size_t count;
     size_t method; /* index into PRIME_METHODS: means the same in every worker */
     unsigned retries;

@@ -58,6 +58,7 @@ static void check_together(struct argp_state *state, void *data) {
         argp_error(state, "--split: --method=%s looks for no divisors that could be spread",
                    method->name);
     }
+    joblog_options_check(state, &options->joblog);
     kernel_variable_check(state);
 }
 
@@ -97,6 +98,8 @@ void prime_options_parse(prime_options *options, const prime_program *program, i
         command_line_json('j', &options->json),
         observing_trace_option(&options->observing),
         observing_report_option(&options->observing),
+        joblog_option_file(&options->joblog),
+        joblog_option_resume(&options->joblog),
         {0},
     };
     const command_line line = {

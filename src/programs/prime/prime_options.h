@@ -2,6 +2,7 @@
 #ifndef PROGRAMS_PRIME_OPTIONS_H
 #define PROGRAMS_PRIME_OPTIONS_H
 
+#include "programs/joblog/joblog.h"
 #include "programs/prime/prime_program.h"
 #include "programs/timeline/observing.h"
 
@@ -20,6 +21,7 @@ typedef struct prime_options {
     bool stats;
     bool json;
     observing_options observing;
+    joblog_options joblog;
 } prime_options;
 
 /* Does not return from --help, --usage, --version (exit code 0) and from errors (EXIT_USAGE). */

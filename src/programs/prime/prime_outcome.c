@@ -1,8 +1,14 @@
+#include "programs/base/output.h"
+#include "programs/joblog/joblog.h"
 #include "programs/prime/prime_job.h"
 
 #include <stdio.h>
 
 static void set_failure(prime_outcome *outcome, const cf_exception *exception) {
+    joblog_entry entry = {0};
+    joblog_entry_set_exception(&entry, exception);
+    outcome->exit_value = entry.exit_value;
+    outcome->signal = entry.signal;
     outcome->failed = true;
     cf_exception_describe(exception, outcome->reason, sizeof outcome->reason);
 }
@@ -31,6 +37,7 @@ void prime_outcome_set_timeout(prime_outcome *outcome, int64_t timeout_ns) {
 void prime_outcome_set_refusal(prime_outcome *outcome, const refusal *why) {
     char text[sizeof outcome->reason - sizeof "error: "];
     outcome->failed = true;
+    outcome->exit_value = EXIT_ITEM;
     snprintf(outcome->reason, sizeof outcome->reason, "error: %s",
              refusal_describe(why, text, sizeof text));
 }

@@ -5,6 +5,7 @@
 #include "programs/base/stop_signals.h"
 #include "programs/prime/number_list.h"
 #include "programs/prime/prime_job.h"
+#include "programs/prime/prime_log.h"
 #include "programs/prime/prime_options.h"
 #include "programs/prime/prime_report.h"
 #include "programs/prime/prime_stats.h"
@@ -50,8 +51,9 @@ static int check(const prime_program *program, const prime_options *options,
 
     const prime_job job = {
         .executor = executor,
-        .numbers = list->numbers,
-        .count = list->count,
+        .numbers = report->log->numbers,
+        .seqs = report->log->seqs,
+        .count = report->log->count,
         .method = options->method,
         .retries = options->retries,
         .timeout_ns = options->timeout_ns,
@@ -87,7 +89,11 @@ int prime_program_main(const prime_program *program, int argc, char **argv) {
     number_list_load(&list, options.numbers);
     number_list_sort(&list, program->descending);
 
+    prime_log log;
+    report.log = &log;
+    prime_log_open(&log, program, &options, &list, &report);
     const int code = check(program, &options, &list, executor, &report);
     number_list_free(&list);
+    prime_log_close(&log);
     return code != 0 ? code : report.failed > 0 ? EXIT_ITEM : EXIT_SUCCESS;
 }

@@ -3,6 +3,7 @@
 #include "primes/primes.h"
 #include "programs/base/output.h"
 #include "programs/base/seconds.h"
+#include "programs/prime/prime_log.h"
 
 #include <inttypes.h>
 
@@ -14,8 +15,8 @@ static const char *plural(size_t count) {
 
 void prime_report_header(prime_report *report, const prime_program *program, size_t count,
                          unsigned workers) {
-    if (report->json) {
-        return;
+    if (report->json || report->log->kept > 0) {
+        return; /* an earlier run has printed it */
     }
     output_print("Checking %zu number%s ", count, plural(count));
     if (program->workers == NULL) {
@@ -23,7 +24,7 @@ void prime_report_header(prime_report *report, const prime_program *program, siz
     } else {
         output_print("with %u %s:\n", workers, workers == 1 ? program->worker : program->workers);
     }
-    output_flush();
+    prime_report_flush(report);
 }
 
 /* ---- results --------------------------------------------------------------------------------- */
@@ -60,13 +61,39 @@ static void observe(const prime_report *report, const prime_outcome *outcome) {
     observing_handed(report->observing, outcome->item, number);
 }
 
-void prime_report_outcome(prime_report *report, const prime_outcome *outcome) {
+static void show(prime_report *report, const prime_outcome *outcome) {
     if (report->json) {
         print_json(outcome);
     } else {
         print_text(outcome);
     }
+    prime_report_count(report, outcome);
+    prime_log_outcome(report->log, outcome);
+}
+
+static void show_held_before(prime_report *report, size_t seq) {
+    const prime_outcome *held;
+    while ((held = prime_log_take_held(report->log, seq)) != NULL) {
+        show(report, held);
+    }
+}
+
+/* Nothing is held if results come as completed. */
+void prime_report_outcome(prime_report *report, const prime_outcome *outcome) {
+    show_held_before(report, outcome->seq);
+    show(report, outcome);
     observe(report, outcome);
+}
+
+void prime_report_held(prime_report *report) {
+    show_held_before(report, SIZE_MAX);
+}
+
+void prime_report_flush(const prime_report *report) {
+    joblog_flush(report->log->log);
+}
+
+void prime_report_count(prime_report *report, const prime_outcome *outcome) {
     if (outcome->failed) {
         report->failed++;
         return;

@@ -19,6 +19,7 @@
 
 #include "platform/clock.h"
 #include "primes/primes.h"
+#include "programs/base/epoch.h"
 #include "programs/base/output.h"
 #include "programs/base/stop_signals.h"
 
@@ -131,10 +132,17 @@ static void pop(split_run *run) {
 
 /* ---- collecting ------------------------------------------------------------------------------ */
 
+/* A time of this machine. */
+static int64_t since_epoch_ns(int64_t at_ns) {
+    return epoch_now_ns() - (plat_now_ns() - at_ns);
+}
+
 static void show(split_run *run, size_t index) {
     split_number *number = number_at(run, index);
     number->outcome.n = run->job->numbers[index];
+    number->outcome.seq = run->job->seqs[index];
     if (!number->outcome.failed) {
+        number->outcome.started_ns = since_epoch_ns(number->start_ns);
         number->outcome.elapsed_ns = number->end_ns - number->start_ns;
     }
     prime_report_outcome(run->job->report, &number->outcome);
@@ -235,7 +243,7 @@ static bool collect(split_run *run) {
 /* Collects what is done at the ring's head. Locked. */
 static void advance(split_run *run) {
     while (run->count > 0 && collect(run)) {}
-    output_flush();
+    prime_report_flush(run->job->report);
 }
 
 /* The program has been told to end: shows the numbers of which every part is done. Locked. */
@@ -252,7 +260,8 @@ static void report_done(void *data) {
             show(run, i);
         }
     }
-    output_flush();
+    prime_report_held(run->job->report);
+    prime_report_flush(run->job->report);
 }
 
 /* ---- issuing --------------------------------------------------------------------------------- */
@@ -364,6 +373,10 @@ void prime_job_run_split(const prime_job *job) {
             wait_for_part(&run);
         }
     }
+    stop_signals_lock();
+    prime_report_held(job->report);
+    prime_report_flush(job->report);
+    stop_signals_unlock();
     stop_signals_end();
     while (run.count > 0) {
         pop(&run);

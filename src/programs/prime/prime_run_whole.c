@@ -8,6 +8,7 @@
 
 #include "platform/clock.h"
 #include "primes/primes.h"
+#include "programs/base/epoch.h"
 #include "programs/base/output.h"
 #include "programs/base/stop_signals.h"
 
@@ -26,6 +27,7 @@ typedef struct check_arg {
 } check_arg;
 
 typedef struct check_result {
+    int64_t started_ns; /* since the epoch: a rank of MPI may have another clock */
     int64_t elapsed_ns;
     bool prime;
 } check_result;
@@ -51,6 +53,7 @@ static int run_check(const void *arg, void *result, cf_task_context *context) {
     const check_arg *check = arg;
     const prime_method *method = &PRIME_METHODS[check->method];
     check_result *found = result;
+    found->started_ns = epoch_now_ns();
     int64_t start_ns = plat_now_ns();
     found->prime = check->limited && method->refute != NULL ? is_prime_in_time(check, context)
                                                             : method->is_prime(check->n);
@@ -83,7 +86,7 @@ static bool is_shown(const whole_run *run, size_t i) {
 
 /* False if the number's task is not done. Locked. */
 static bool show_if_done(whole_run *run, size_t i) {
-    prime_outcome outcome = {.n = run->job->numbers[i], .worker = -1};
+    prime_outcome outcome = {.n = run->job->numbers[i], .seq = run->job->seqs[i], .worker = -1};
     if (run->futures[i] == NULL) {
         prime_outcome_set_refusal(&outcome, &run->refusals[i]);
     } else {
@@ -93,6 +96,7 @@ static bool show_if_done(whole_run *run, size_t i) {
             return false;
         }
         outcome.prime = result.prime;
+        outcome.started_ns = result.started_ns;
         outcome.elapsed_ns = outcome.work_ns = result.elapsed_ns;
         prime_outcome_set_ending(&outcome, run->futures[i], status);
     }
@@ -117,7 +121,7 @@ static void advance(whole_run *run) {
         }
         run->head++;
     }
-    output_flush();
+    prime_report_flush(run->job->report);
 }
 
 /* The program has been told to end. Locked. */
@@ -128,7 +132,8 @@ static void report_done(void *data) {
             show_if_done(run, i);
         }
     }
-    output_flush();
+    prime_report_held(run->job->report);
+    prime_report_flush(run->job->report);
 }
 
 /* ---- submitting and collecting --------------------------------------------------------------- */
@@ -165,18 +170,18 @@ static void collect_in_order(whole_run *run) {
     }
 }
 
-static void flush(void) {
+static void flush(const whole_run *run) {
     stop_signals_lock();
-    output_flush();
+    prime_report_flush(run->job->report);
     stop_signals_unlock();
 }
 
 /* The next one in completion order, as an index into what is watched. */
-static bool next_completed(cf_as_completed *completed, size_t *index) {
+static bool next_completed(const whole_run *run, cf_as_completed *completed, size_t *index) {
     cf_future *future;
     cf_status status = cf_as_completed_next(completed, 0, &future, index);
     if (status == CF_ETIMEDOUT) {
-        flush();
+        flush(run);
         status = cf_as_completed_next(completed, CF_FOREVER, &future, index);
     }
     return status == CF_OK;
@@ -191,7 +196,7 @@ static void collect_as_completed(whole_run *run) {
         return;
     }
     size_t index;
-    while (next_completed(completed, &index)) {
+    while (next_completed(run, completed, &index)) {
         stop_signals_lock();
         show_if_done(run, head + index);
         forget(run, head + index);
@@ -215,6 +220,10 @@ void prime_job_run_whole(const prime_job *job) {
         collect_as_completed(&run);
     }
     collect_in_order(&run);
+    stop_signals_lock();
+    prime_report_held(job->report);
+    prime_report_flush(job->report);
+    stop_signals_unlock();
     stop_signals_end();
     free(run.futures);
     free(run.refusals);

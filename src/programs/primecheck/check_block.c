@@ -5,6 +5,7 @@
 #include "primes/is_prime_batch.h"
 #include "primes/is_prime_big.h"
 #include "primes/primes.h"
+#include "programs/base/epoch.h"
 #include "programs/primecheck/count_bytes.h"
 
 #include <errno.h>
@@ -314,12 +315,6 @@ static char *format(char *to, const batch *s, const number_block *block,
     return to;
 }
 
-static int64_t now_since_epoch_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static int run_check_block(const void *arg, void *to_result, cf_task_context *context) {
     const number_block *block = arg;
     check_result *result = to_result;
@@ -328,7 +323,7 @@ static int run_check_block(const void *arg, void *to_result, cf_task_context *co
     char *end = result->text;
 
     memset(result->counts, 0, sizeof result->counts);
-    result->started_ns = now_since_epoch_ns();
+    result->started_ns = epoch_now_ns();
     result->worker = cf_task_worker(context);
     result->attempts = cf_task_attempt(context);
     if (worker_batch == NULL && !begin_worker()) {
