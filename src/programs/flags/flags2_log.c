@@ -154,6 +154,7 @@ void flags2_log_open(flags2_log *log, const flags2_options *options, download_ru
 }
 
 void flags2_log_restore(flags2_log *log, flags2_report *report) {
+    joblog_flush(log->log);
     for (size_t i = 0; i < joblog_done_count(log->log); i++) {
         const download_result result = result_of(log, joblog_done(log->log, i));
         if (i < log->kept) {

@@ -32,6 +32,23 @@ uint64_t joblog_output_position(void) {
                                                      : lseek(STDOUT_FILENO, 0, SEEK_CUR));
 }
 
+/* The bytes from `from` to `to`, which the caller frees; NULL if they are not to be had. */
+static char *read_output(const joblog *log, uint64_t from, uint64_t to) {
+    const size_t length = (size_t)(to - from);
+    char *bytes = log->output_fd < 0 ? NULL : malloc(length + 1);
+    size_t count = 0;
+    ssize_t some = 1;
+    while (bytes != NULL && count < length && some > 0) {
+        some = pread(log->output_fd, bytes + count, length - count, (off_t)(from + count));
+        count += some > 0 ? (size_t)some : 0;
+    }
+    if (count < length) {
+        free(bytes);
+        return NULL;
+    }
+    return bytes;
+}
+
 static void require_regular_output(void) {
     if (joblog_output_position() == JOBLOG_UNKNOWN) {
         error(EXIT_IO, 0,
@@ -180,6 +197,9 @@ joblog *joblog_open(const joblog_options *options, const joblog_plan *plan) {
     if (asprintf(&log->more, "%s.more", log->file) < 0) {
         error(EXIT_ITEM, ENOMEM, "%s", log->file);
     }
+    log->output_end = log->output_begin;
+    log->output_fd =
+        log->output_begin == JOBLOG_UNKNOWN ? -1 : open("/proc/self/fd/1", O_RDONLY | O_CLOEXEC);
     if (options->resume) {
         require_regular_output();
         log->resumed = joblog_read(log);
@@ -199,6 +219,9 @@ void joblog_close(joblog *log) {
     const bool failed = log->failed;
     close(log->file_fd);
     close(log->more_fd);
+    if (log->output_fd >= 0) {
+        close(log->output_fd);
+    }
     for (size_t i = 0; i < log->past_count; i++) {
         free((char *)log->past[i].entry.reason);
     }
@@ -242,6 +265,25 @@ void joblog_refuse_item(const joblog *log, size_t index) {
     abort(); /* the same */
 }
 
+/* Cutting the wrong file would lose what is in it. */
+static void check_kept_output(const joblog *log, size_t count) {
+    uint64_t from = log->output_begin;
+    for (size_t i = 0; i < count; i++) {
+        const joblog_past *past = &log->past[i];
+        char *bytes = read_output(log, from, past->output_end);
+        if (bytes != NULL && past->output_print.text[0] != '\0' &&
+            strcmp(fingerprint_of(bytes, (size_t)(past->output_end - from)).text,
+                   past->output_print.text) != 0) {
+            error(EXIT_IO, 0,
+                  "standard output is not the file that %s tells of: bytes %" PRIu64 " to %" PRIu64
+                  " differ",
+                  log->file, from, past->output_end);
+        }
+        free(bytes);
+        from = past->output_end;
+    }
+}
+
 static void cut(const char *name, int fd, off_t end) {
     if (ftruncate(fd, end) != 0) {
         error(EXIT_IO, errno, "%s", name);
@@ -254,7 +296,9 @@ void joblog_keep(joblog *log, size_t count) {
         return;
     }
     const joblog_past *last = count > 0 ? &log->past[count - 1] : NULL;
-    const off_t output = (off_t)(last != NULL ? last->output_end : log->output_begin);
+    log->output_end = last != NULL ? last->output_end : log->output_begin;
+    const off_t output = (off_t)log->output_end;
+    check_kept_output(log, count);
     cut(log->file, log->file_fd, last != NULL ? last->file_end : log->file_begin);
     cut(log->more, log->more_fd, last != NULL ? last->more_end : log->more_begin);
     cut("standard output", STDOUT_FILENO, output);
@@ -322,26 +366,40 @@ void joblog_add(joblog *log, const joblog_entry *entry) {
     }
 }
 
+/* How standard output goes on with the item, for the end of its line. `bytes`: from the item before the first of
+ * those that wait; may be NULL. */
+static void add_output(text_buffer *text, const char *bytes, uint64_t begin, uint64_t from,
+                       uint64_t to) {
+    text_buffer_print(text, ",\"out\":%" PRIu64, to);
+    if (bytes != NULL) {
+        const fingerprint print = fingerprint_of(bytes + (from - begin), (size_t)(to - from));
+        text_buffer_print(text, ",\"out_xxh3_128\":\"%s\"", print.text);
+    }
+}
+
 /* The lines of FILE.more, now that it is known where standard output is. Messages may be on it too, if it is also
  * standard error: so it is asked. */
-static text_buffer finish_more(const joblog *log) {
+static text_buffer finish_more(joblog *log) {
     text_buffer text = {0};
-    const uint64_t end = log->output_begin == JOBLOG_UNKNOWN
-                             ? JOBLOG_UNKNOWN
-                             : (uint64_t)lseek(STDOUT_FILENO, 0, SEEK_CUR);
-    const uint64_t counted = output_count();
+    const bool is_file = log->output_begin != JOBLOG_UNKNOWN;
+    const uint64_t end = is_file ? (uint64_t)lseek(STDOUT_FILENO, 0, SEEK_CUR) : 0,
+                   begin = log->output_end, counted = output_count();
+    char *bytes = is_file ? read_output(log, begin, end) : NULL;
     size_t from = 0;
     for (size_t i = 0; i < log->pending_count; i++) {
         const joblog_pending *item = &log->pending[i];
         text_buffer_add(&text, log->more_text.text + from, item->more_end - from);
         from = item->more_end;
-        if (end == JOBLOG_UNKNOWN) {
-            text_buffer_print(&text, ",\"out\":null}\n");
+        if (is_file) {
+            const uint64_t to = end - (counted - item->output_count);
+            add_output(&text, bytes, begin, log->output_end, to);
+            log->output_end = to;
         } else {
-            text_buffer_print(&text, ",\"out\":%" PRIu64 "}\n",
-                              end - (counted - item->output_count));
+            text_buffer_print(&text, ",\"out\":null");
         }
+        text_buffer_add(&text, "}\n", 2);
     }
+    free(bytes);
     return text;
 }
 

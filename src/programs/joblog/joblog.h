@@ -4,8 +4,9 @@
  *
  *     FILE       GNU parallel's nine columns, as its --joblog has them
  *     FILE.more  one JSON object a line. The first tells of the run (format, program, settings, input, where
- *                on standard output it began). The others tell what the run needs to go on, "out" last:
- *                how long standard output was when it held all that the item prints
+ *                on standard output it began). The others tell what the run needs to go on. "out" says how
+ *                long standard output was when it held all that the item prints, "out_xxh3_128" is the
+ *                fingerprint of what was added to it since the item before
  *
  * When what is written:
  *   1. A new log: FILE is emptied, FILE.more gets its first line, FILE its first. Only then the program prints.
@@ -112,7 +113,8 @@ size_t joblog_in_order(const joblog *log);
 _Noreturn void joblog_refuse_input(const joblog *log, const char *where);
 _Noreturn void joblog_refuse_item(const joblog *log, size_t index);
 
-/* The lines of done items that are not kept, and their output, are cut off. Called once, with 0 if nothing is done. */
+/* The lines of done items that are not kept, and their output, are cut off. Called once, with 0 if nothing is done.
+ * Ends the program with EXIT_IO if standard output is another file. */
 void joblog_keep(joblog *log, size_t count);
 
 /* The item is done, and what it prints was given to standard output. `entry` need not stay. */

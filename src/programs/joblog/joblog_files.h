@@ -14,6 +14,8 @@
 typedef struct joblog_past {
     joblog_entry entry;
     uint64_t output_end;
+    fingerprint
+        output_print; /* of standard output from the item before up to there; "" = unknown */
     off_t file_end, more_end;
 } joblog_past;
 
@@ -28,8 +30,11 @@ struct joblog {
     const char *file;
     char *more; /* FILE.more */
     int file_fd, more_fd;
-    uint64_t
-        output_begin; /* where on standard output the log begins; JOBLOG_UNKNOWN: it is not a regular file */
+
+    /* On standard output. JOBLOG_UNKNOWN: it is not a regular file. */
+    uint64_t output_begin; /* where the log begins */
+    uint64_t output_end;   /* where the last item ends that is logged */
+    int output_fd;         /* to read what was written; -1: it may not be read */
 
     bool resumed;                 /* there are first lines of an earlier run: */
     off_t file_begin, more_begin; /* where they end */

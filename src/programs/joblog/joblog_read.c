@@ -157,9 +157,17 @@ static int64_t integer(const line_reader *more, const json_t *object, const char
     return json_integer_value(value);
 }
 
-static void parse_texts(const json_t *object, joblog_entry *entry) {
+/* "" if there is none. */
+static fingerprint print_of(const json_t *value) {
+    const char *text = json_string_value(value);
+    fingerprint print;
+    snprintf(print.text, sizeof print.text, "%s", text != NULL ? text : "");
+    return print;
+}
+
+static void parse_texts(const json_t *object, joblog_past *past) {
+    joblog_entry *entry = &past->entry;
     const char *reason = json_string_value(json_object_get(object, "reason"));
-    const char *print = json_string_value(json_object_get(object, "xxh3_128"));
     entry->reason = NULL;
     if (reason != NULL) {
         entry->reason = strdup(reason);
@@ -167,7 +175,8 @@ static void parse_texts(const json_t *object, joblog_entry *entry) {
             error(EXIT_ITEM, ENOMEM, "the job log");
         }
     }
-    snprintf(entry->print.text, sizeof entry->print.text, "%s", print != NULL ? print : "");
+    entry->print = print_of(json_object_get(object, "xxh3_128"));
+    past->output_print = print_of(json_object_get(object, "out_xxh3_128"));
 }
 
 static void parse_object(const joblog *log, const line_reader *more, joblog_past *past) {
@@ -187,7 +196,7 @@ static void parse_object(const joblog *log, const line_reader *more, joblog_past
         past->output_end < least) {
         refuse(more, "does not go with that line of the job log");
     }
-    parse_texts(object, entry);
+    parse_texts(object, past);
     json_decref(object);
 }
 
