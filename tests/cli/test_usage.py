@@ -49,7 +49,7 @@ class Options(CliTest):
             self.check_each([option], rf".*{option.lstrip('-')}")
 
     def test_not_in_this_build(self):
-        for option in ("--trace=/dev/null", "--joblog=/dev/null", "--report=/dev/null"):
+        for option in ("--trace=/dev/null", "--report=/dev/null"):
             self.check_each([option], ".")
 
     def test_order(self):

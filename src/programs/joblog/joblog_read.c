@@ -189,11 +189,11 @@ static void parse_object(const joblog *log, const line_reader *more, joblog_past
     for (size_t i = 0; log->plan->numbers[i] != NULL; i++) {
         entry->numbers[i] = integer(more, object, log->plan->numbers[i]);
     }
-    past->output_end = (uint64_t)integer(more, object, "out");
+    past->output_end = count_of(json_object_get(object, "out"));
     const uint64_t least =
         log->past_count > 0 ? log->past[log->past_count - 1].output_end : log->output_begin;
     if ((uint64_t)integer(more, object, "seq") != entry->seq || entry->seq == 0 ||
-        past->output_end < least) {
+        past->output_end == JOBLOG_UNKNOWN || past->output_end < least) {
         refuse(more, "does not go with that line of the job log");
     }
     parse_texts(object, past);
