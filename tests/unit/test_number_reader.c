@@ -163,6 +163,93 @@ Test(number_reader, files) {
     }
 }
 
+/* ---- with parts left out ----------------------------------------------------------------------- */
+
+typedef struct part {
+    uint64_t from, length, line, is_cut;
+} part;
+
+#define PARTS_MAX 30000
+
+/* All blocks that the reader gives, behind those that are there. */
+static void take_blocks(reading *r, part *parts, size_t *count) {
+    reader_answer answer;
+    while ((answer = number_reader_next(&r->reader, r->block)) != READER_END) {
+        const number_block *block = r->block;
+        if (answer == READER_BLOCK) {
+            cr_assert(block->from + block->length <= r->in->length && *count < PARTS_MAX);
+            cr_assert(memcmp(block->text, r->in->text + block->from, block->length) == 0);
+            parts[(*count)++] = (part){block->from, block->length, block->line, block->is_cut};
+        }
+    }
+    EXPECT_EQ(r->reader.error, 0);
+    EXPECT_EQ(r->reader.taken, r->in->length);
+}
+
+static int compare_parts(const void *left, const void *right) {
+    const uint64_t a = ((const part *)left)->from, b = ((const part *)right)->from;
+    return (a > b) - (a < b);
+}
+
+/* The parts, in their order, are what a reader gives that leaves out nothing. */
+static void check_parts(reading *r, part *parts, size_t count) {
+    qsort(parts, count, sizeof *parts, compare_parts);
+    for (size_t i = 0; i < count; i++) {
+        r->block->line = parts[i].line;
+        r->block->length = parts[i].length;
+        memcpy(r->block->text, r->in->text + parts[i].from, parts[i].length);
+        memset(r->block->text + parts[i].length, '\n', NUMBER_BLOCK_SLACK);
+        check_block(r);
+    }
+    cr_assert(used_up(r, r->in->length), "lost: from byte %zu on", r->at);
+}
+
+/* A part of an earlier run. */
+static reader_done done_of(const input *in, const part *p) {
+    reader_done done = {p->from, p->from + p->length, p->line, p->is_cut != 0};
+    for (uint64_t i = done.from; i < done.to; i++) {
+        done.line_behind += in->text[i] == '\n';
+    }
+    return done;
+}
+
+/* Each block of a first run is left out by a second one with some chance; it gives the others. */
+static void check_left_out(const input *in, uint64_t *seed, part *parts, reader_done *done) {
+    const int fd = memfd_create("input", MFD_CLOEXEC);
+    const size_t chance = 1 + random_next(seed) % 4;
+    size_t all = 0, count = 0;
+    reading r;
+    cr_assert(fd >= 0 && write(fd, in->text, in->length) == (ssize_t)in->length);
+    begin(&r, in, dup(fd));
+    take_blocks(&r, parts, &all);
+    end(&r);
+    for (size_t i = 0; i < all; i++) {
+        if (random_next(seed) % 4 < chance) {
+            done[count] = done_of(in, &parts[i]);
+            parts[count++] = parts[i];
+        }
+    }
+    begin(&r, in, fd);
+    number_reader_leave_out(&r.reader, done, count);
+    take_blocks(&r, parts, &count);
+    check_parts(&r, parts, count);
+    end(&r);
+}
+
+Test(number_reader, left_out) {
+    uint64_t seed = test_seed("number_reader/left_out");
+    part *parts = calloc(PARTS_MAX, sizeof *parts);
+    reader_done *done = calloc(PARTS_MAX, sizeof *done);
+    cr_assert(parts != NULL && done != NULL);
+    for (size_t i = scaled(300); i > 0; i--) {
+        input in = random_input(&seed);
+        check_left_out(&in, &seed, parts, done);
+        free(in.text);
+    }
+    free(parts);
+    free(done);
+}
+
 /* ---- from pipes -------------------------------------------------------------------------------- */
 
 /* All that was written can be had but for the token that may go on. */
