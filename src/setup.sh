@@ -71,6 +71,12 @@ has_cross_header() {
     echo '#include <pthread.h>' | aarch64-linux-gnu-gcc -fsyntax-only -x c -
 }
 
+# Job logs.
+joblog_needs() {
+    need libjansson-dev has_header jansson.h
+    need libxxhash-dev has_header xxhash.h
+}
+
 # The libraries of the download programs, and those of slow_server.
 download_needs() {
     need libcurl4-openssl-dev has_header curl/curl.h

@@ -18,6 +18,15 @@ ORDERED = [SEQUENTIAL, *(program for program in POOLS if program.order == "map")
 COMPLETED = [program for program in POOLS if program.order == "completed"]
 
 
+HAS_FLAGS = all(os.path.exists(os.path.join(BIN, name)) for name in ("flags2_async", "slow_server"))
+
+
+def random_numbers(generator, count, bad=0.002):
+    """Lines, and here and there a word that is not a number."""
+    return b"".join(b"x%d " % i if generator.random() < bad else b"%d\n" % (generator.getrandbits(64) | 1)
+                    for i in range(count))
+
+
 class Ended(NamedTuple):
     code: int
     out: bytes

@@ -3,8 +3,7 @@
 import unittest
 
 from harness import scaled, seeded_random
-from joblog import JoblogTest
-from test_joblog import random_numbers
+from joblog import JoblogTest, random_numbers
 
 
 class TenMillion(JoblogTest):
