@@ -9,7 +9,8 @@ import subprocess
 import time
 import unittest
 
-from harness import BIN, FAST, MEDIUM, PROGRAMS, SLOW, children, parse_line, seeded_random, wait_for
+from harness import (BIN, FAST, MEDIUM, PROGRAMS, SLOW, children, computed, parse_line, seeded_random, state,
+                     wait_for)
 from joblog import HAS_FLAGS, JoblogTest, random_numbers, without_times
 
 PARALLEL = shutil.which("parallel")
@@ -56,7 +57,12 @@ class Lines(JoblogTest):
         file = self.write([SLOW[0]])
         args = ("proc_pool", "1", f"--numbers={file}", "--retries=0")
         process = self.start(*args, f"--joblog={self.log}")
-        worker = wait_for("a worker", lambda: [pid for nursery in children(process.pid) for pid in children(nursery)])[0]
+
+        def busy():  # an idle one has no number yet
+            workers = [pid for nursery in children(process.pid) for pid in children(nursery)]
+            return next((pid for pid in workers if state(pid) == "R" and computed(pid) >= 3), None)
+
+        worker = wait_for("a busy worker", busy)
         os.kill(worker, signal.SIGKILL)
         self.assertEqual(self.finish(process).code, 1)
         item, = self.items()
