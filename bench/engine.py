@@ -117,9 +117,13 @@ class Journal:
         """
         speeds = self.document.setdefault("calibrations", {}).setdefault(part, [])
         speeds.append(calibrate())
+        rounds = plan[-1][0] + 1 if plan else 0
+        watch = Watch(plan)
         for position, (number, case) in enumerate(plan):
-            show_progress(f"{part}: run {position + 1} of {len(plan)}: {case}")
+            show_progress(f"{part}: round {number + 1} of {rounds}, run {position + 1} of {len(plan)}"
+                          f"{watch.time_left()}: {case}")
             self.add(part, number, case, run(case))
+            watch.done(case)
             if position + 1 == len(plan) or plan[position + 1][0] != number:
                 speeds.append(calibrate())
         show_progress("")
@@ -138,6 +142,63 @@ class Journal:
         """The samples of two cases as pairs from the same round."""
         ones, others = self.of(part, one), self.of(part, other)
         return [(ones[number], others[number]) for number in ones if number in others]
+
+
+class Watch:
+    """How long a plan will still take: each run to come as long as those of the same case took, on average.
+
+    >>> clock = iter([0, 1, 4, 6])
+    >>> watch = Watch([(0, "a"), (0, "b"), (1, "b"), (1, "a")], lambda: next(clock))
+    >>> watch.done("a"), watch.time_left()
+    (None, '')
+    >>> watch.done("b"), watch.time_left()
+    (None, ', 4 s left')
+    >>> watch.done("b"), watch.time_left()
+    (None, ', 1 s left')
+    """
+
+    def __init__(self, plan, clock=time.monotonic):
+        self.cases = [case for _, case in plan]
+        self.position = 0
+        self.took = {}
+        self.clock = clock
+        self.last = clock()
+
+    def done(self, case):
+        """The next run of the plan has ended."""
+        now = self.clock()
+        self.took.setdefault(repr(case), []).append(now - self.last)
+        self.last = now
+        self.position += 1
+
+    def time_left(self):
+        """", 12 s left", or "" while one of the cases to come has never run."""
+        to_come = list(map(repr, self.cases[self.position:]))
+        if not all(case in self.took for case in to_come):
+            return ""
+        return f", {duration(sum(map(statistics.mean, map(self.took.get, to_come))))} left"
+
+
+def time_left(start, share, now=None):
+    """The same where all that is known is when it began and the share that is done.
+
+    >>> time_left(100, 0.25, 110), time_left(100, 0.25, 100.1), time_left(100, 0, 110)
+    (', 30 s left', '', '')
+    """
+    passed = (time.monotonic() if now is None else now) - start
+    return f", {duration(passed / share - passed)} left" if share > 0 and passed >= 1 else ""
+
+
+def duration(seconds):
+    """
+    >>> duration(59.4), duration(61), duration(3661)
+    ('59 s', '1:01', '1:01:01')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes == 0:
+        return f"{rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def show_progress(line):

@@ -13,13 +13,14 @@ import dataclasses
 import json
 import subprocess
 import sys
+import time
 
 import command_line
 import plot
 import prime_programs
 import processes
 from command_line import at_least
-from engine import (BenchError, Journal, alternating, machine_facts, measure_parts, show_progress,
+from engine import (BenchError, Journal, alternating, machine_facts, measure_parts, show_progress, time_left,
                     spread)
 from prime_programs import PrimePrograms
 from report import print_machine, print_ratios, print_table, ratio_row
@@ -84,6 +85,8 @@ def measure_tests(journal, programs):
 
 
 def read_driver(journal, lines):
+    rounds = journal.document["settings"]["rounds"]
+    start = time.monotonic()
     try:
         for line in lines:
             entry = json.loads(line)
@@ -91,7 +94,8 @@ def read_driver(journal, lines):
                 journal.document["driver"] = entry
                 continue
             case = Case(entry["set"], entry["contender"])
-            show_progress(f"tests: round {entry['round'] + 1}: {case}")
+            left = time_left(start, entry["round"] / rounds)  # of the rounds that are whole
+            show_progress(f"tests: round {entry['round'] + 1} of {rounds}{left}: {case}")
             journal.add("tests", entry["round"], case,
                         {"ns": entry["ns"], "primes": entry["primes"]})
     except (ValueError, KeyError, TypeError) as error:

@@ -18,12 +18,13 @@ import json
 import math
 import pathlib
 import sys
+import time
 
 import command_line
 import plot
 import report as reports
 from command_line import at_least
-from engine import BenchError, Journal, machine_facts, show_progress, usable_cores
+from engine import BenchError, Journal, machine_facts, show_progress, time_left, usable_cores
 from processes import launch
 from report import print_table
 from tasks import answer
@@ -112,9 +113,11 @@ class Simulator:
     def run_all(self, what, function, cases):
         """What `function` makes of each case, in the order of the cases."""
         with concurrent.futures.ThreadPoolExecutor(max(1, int(usable_cores()))) as pool:
+            start = time.monotonic()
             try:
                 for number, result in enumerate(pool.map(function, cases)):
-                    show_progress(f"{what}: {number + 1} of {len(cases)}")
+                    done = number + 1
+                    show_progress(f"{what}: {done} of {len(cases)}{time_left(start, done / len(cases))}")
                     yield result
             finally:
                 pool.shutdown(cancel_futures=True)

@@ -55,6 +55,9 @@ typedef struct download_settings {
     /* Called by the worker that saved it, in its thread or process (download_many_async: by the thread that
      * collects); 0 or an error number. NULL = no call. */
     int (*saved)(country_code code);
+
+    /* Called by the thread or process that asks for a code, when it begins and when it is done. NULL = no call. */
+    void (*moved)(country_code code, bool begun);
 } download_settings;
 
 /* Once, at the start of a program, before there are threads: libcurl and the heap get ready, and a file over

@@ -151,8 +151,15 @@ static void settle(transfers *t, member *one, download_status status, const char
     set_done(t, one);
 }
 
+static void tell_moved(const transfers *t, country_code code, bool begun) {
+    if (t->settings->moved != NULL) {
+        t->settings->moved(code, begun);
+    }
+}
+
 void transfers_begin(transfers *t, country_code code) {
     member *one = t->idle;
+    tell_moved(t, code, true);
     t->idle = one->next;
     transfer_begin(&one->transfer, code);
     one->was_refused = false;
@@ -447,6 +454,7 @@ bool transfers_next(transfers *t, download_result *result) {
     }
     member *one = queue_take(&t->done);
     *result = one->transfer.result;
+    tell_moved(t, result->code, false);
     one->state = IDLE;
     one->next = t->idle;
     t->idle = one;

@@ -16,10 +16,13 @@ import unittest
 import uuid
 from typing import NamedTuple
 
+import recorder
+
 # Says where a test that hangs is stuck, before ctest ends it.
 faulthandler.dump_traceback_later(50, repeat=True)
 
 BIN = os.path.abspath(os.environ["PRIMEPOOL_BIN"])
+recorder.begin(BIN)
 OURS = [os.path.realpath(BIN)]  # folders of programs whose processes are looked for
 
 DEADLINE = 60.0  # seconds that a program gets to end by itself, also on a busy machine with sanitizers on

@@ -7,7 +7,8 @@ from harness import (FAST, KERNELS, MAX, MEDIUM, NUMBERS, POOLS, PROGRAMS, SEQUE
                      machine_has_kernel, parse_json_lines, run, scaled, seeded_random)
 
 OPTIONS = {"order": "o", "method": "m", "split": "s", "numbers": "n", "retries": "R", "timeout": "t", "stats": "S", "json": "j",
-           "joblog": "", "resume": "", "help": "?", "usage": "", "version": "V"}
+           "progress": "", "metrics": "", "joblog": "", "resume": "",
+           "help": "?", "usage": "", "version": "V"}
 DIVIDING = ("trial", "wheel", "vector")  # the methods that look for divisors
 METHODS = (*DIVIDING, "bpsw")
 SPLITTABLE = [*FAST, 49, 121, 169, 961, 1000003**2, 999983 * 1000003, *MEDIUM[:2]]

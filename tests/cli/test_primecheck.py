@@ -13,7 +13,7 @@ from primecheck import (COMPOSITES_BIG, EXECUTORS, POOLS, PRIMES_BIG, Primecheck
 
 OPTIONS = {"workers": "w", "executor": "e", "file": "f", "order": "o", "only": "", "count": "c", "range": "r",
            "prove": "",
-           "method": "m", "max-digits": "", "block": "", "json": "j", "progress": "", "joblog": "", "resume": "", "stats": "S", "help": "?",
+           "method": "m", "max-digits": "", "block": "", "json": "j", "progress": "", "metrics": "", "joblog": "", "resume": "", "stats": "S", "help": "?",
            "usage": "", "version": "V"}
 SMALL = b"0 1 2 3 4 9 97 7919 4294967291 4294967297 18446744073709551557 18446744073709551615"
 STATS = ["wall", "cpu", "sum of elapsed", "speed-up", "utilisation", "tasks", "retries", "restarts", "peak RSS"]
@@ -285,6 +285,12 @@ class Shown(PrimecheckTest):
     def test_stats_json(self):
         lines = parse_json_lines(check("-S", "-j", "7").out.decode())
         self.assertEqual([set(line) & {"n", "summary", "stats"} for line in lines], [{"n"}, {"summary"}, {"stats"}])
+
+    def test_max_digits(self):
+        for most, code, err in ((2, 1, b"primecheck: '100' has more than 2 digits\n"), (3, 0, b"")):
+            result = check(f"--max-digits={most}", "11", "100")
+            lines = [b"11 prime", b"100 composite"][:most - 1]
+            self.assertEqual((result.code, result.err, result.out.splitlines()), (code, err, lines))
 
     def test_progress_is_for_terminals(self):
         data = b"18446744073709551557\n" * 20000

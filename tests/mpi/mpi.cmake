@@ -48,12 +48,14 @@ function(mpi_test subject)
   set_property(
     TEST mpi.${subject} APPEND
     PROPERTY ENVIRONMENT "PRIMEPOOL_BIN=$<TARGET_FILE_DIR:mpi_pool>" "PRIMEPOOL_MPIRUN=${PRIMEPOOL_MPIRUN}"
+             "PRIMEPOOL_COMMANDS=${PROJECT_BINARY_DIR}/commands/mpi.${subject}"
              OMPI_MCA_btl_vader_single_copy_mechanism=none # a container may forbid the other ones, and it warns
              "PRIMEPOOL_MPI_TESTS=$<TARGET_FILE_DIR:mpi_job>" "PRIMEPOOL_MPI_FOREIGN=$<TARGET_FILE:mpi_foreign>")
   if(PRIMEPOOL_NIGHTLY)
     set_property(TEST mpi.${subject} PROPERTY LABELS mpi nightly)
     set_property(TEST mpi.${subject} APPEND PROPERTY ENVIRONMENT PRIMEPOOL_NIGHTLY=1)
   endif()
+  set_property(GLOBAL APPEND PROPERTY primepool_recording_tests mpi.${subject})
 endfunction()
 
 foreach(subject create ends idle kills life lost numbers stopped tasks)

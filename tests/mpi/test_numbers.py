@@ -1,10 +1,12 @@
 """mpi_pool prints what proc_pool prints, with any number of ranks."""
 
+import os
 import re
+import tempfile
 import unittest
 
 from jobs import MPI_POOL, POOL, MpiTest, nightly, only_nightly, run_job
-from harness import MAX, NUMBERS, run
+from harness import MAX, NUMBERS, is_prime, parse_json_lines, run
 
 
 def without_times(text):
@@ -40,6 +42,28 @@ class Numbers(MpiTest):
         result = run_job(3, POOL, "--no-such-option")
         self.assertNotEqual(result.code, 0)
         self.assertIn("no-such-option", result.err)
+
+    def test_options_together(self):
+        """Rank 0 prints, counts and writes for all."""
+        numbers = [7, 9, 1000003, MAX]
+        with tempfile.TemporaryDirectory() as folder:
+            page = os.path.join(folder, "run.prom")
+            result = run_job(3, POOL, "-jS", "--split", "--order=completed", "--method=wheel", "--retries=1", "--timeout=30",
+                             "--progress", f"--metrics={page}", "-n", self.write(numbers))
+            self.assertEqual((result.code, result.err), (0, ""))
+            *lines, last, stats = parse_json_lines(result.out)
+            self.assertEqual({int(line["n"]): line["prime"] for line in lines}, {n: is_prime(n) for n in numbers})
+            self.assertEqual((last["summary"]["executor"], last["summary"]["numbers"]), ("mpi", 4))
+            self.assertEqual(len(stats["stats"]["workers"]), 2)
+            with open(page) as file:
+                self.assertIn('primepool_numbers_total{verdict="prime"} 2\n', file.read())
+
+    def test_about(self):
+        """Without mpirun, and without MPI."""
+        for option, start in (("--help", "Usage: mpi_pool "), ("--usage", "Usage: mpi_pool "),
+                              ("--version", "mpi_pool (primepool) ")):
+            result = run("mpi_pool", option)
+            self.assertEqual((result.code, result.err, result.out[:len(start)]), (0, "", start))
 
     @only_nightly
     def test_completed(self):

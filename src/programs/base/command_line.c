@@ -233,3 +233,14 @@ command_line_option command_line_stats(bool *flag) {
     return (command_line_option){"stats", 'S', .doc = "After the last line, tell what the run cost",
                                  .flag = flag};
 }
+
+command_line_option command_line_progress(bool *flag) {
+    return (command_line_option){
+        "progress", .doc = "Show on the terminal how far it is, and the time left", .flag = flag};
+}
+
+command_line_option command_line_metrics(const char **file) {
+    return (command_line_option){"metrics", 0, "FILE",
+                                 "Write to FILE, each second, what was counted, for Prometheus",
+                                 .text = file};
+}

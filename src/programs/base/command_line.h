@@ -39,6 +39,8 @@ typedef struct command_line_option {
 /* Options of several programs. */
 command_line_option command_line_json(int key, bool *flag);
 command_line_option command_line_stats(bool *flag);
+command_line_option command_line_progress(bool *flag);
+command_line_option command_line_metrics(const char **file);
 
 /* A positional argument that is a number. */
 typedef struct command_line_positional {

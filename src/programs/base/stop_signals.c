@@ -26,7 +26,23 @@ static struct {
     void *data;
     void (*last)(void *data);
     void *last_data;
+    void (*show)(void *data); /* on SIGUSR1; NULL: that is not ours */
+    void *show_data;
 } stop = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* A worker process has the default action, but its mask is this one. */
+void stop_signals_prepare(void) {
+    sigset_t status;
+    sigemptyset(&status);
+    sigaddset(&status, SIGUSR1);
+    signal(SIGUSR1, SIG_IGN);
+    pthread_sigmask(SIG_BLOCK, &status, NULL);
+}
+
+void stop_signals_show(void (*show)(void *data), void *data) {
+    stop.show = show;
+    stop.show_data = data;
+}
 
 void stop_signals_block(void) {
     sigemptyset(&stop.set);
@@ -58,13 +74,25 @@ static bool is_from_us(const siginfo_t *info) {
     return info->si_code == SI_USER && info->si_pid == getpid();
 }
 
+/* Returns the signal to stop; 0 = stop_signals_end() has called. Shows the status meanwhile. */
+static int next_signal(void) {
+    for (;;) {
+        siginfo_t info;
+        const int number = sigwaitinfo(&stop.set, &info);
+        if (number > 0 && is_from_us(&info)) {
+            return 0;
+        }
+        if (number == SIGUSR1) {
+            stop.show(stop.show_data);
+        } else if (number > 0) {
+            return number;
+        }
+    }
+}
+
 static void *wait_for_signal(void *unused) {
-    siginfo_t info;
-    int number;
-    do {
-        number = sigwaitinfo(&stop.set, &info);
-    } while (number < 0);
-    if (is_from_us(&info)) {
+    const int number = next_signal();
+    if (number == 0) {
         return unused;
     }
     if (!comes_first(A_SIGNAL)) {
@@ -84,6 +112,10 @@ static void *wait_for_signal(void *unused) {
 void stop_signals_start(void (*report)(void *data), void *data) {
     stop.report = report;
     stop.data = data;
+    if (stop.show != NULL) {
+        sigaddset(&stop.set, SIGUSR1);
+        stop.first = stop.first != 0 ? stop.first : SIGUSR1;
+    }
     if (stop.first == 0) {
         return;
     }

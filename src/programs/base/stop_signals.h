@@ -6,6 +6,7 @@
  * calls `report`; and raises the signal again with the lock held. A signal that was ignored when the program began (nohup, a job
  * in the background of a simple shell) stays ignored.
  *
+ *     stop_signals_prepare()   first of all, if the program shows its status on SIGUSR1
  *     stop_signals_block()     before there is anything to report; executors' threads block signals
  *                              by themselves
  *     stop_signals_start()     after the executor is made: a process pool is created before threads
@@ -15,6 +16,12 @@
  */
 #ifndef PROGRAMS_STOP_SIGNALS_H
 #define PROGRAMS_STOP_SIGNALS_H
+
+/* SIGUSR1: who runs what. Until stop_signals_start, and in worker processes for ever, it does nothing: so it may be sent
+ * at any moment, to the program's process group too. Then `show(data)` is called on the thread that waits for
+ * signals, each time, without the lock; until stop_signals_end. */
+void stop_signals_prepare(void);
+void stop_signals_show(void (*show)(void *data), void *data); /* before stop_signals_start */
 
 void stop_signals_block(void);
 

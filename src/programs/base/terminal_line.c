@@ -3,6 +3,7 @@
 
 #include <langinfo.h>
 #include <locale.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,9 @@
 #include <unistd.h>
 
 #define INTERVAL_NS 100000000
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static terminal_line *drawn_now; /* NULL = none; with the lock held */
 
 static bool is_dumb(void) {
     const char *terminal = getenv("TERM");
@@ -67,26 +71,61 @@ static void write_over(const terminal_line *line, const char *text, size_t colum
     }
 }
 
+static void clear(terminal_line *line) {
+    write_over(line, "", 0);
+    if (line->is_dumb) {
+        dprintf(STDERR_FILENO, "\r");
+    }
+    line->drawn = 0;
+    drawn_now = NULL;
+}
+
 void terminal_line_draw(terminal_line *line, const char *text, int64_t now_ns) {
     const size_t columns = count_columns(text);
+    pthread_mutex_lock(&lock);
     write_over(line, text, columns);
     line->drawn = columns;
     line->drawn_ns = now_ns;
+    drawn_now = line;
+    pthread_mutex_unlock(&lock);
 }
 
 void terminal_line_clear(terminal_line *line) {
-    if (line->drawn > 0) {
-        write_over(line, "", 0);
-        if (line->is_dumb) {
-            dprintf(STDERR_FILENO, "\r");
-        }
-        line->drawn = 0;
+    if (!line->shown) {
+        return;
     }
+    pthread_mutex_lock(&lock);
+    if (line->drawn > 0) {
+        clear(line);
+    }
+    pthread_mutex_unlock(&lock);
 }
 
 void terminal_line_end(terminal_line *line) {
+    if (!line->shown) {
+        return;
+    }
+    pthread_mutex_lock(&lock);
     if (line->drawn > 0) {
         dprintf(STDERR_FILENO, "\n");
         line->drawn = 0;
     }
+    drawn_now = NULL;
+    pthread_mutex_unlock(&lock);
+}
+
+void terminal_line_make_way(const char *text, size_t length) {
+    pthread_mutex_lock(&lock);
+    if (drawn_now != NULL) {
+        clear(drawn_now);
+    }
+    while (length > 0) {
+        const ssize_t written = write(STDERR_FILENO, text, length);
+        if (written <= 0) {
+            break; /* nobody could be told */
+        }
+        text += written;
+        length -= (size_t)written;
+    }
+    pthread_mutex_unlock(&lock);
 }

@@ -29,4 +29,8 @@ void terminal_line_draw(terminal_line *line, const char *text, int64_t now_ns);
 void terminal_line_clear(terminal_line *line); /* makes room for something else */
 void terminal_line_end(terminal_line *line);   /* leaves it there, and goes to the next line */
 
+/* Writes whole lines to stderr, terminal or not, from any thread; a line that is drawn there makes way, and is back
+ * when it is drawn again. */
+void terminal_line_make_way(const char *text, size_t length);
+
 #endif

@@ -164,6 +164,7 @@ void flags2_options_parse(flags2_options *options, const flags2_program *program
         command_line_json(0, &options->json),
         joblog_option_file(&options->joblog),
         joblog_option_resume(&options->joblog),
+        command_line_metrics(&options->metrics),
         {.key = 'h', .doc = "The same as --help", .group = -1, .parse = show_help},
         {0},
     };

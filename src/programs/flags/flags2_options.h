@@ -23,6 +23,7 @@ typedef struct flags2_options {
     bool sync;
     bool skip_existing;
     joblog_options joblog;
+    const char *metrics; /* a file; NULL = none */
 } flags2_options;
 
 void flags2_options_parse(flags2_options *options, const flags2_program *program, int argc,

@@ -100,6 +100,8 @@ void prime_options_parse(prime_options *options, const prime_program *program, i
         observing_report_option(&options->observing),
         joblog_option_file(&options->joblog),
         joblog_option_resume(&options->joblog),
+        command_line_progress(&options->progress),
+        command_line_metrics(&options->metrics),
         {0},
     };
     const command_line line = {

@@ -22,6 +22,8 @@ typedef struct prime_options {
     bool json;
     observing_options observing;
     joblog_options joblog;
+    bool progress;
+    const char *metrics; /* a file; NULL = none */
 } prime_options;
 
 /* Does not return from --help, --usage, --version (exit code 0) and from errors (EXIT_USAGE). */

@@ -62,6 +62,7 @@ static void observe(const prime_report *report, const prime_outcome *outcome) {
 }
 
 static void show(prime_report *report, const prime_outcome *outcome) {
+    progress_clear(&report->progress);
     if (report->json) {
         print_json(outcome);
     } else {
@@ -82,6 +83,7 @@ static void show_held_before(prime_report *report, size_t seq) {
 void prime_report_outcome(prime_report *report, const prime_outcome *outcome) {
     show_held_before(report, outcome->seq);
     show(report, outcome);
+    report->weight += prime_report_weight(report, outcome->n);
     observe(report, outcome);
 }
 
@@ -98,9 +100,36 @@ void prime_report_count(prime_report *report, const prime_outcome *outcome) {
         report->failed++;
         return;
     }
+    report->primes += outcome->prime; /* before they are checked: the rest are composite */
     report->checked++;
-    report->primes += outcome->prime;
     report->work_ns += outcome->work_ns;
+}
+
+/* ---- progress -------------------------------------------------------------------------------- */
+
+double prime_report_weight(const prime_report *report, uint64_t n) {
+    return report->method != NULL && report->method->refute != NULL ? (double)prime_isqrt(n) + 1
+                                                                    : 1;
+}
+
+void prime_report_begin_progress(prime_report *report, const prime_options *options,
+                                 const uint64_t *numbers, size_t count) {
+    report->method = &PRIME_METHODS[options->method];
+    for (size_t i = 0; i < count; i++) {
+        report->all_weight += prime_report_weight(report, numbers[i]);
+    }
+    progress_begin(&report->progress, options->progress, "numbers");
+}
+
+void prime_report_progress(prime_report *report, double under_way) {
+    const double done = report->weight + under_way;
+    progress_show(&report->progress, report->checked + report->failed,
+                  report->all_weight > 0 ? done / report->all_weight : PROGRESS_UNKNOWN);
+}
+
+void prime_report_stopped(prime_report *report) {
+    progress_clear(&report->progress);
+    metrics_write(&report->metrics);
 }
 
 /* ---- last line ------------------------------------------------------------------------------- */

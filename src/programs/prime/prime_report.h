@@ -2,10 +2,14 @@
 #ifndef PROGRAMS_PRIME_REPORT_H
 #define PROGRAMS_PRIME_REPORT_H
 
+#include "primes/primes.h"
+#include "programs/base/metrics.h"
+#include "programs/base/progress.h"
 #include "programs/prime/prime_options.h"
 #include "programs/prime/prime_program.h"
 #include "programs/prime/prime_stats.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,10 +36,15 @@ typedef struct prime_report {
     bool json;
     observing *observing; /* is told what is shown; may be NULL */
     struct prime_log *log;
-    size_t checked; /* counted as they are shown: numbers with an answer, ... */
-    size_t primes;  /* ... of these the primes, ... */
-    size_t failed;  /* ... and numbers without one */
+    size_t count;          /* of numbers, and counted as they are shown: ... */
+    atomic_size_t checked; /* ... numbers with an answer, ... */
+    atomic_size_t primes;  /* ... of these the primes, ... */
+    atomic_size_t failed;  /* ... and numbers without one */
     int64_t work_ns;
+    metrics metrics;
+    progress progress;
+    const prime_method *method; /* by which numbers are weighed for it */
+    double weight, all_weight;  /* of the numbers that are shown; of all */
 } prime_report;
 
 /* The first line, flushed. */
@@ -52,6 +61,16 @@ void prime_report_count(prime_report *report, const prime_outcome *outcome);
 void prime_report_held(prime_report *report);
 
 void prime_report_flush(const prime_report *report); /* and what is logged */
+/* On the terminal, how far it is, where that is wanted. A number weighs as much as its square root, which the
+ * divisors to try go up to; where the method tries none, all weigh the same. under_way: of the numbers that
+ * are not shown yet, as much as is known to be done. */
+void prime_report_begin_progress(prime_report *report, const prime_options *options,
+                                 const uint64_t *numbers, size_t count);
+double prime_report_weight(const prime_report *report, uint64_t n);
+void prime_report_progress(prime_report *report, double under_way);
+
+/* A signal ends the program, and what was finished is printed. */
+void prime_report_stopped(prime_report *report);
 
 /* The last line, and the stats where they are wanted. */
 void prime_report_end(const prime_report *report, const prime_program *program,

@@ -19,6 +19,7 @@
 
 #include "platform/clock.h"
 #include "primes/primes.h"
+#include "programs/base/activity.h"
 #include "programs/base/epoch.h"
 #include "programs/base/output.h"
 #include "programs/base/stop_signals.h"
@@ -55,12 +56,13 @@ typedef struct part_result {
 } part_result;
 
 static int run_part(const void *arg, void *result, cf_task_context *context) {
-    (void)context;
     const part_arg *part = arg;
     part_result *found = result;
     found->start_ns = plat_now_ns();
+    activity_begin(cf_task_worker(context), part->n, NULL, 0, found->start_ns);
     found->refuted = PRIME_METHODS[part->method].refute(part->n, part->from, part->to);
     found->end_ns = plat_now_ns();
+    activity_end(cf_task_worker(context));
     return 0;
 }
 
@@ -77,6 +79,7 @@ typedef struct split_part {
     cf_future *future; /* NULL: submit refused it */
     refusal refused;   /* why */
     size_t number;     /* index into the job's numbers */
+    double share;      /* of its number's divisors */
     bool last;         /* of its number */
 } split_part;
 
@@ -90,6 +93,7 @@ typedef struct split_number {
     bool issued;         /* up to the last part */
     uint64_t from, span; /* the next part's divisors, */
     uint64_t end;        /* all of them below this */
+    double share;        /* of the divisors that were tried, in the parts collected so far */
     prime_outcome outcome;
     int64_t start_ns, end_ns; /* of the parts collected so far */
 } split_number;
@@ -231,6 +235,7 @@ static bool collect(split_run *run) {
     pop(run);
     number->state = OPEN;
     if (status == CF_OK) {
+        number->share += part.share;
         add_result(number, &result);
         check_time(run, number);
     }
@@ -240,10 +245,26 @@ static bool collect(split_run *run) {
     return true;
 }
 
+/* How much of the numbers that are not shown is done. Locked. */
+static double under_way(const split_run *run) {
+    double weight = 0;
+    for (size_t i = run->done; i < run->begun; i++) {
+        const split_number *number = number_at(run, i);
+        if (number->state != DONE) {
+            weight += prime_report_weight(run->job->report, run->job->numbers[i]) *
+                      (number->state == DECIDED ? 1 : number->share);
+        }
+    }
+    return weight;
+}
+
 /* Collects what is done at the ring's head. Locked. */
 static void advance(split_run *run) {
     while (run->count > 0 && collect(run)) {}
     prime_report_flush(run->job->report);
+    if (run->job->report->progress.line.shown) {
+        prime_report_progress(run->job->report, under_way(run));
+    }
 }
 
 /* The program has been told to end: shows the numbers of which every part is done. Locked. */
@@ -262,6 +283,7 @@ static void report_done(void *data) {
     }
     prime_report_held(run->job->report);
     prime_report_flush(run->job->report);
+    prime_report_stopped(run->job->report);
 }
 
 /* ---- issuing --------------------------------------------------------------------------------- */
@@ -330,7 +352,10 @@ static void issue(split_run *run, size_t index) {
         .to = after.issued ? before.end : after.from,
         .method = job->method,
     };
-    split_part part = {.number = index, .last = after.issued};
+    split_part part = {.number = index,
+                       .last = after.issued,
+                       .share = arg.to > arg.from ? (double)(arg.to - arg.from) / (double)before.end
+                                                  : 0};
     part.refused =
         refusal_of(cf_executor_submit_with(job->executor, &PART, &arg, &options, &part.future));
 
@@ -346,7 +371,8 @@ static void issue(split_run *run, size_t index) {
 }
 
 static void wait_for_part(split_run *run) {
-    cf_future_result(part_at(run, 0)->future, CF_FOREVER, NULL);
+    cf_future_result(part_at(run, 0)->future, progress_patience_ns(&run->job->report->progress),
+                     NULL);
     stop_signals_lock();
     advance(run);
     stop_signals_unlock();

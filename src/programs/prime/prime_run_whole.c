@@ -8,6 +8,7 @@
 
 #include "platform/clock.h"
 #include "primes/primes.h"
+#include "programs/base/activity.h"
 #include "programs/base/epoch.h"
 #include "programs/base/output.h"
 #include "programs/base/stop_signals.h"
@@ -55,9 +56,11 @@ static int run_check(const void *arg, void *result, cf_task_context *context) {
     check_result *found = result;
     found->started_ns = epoch_now_ns();
     int64_t start_ns = plat_now_ns();
+    activity_begin(cf_task_worker(context), check->n, NULL, 0, start_ns);
     found->prime = check->limited && method->refute != NULL ? is_prime_in_time(check, context)
                                                             : method->is_prime(check->n);
     found->elapsed_ns = plat_now_ns() - start_ns;
+    activity_end(cf_task_worker(context));
     return 0;
 }
 
@@ -122,6 +125,7 @@ static void advance(whole_run *run) {
         run->head++;
     }
     prime_report_flush(run->job->report);
+    prime_report_progress(run->job->report, 0);
 }
 
 /* The program has been told to end. Locked. */
@@ -134,6 +138,7 @@ static void report_done(void *data) {
     }
     prime_report_held(run->job->report);
     prime_report_flush(run->job->report);
+    prime_report_stopped(run->job->report);
 }
 
 /* ---- submitting and collecting --------------------------------------------------------------- */
@@ -158,6 +163,11 @@ static void submit_all(whole_run *run) {
     }
 }
 
+/* How long to wait for a result: where the time that passes is shown, not for ever. */
+static int64_t patience_ns(const whole_run *run) {
+    return progress_patience_ns(&run->job->report->progress);
+}
+
 static void collect_in_order(whole_run *run) {
     for (;;) {
         stop_signals_lock();
@@ -166,23 +176,24 @@ static void collect_in_order(whole_run *run) {
         if (run->head == run->submitted) {
             return;
         }
-        cf_future_result(run->futures[run->head], CF_FOREVER, NULL);
+        cf_future_result(run->futures[run->head], patience_ns(run), NULL);
     }
 }
 
-static void flush(const whole_run *run) {
+static void flush(whole_run *run) {
     stop_signals_lock();
     prime_report_flush(run->job->report);
+    prime_report_progress(run->job->report, 0);
     stop_signals_unlock();
 }
 
 /* The next one in completion order, as an index into what is watched. */
-static bool next_completed(const whole_run *run, cf_as_completed *completed, size_t *index) {
+static bool next_completed(whole_run *run, cf_as_completed *completed, size_t *index) {
     cf_future *future;
     cf_status status = cf_as_completed_next(completed, 0, &future, index);
-    if (status == CF_ETIMEDOUT) {
+    while (status == CF_ETIMEDOUT) {
         flush(run);
-        status = cf_as_completed_next(completed, CF_FOREVER, &future, index);
+        status = cf_as_completed_next(completed, patience_ns(run), &future, index);
     }
     return status == CF_OK;
 }

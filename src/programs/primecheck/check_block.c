@@ -5,13 +5,16 @@
 #include "primes/is_prime_batch.h"
 #include "primes/is_prime_big.h"
 #include "primes/primes.h"
+#include "programs/base/activity.h"
 #include "programs/base/epoch.h"
+#include "programs/base/shown.h"
 #include "programs/primecheck/count_bytes.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- what a worker has ------------------------------------------------------------------------ */
 
@@ -315,6 +318,14 @@ static char *format(char *to, const batch *s, const number_block *block,
     return to;
 }
 
+/* By its line and its first token. */
+static void note_block(const number_block *block, unsigned worker, int64_t now_ns) {
+    size_t at = 0;
+    const size_t length = check_next_token(block, &at);
+    const shown_text first = shown_of(block->text + at, length);
+    activity_begin(worker, block->line, first.text, strlen(first.text), now_ns);
+}
+
 static int run_check_block(const void *arg, void *to_result, cf_task_context *context) {
     const number_block *block = arg;
     check_result *result = to_result;
@@ -329,6 +340,7 @@ static int run_check_block(const void *arg, void *to_result, cf_task_context *co
     if (worker_batch == NULL && !begin_worker()) {
         return ENOMEM;
     }
+    note_block(block, cf_task_worker(context), begun_ns);
     batch *s = worker_batch;
     s->invalid_count = 0;
     s->invalid = invalid_at_end(result, cf_task_room(context));
@@ -342,6 +354,7 @@ static int run_check_block(const void *arg, void *to_result, cf_task_context *co
         now_ns = plat_now_ns();
         end = format(end, s, block, context, now_ns - batch_ns);
     }
+    activity_end(cf_task_worker(context));
     result->counts[CHECK_INVALID] = s->invalid_count;
     result->elapsed_ns = now_ns - begun_ns;
     result->text_length = (uint64_t)(end - result->text);

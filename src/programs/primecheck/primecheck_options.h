@@ -36,6 +36,7 @@ typedef struct primecheck_options {
     bool json, count, progress, stats;
     observing_options observing;
     joblog_options joblog;
+    const char *metrics; /* a file; NULL = none */
     check_settings check;
 } primecheck_options;
 

@@ -1,13 +1,17 @@
 #include "programs/primecheck/primecheck_run.h"
 
+#include "platform/clock.h"
+#include "programs/base/activity.h"
 #include "programs/base/output.h"
+#include "programs/base/progress.h"
 #include "programs/base/refusal.h"
+#include "programs/base/seconds.h"
 #include "programs/base/stop_signals.h"
 #include "programs/prime/prime_stats.h"
 #include "programs/primecheck/number_reader.h"
 #include "programs/primecheck/primecheck_log.h"
+#include "programs/primecheck/primecheck_metrics.h"
 #include "programs/primecheck/primecheck_report.h"
-#include "programs/primecheck/progress.h"
 #include "programs/timeline/observing.h"
 
 #include <errno.h>
@@ -41,6 +45,10 @@ typedef struct check_run {
     primecheck_log log;
     progress progress;
     observing *observing; /* NULL: nothing is recorded */
+    int64_t begun_ns;
+    metrics metrics;
+    primecheck_counts counts;
+    uint64_t begun_bytes, shown_bytes; /* of blocks that were begun; that were shown */
     atomic_bool stopping;
     atomic_bool showing;   /* the main thread prints, and counts */
     int stopped, finished; /* descriptors of events: the signal came; all is shown */
@@ -66,6 +74,36 @@ static void on_signal(void *data) {
     if (poll(&finished, 1, FINISH_MS) == 0 && !atomic_load(&run->showing)) {
         show_counts(run);
     }
+    metrics_write(&run->metrics);
+}
+
+/* ---- SIGUSR1 --------------------------------------------------------------------------------- */
+
+static void describe_block(uint64_t line, const char *first, char *text, size_t size) {
+    const char *more = strlen(first) == ACTIVITY_TEXT - 1 ? "..." : "";
+    snprintf(text, size, "line %" PRIu64 ", from %s%s on,", line, first, more);
+}
+
+static void describe_words(uint64_t word, const char *first, char *text, size_t size) {
+    (void)word;
+    const char *more = strlen(first) == ACTIVITY_TEXT - 1 ? "..." : "";
+    snprintf(text, size, "from %s%s on,", first, more);
+}
+
+static void show_status(void *data) {
+    check_run *run = data;
+    char head[160], share[32] = "";
+    uint64_t numbers = 0;
+    for (int verdict = 0; verdict < CHECK_VERDICTS; verdict++) {
+        numbers += atomic_load(&run->counts.verdicts[verdict]);
+    }
+    if (run->counts.share >= 0) {
+        snprintf(share, sizeof share, ", %.0f %% of the input", 100 * run->counts.share);
+    }
+    snprintf(head, sizeof head, "%" PRIu64 " numbers done%s in %.3f s", numbers, share,
+             seconds(plat_now_ns() - run->begun_ns));
+    activity_print(run->counts.executor, head,
+                   run->reader.name == NULL ? describe_words : describe_block);
 }
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
@@ -81,6 +119,7 @@ static cf_source_answer next_block(void *context, void *arg) {
     const reader_answer answer = number_reader_next(&run->reader, arg);
     if (answer == READER_BLOCK) {
         ((number_block *)arg)->seq = primecheck_log_next_seq(&run->log);
+        run->begun_bytes += ((const number_block *)arg)->length;
     }
     return MEANS[answer];
 }
@@ -95,12 +134,31 @@ static void report(check_run *run, const cf_stream_item *item) {
         primecheck_report_block(&run->report, item->arg, item->result);
     } else {
         primecheck_report_lost(&run->report, item->arg, &item->exception, attempts);
+        run->counts.failed_blocks++;
     }
     for (int verdict = 0; verdict < CHECK_VERDICTS; verdict++) {
         counts[verdict] = run->report.counts[verdict] - counts[verdict];
     }
     primecheck_log_block(&run->log, item->arg, done ? item->result : NULL, &item->exception,
                          attempts, counts);
+}
+
+/* Of the input, how much is shown. What was passed over between blocks counts for nothing. */
+static double share_of(const check_run *run) {
+    const number_reader *reader = &run->reader;
+    if (reader->size == 0 || reader->size < reader->taken) { /* a pipe, or a file that grows */
+        return PROGRESS_UNKNOWN;
+    }
+    return (double)run->shown_bytes / (double)(reader->size - reader->taken + run->begun_bytes);
+}
+
+static void show_progress(check_run *run) {
+    uint64_t numbers = 0;
+    primecheck_counts_set(&run->counts, run->report.counts, run->begun_bytes, share_of(run));
+    for (int verdict = 0; verdict < CHECK_VERDICTS; verdict++) {
+        numbers += run->report.counts[verdict];
+    }
+    progress_show(&run->progress, numbers, share_of(run));
 }
 
 /* A block is known by the line on which it begins. */
@@ -116,11 +174,9 @@ static void show(check_run *run, const cf_stream_item *item) {
     progress_clear(&run->progress);
     report(run, item);
     observe(run, item);
-    uint64_t numbers = 0;
-    for (int verdict = 0; verdict < CHECK_VERDICTS; verdict++) {
-        numbers += run->report.counts[verdict];
-    }
-    progress_show(&run->progress, numbers, run->reader.taken, run->reader.size);
+    run->counts.blocks++;
+    run->shown_bytes += ((const number_block *)item->arg)->length;
+    show_progress(run);
     atomic_store(&run->showing, false);
 }
 
@@ -163,6 +219,8 @@ static refusal check_all(check_run *run, cf_stream *stream) {
             show(run, &item);
         } else if (status == CF_ELATER) {
             number_reader_wait(&run->reader, run->stopped);
+        } else if (status == CF_ETIMEDOUT && !atomic_load(&run->stopping)) {
+            show_progress(run);
         }
     } while (status == CF_OK || status == CF_ETIMEDOUT || status == CF_ELATER);
     return refusal_of(status);
@@ -243,11 +301,13 @@ static int exit_code(const check_run *run, const refusal *ended) {
 int primecheck_run(const primecheck_options *options) {
     check_run run = {.options = options,
                      .report = {.options = options},
+                     .counts = {.share = PROGRESS_UNKNOWN},
                      .stopped = eventfd(0, EFD_CLOEXEC),
                      .finished = eventfd(0, EFD_CLOEXEC)};
     if (run.stopped < 0 || run.finished < 0) {
         error(EXIT_ITEM, errno, "cannot create an event: eventfd");
     }
+    activity_prepare();
     /* A process that only helps ends here, and touches no input. */
     const bool has_helpers = options->executor->is_helper != NULL;
     cf_executor *executor = has_helpers ? create_executor(&run) : NULL;
@@ -262,8 +322,12 @@ int primecheck_run(const primecheck_options *options) {
     }
     observing_executor(run.observing, executor);
     stop_signals_block();
+    run.counts.executor = executor;
+    metrics_begin(&run.metrics, options->metrics, primecheck_metrics_fill, &run.counts);
+    run.begun_ns = plat_now_ns();
+    stop_signals_show(show_status, &run);
     stop_signals_start(on_signal, &run);
-    progress_begin(&run.progress, options->progress);
+    progress_begin(&run.progress, options->progress, "numbers");
     cf_stream *stream = open_stream(&run, executor);
     const refusal ended = check_all(&run, stream);
     cf_stream_close(stream);
@@ -272,11 +336,13 @@ int primecheck_run(const primecheck_options *options) {
     stop_signals_end();
 
     cf_executor_shutdown(executor, true, true);
+    metrics_end(&run.metrics);
     const int unwritten = observing_end(run.observing);
     prime_stats_end(&stats, executor, run.report.work_ns);
     primecheck_report_end(&run.report, &stats);
     prime_stats_free(&stats);
-    const int code = unwritten != 0 ? unwritten : exit_code(&run, &ended);
+    const int code =
+        metrics_exit_code(&run.metrics, unwritten != 0 ? unwritten : exit_code(&run, &ended));
     number_reader_close(&run.reader);
     primecheck_log_close(&run.log);
     close(run.stopped);
