@@ -11,6 +11,7 @@ from download_programs import POP, DownloadPrograms
 from engine import BenchError
 from prime_programs import NUMBERS, PEER, PRIMES, parse
 from servers import MARK
+from traces import read_trace
 
 COMPUTE, WAIT = "compute", "wait"
 C, CPYTHON = "C", "CPython"
@@ -102,17 +103,22 @@ class Runs:
     # ---- prime checks
 
     def compute_in_c(self, case):
-        """A line comes when its check has ended, and tells how long the check took. So the end is later
-        than it was by the time that a line needs to get here."""
-        command = [str(self.folder / PROGRAMS[COMPUTE][case.way]), "--json", "--order=completed"]
+        """The trace says who ran what and when. The line that came most quickly after it was printed tells
+        which moment the trace counts from."""
+        trace = self.downloads.scratch / "trace"
+        command = [str(self.folder / PROGRAMS[COMPUTE][case.way]), "--json", "--order=completed",
+                   f"--trace={trace}"]
         command += ["--numbers=-"] if self.numbers else []
         command += [str(case.workers)] if case.way != SEQUENTIAL else []
         run = processes.watched(case, command, "".join(f"{n}\n" for n in self.numbers or ()))
         lines, _ = parse(case, run.output)
         self.believe(case, {line["n"]: line["prime"] for line in lines})
-        return figures(run, [Task(line["n"], verdict(line["prime"]), line["worker"],
-                                  came - run.begun - line["elapsed"], came - run.begun)
-                             for line, came in zip(lines, run.lines)])
+        traced = read_trace(trace)
+        if set(traced) != set(self.verdicts):
+            raise BenchError(f"{case}: the trace has other numbers")
+        zero = min(came - traced[line["n"]].handed for line, came in zip(lines, run.lines)) - run.begun
+        return figures(run, [Task(n, verdict(prime), traced[n].worker, zero + traced[n].begin,
+                                  zero + traced[n].end) for n, prime in self.verdicts.items()])
 
     def compute_in_cpython(self, case):
         command = [python(), "-B", str(PEER), case.way, str(case.workers)]
