@@ -98,6 +98,7 @@ set(explorer_scenario_sources
     explorer/scenarios_future.c
     explorer/scenarios_lock.c
     explorer/scenarios_nested.c
+    explorer/scenarios_observer.c
     explorer/scenarios_process.c
     explorer/scenarios_queue.c
     explorer/scenarios_remote.c

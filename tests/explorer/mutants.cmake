@@ -788,3 +788,33 @@ explorer_mutant(overwritten_stack_is_believed cfutures/waiting/watch.c process_o
 
 explorer_mutant(broken_pool_trusts_the_stack cfutures/worker_death.c process_overwritten
                 "cfi_watch_drain_broken(executor);" "cfi_watch_drain(executor);")
+
+# ---- what an observer is told ----------------------------------------------------------------------
+
+explorer_mutant(
+  end_of_a_dead_worker_is_not_told cfutures/worker_death.c observer_death
+  "cfi_events_adopt(executor->queue.events, worker, !was_running);" "")
+
+explorer_mutant(
+  end_of_a_cut_run_is_told_twice cfutures/worker_death.c observer_death
+  "cfi_events_adopt(executor->queue.events, worker, !was_running);"
+  "cfi_events_adopt(executor->queue.events, worker, true);")
+
+explorer_mutant(
+  end_is_told_before_it_is_settled cfutures/worker/observe.c observer_death [[
+        cfi_events_written(queue->events, worker);
+    }
+}
+
+void cfi_observe_ended]] [[
+        cfi_events_written(queue->events, worker);
+        cfi_events_publish(queue->events, worker);
+        cfi_events_written(queue->events, worker);
+    }
+}
+
+void cfi_observe_ended]])
+
+explorer_mutant(
+  observer_sleeps_without_a_look cfutures/core/observer.c observer_sleeps
+  "if (!tell_all(self) && !plat_load_acquire" "if (!plat_load_acquire")

@@ -124,6 +124,9 @@ const scenario *const scenarios[] = {
     &serial_shutdown,
     &serial_callbacks,
     &serial_unfit,
+    /* scenarios_observer.c */
+    &observer_death,
+    &observer_sleeps,
     /* scenarios_remote.c */
     &remote_unbegun,
     &remote_returned,
