@@ -156,6 +156,63 @@ static void run_map_endings(void) {
     cf_executor_destroy(executor);
 }
 
+/* Chunks wait in a rank behind one whose item is over its time, and are called back for the worker that has
+ * nothing to do. They are answered without having run, from blocks that tell of chunks which were cut. */
+typedef struct lingering {
+    uint32_t number;
+    uint32_t lingers;
+} lingering;
+
+static int linger(const void *arg, void *result, cf_task_context *ctx) {
+    const lingering *item = arg;
+    (void)ctx;
+    atomic_fetch_add(&shared->runs[item->number], 1);
+    if (item->lingers) {
+        pause_for(20 * SECOND);
+    }
+    *(uint32_t *)result = item->number * 3;
+    return 0;
+}
+
+static void check_round(cf_executor *executor, lingering *items, size_t count) {
+    static const cf_task task = {.name = "linger",
+                                 .run = linger,
+                                 .arg_size = sizeof(lingering),
+                                 .result_size = sizeof(uint32_t)};
+    const cf_map_options options = {.timeout_ns = SECOND / 4};
+    uint32_t *results = calloc(count, sizeof *results);
+    CHECK_EQUAL(cf_executor_map(executor, &task, items, count, results, &options), CF_EDEADLINE);
+    for (size_t i = 0; i < count; i++) {
+        CHECK_EQUAL(results[i], items[i].lingers ? 0 : items[i].number * 3);
+        CHECK_EQUAL(atomic_load(&shared->runs[items[i].number]), 1);
+    }
+    free(results);
+}
+
+static void run_called_back(void) {
+    enum {
+        ITEMS = 3000,
+        ROUNDS = 4,
+        LATE = 3
+    };
+    static lingering items[ITEMS];
+    cf_executor *executor;
+    if (!lead(NULL, &executor)) {
+        return;
+    }
+    uint64_t seed = job.random;
+    for (uint32_t round = 0; round < ROUNDS; round++) {
+        for (uint32_t i = 0; i < ITEMS; i++) {
+            items[i] = (lingering){.number = round * ITEMS + i};
+        }
+        for (int k = 0; k < LATE; k++) {
+            items[random_next(&seed) % ITEMS].lingers = 1;
+        }
+        check_round(executor, items, ITEMS);
+    }
+    cf_executor_destroy(executor);
+}
+
 /* A crash in a thread ends the rank, and with recovery only that. */
 static void run_thread_crash(void) {
     cf_executor *executor;
@@ -344,7 +401,14 @@ static void run_nested(void) {
 }
 
 const job_case task_cases[] = {
-    {"endings", run_endings}, {"map_endings", run_map_endings}, {"thread_crash", run_thread_crash},
-    {"deadly", run_deadly},   {"library", run_library},         {"payloads", run_payloads},
-    {"times", run_times},     {"nested", run_nested},           {NULL, NULL},
+    {"endings", run_endings},
+    {"map_endings", run_map_endings},
+    {"thread_crash", run_thread_crash},
+    {"called_back", run_called_back},
+    {"deadly", run_deadly},
+    {"library", run_library},
+    {"payloads", run_payloads},
+    {"times", run_times},
+    {"nested", run_nested},
+    {NULL, NULL},
 };

@@ -21,6 +21,11 @@ class Tasks(MpiTest):
     def test_map_endings(self):
         self.assertEqual(self.check_case(3, "map_endings"), [])
 
+    def test_called_back(self):
+        """No item runs twice."""
+        seed = seeded_random().randrange(2**31)
+        self.assertEqual(self.check_case(4, "called_back", f"random={seed}"), [])
+
     def test_library(self):
         self.assertEqual(self.check_case(3, "library", f"library={FOREIGN}"), [])
 
