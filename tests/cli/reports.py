@@ -51,8 +51,13 @@ class Page(html.parser.HTMLParser):
             self.scripts[-1] += text
 
 
+def data_of_file(file):
+    with open(file, encoding="utf-8") as page:
+        return json.loads(Page(page.read()).scripts[0])
+
+
 def data(kind):
-    return json.loads(Page(read(kind)).scripts[0])
+    return data_of_file(path(kind))
 
 
 def column(table, name):

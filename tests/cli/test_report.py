@@ -1,10 +1,14 @@
-"""The page of a report as a file: it needs nothing but itself, and its data are what the program has done."""
+"""The page of a report as a file: it needs nothing but itself, and its data are what the program has done. And --report
+of the programs."""
 
 import os
 import re
+import signal
+import tempfile
 import unittest
 
-from reports import FOLDER, KINDS, Page, column, data, read
+from harness import FAST, POOLS, PROGRAMS, SLOW, CliTest, Running, kill, run
+from reports import FOLDER, KINDS, Page, column, data, data_of_file, read
 
 
 class Report(unittest.TestCase):
@@ -71,6 +75,52 @@ class Report(unittest.TestCase):
             "</script><script>hostile()", "<!--<script>", "\"};hostile();//\\", "<img src=x onerror=hostile()>",
             "line\u2028paragraph\u2029", "invalid " + 10 * "\ufffd" + " end", "cut off \ufffd\ufffd", "\x01\x1b[31m\t\n\x7f",
             "right\u202etfel", "", "&lt;b&gt; &amp; ${hostile()} `", "\U0001f1e7\U0001f1f7 Brasil"])
+
+
+class Option(CliTest):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory(prefix="report-")
+        self.addCleanup(folder.cleanup)
+        self.file = os.path.join(folder.name, "run.html")
+
+    def test_prime_programs(self):
+        """Each number has its run and its result, in the order in which the program prints them."""
+        numbers = self.write(FAST)
+        for program in PROGRAMS:
+            with self.subTest(program=program.name):
+                result = run(program.name, f"--report={self.file}", "-n", numbers, *program.argv(2))
+                self.assertEqual((result.code, result.err), (0, ""))
+                found = data_of_file(self.file)
+                self.assertEqual((found["program"], found["ordered"]), (program.name, program.order == "map"))
+                self.assertEqual(found["workers"], 2 if program in POOLS else 1)
+                self.assertEqual(found["results"]["label"], [line.split()[0] for line in result.lines()[1:-1]])
+                self.assertEqual(sorted(found["results"]["item"]), sorted(column(found["runs"], "item")))
+                self.assertEqual(set(column(found["runs"], "ending")), {0})
+                os.remove(self.file)
+
+    def test_worker_that_is_killed(self):
+        with Running("proc_pool", f"--report={self.file}", "-n", self.write(SLOW[:1]), "1") as running:
+            kill(running.busy_worker(1), signal.SIGKILL)
+            self.assertEqual(running.finish().code, 0)
+        found = data_of_file(self.file)
+        self.assertEqual(column(found["runs"], "attempt"), [1, 2])
+        self.assertEqual(found["runs"]["reasons"], [[0, "killed by signal 9 (SIGKILL)"]])
+        self.assertEqual([why for _, why in found["lives"]["reasons"]], ["killed by signal 9 (SIGKILL)"])
+
+    def test_is_there_after_an_interrupt(self):
+        with Running("proc_pool", f"--report={self.file}", "-n", self.write(SLOW + [2]), "2") as running:
+            running.busy_worker(2)
+            running.signal(signal.SIGINT)
+            self.assertEqual(running.finish().code, -signal.SIGINT)
+        self.assertEqual(data_of_file(self.file)["program"], "proc_pool")
+        self.assertEqual(os.listdir(os.path.dirname(self.file)), ["run.html"])
+
+    def test_cannot_be_written(self):
+        for file, why in (("/dev/full", "No space left on device"), ("/nowhere/run.html", "No such file or directory"),
+                          (os.path.dirname(self.file), "Is a directory")):
+            result = run("threads", f"--report={file}", "-n", self.write(FAST), "2")
+            self.assertEqual((result.code, result.err), (3, f"threads: {file}: {why}\n"))
+            self.assertEqual(len(result.lines()), len(FAST) + 2)
 
 
 if __name__ == "__main__":
