@@ -29,8 +29,6 @@ struct observing {
     run_table table;
     trace *trace;
     cf_executor *executor; /* the counter may ask it */
-    size_t *lives;         /* by worker: where its latest life is in the table; SIZE_MAX = none */
-    unsigned lives_room;
     pthread_t counter;
     bool counts, stops, over;
     pthread_cond_t stop;
@@ -81,34 +79,28 @@ static void note_run(observing *self, const cf_event *event) {
                       });
 }
 
-static size_t *life_of(observing *self, int worker) {
-    if ((unsigned)worker >= self->lives_room) {
-        const unsigned room = (unsigned)worker + 16;
-        size_t *lives = realloc(self->lives, room * sizeof *lives);
-        if (lives == NULL) {
-            self->table.no_memory = true;
-            return NULL;
-        }
-        self->lives = lives;
-        while (self->lives_room < room) {
-            lives[self->lives_room++] = SIZE_MAX;
+/* NULL if it is not in the table. The end of a worker that died may be told after the start of the one in its place. */
+static run_worker *life_of(run_table *table, const cf_event *event) {
+    for (size_t i = table->lives_count; i-- > 0;) {
+        run_worker *life = &table->lives[i];
+        if (life->number == event->worker && life->id == event->id && life->gone_ns == 0) {
+            return life;
         }
     }
-    return &self->lives[worker];
+    return NULL;
 }
 
 static void note_life(observing *self, const cf_event *event) {
-    size_t *life = life_of(self, event->worker);
-    if (life == NULL) {
-        return;
-    }
     if (event->kind == CF_EVENT_WORKER_STARTED) {
-        *life = run_table_add_worker(
+        run_table_add_worker(
             &self->table,
             &(run_worker){.number = event->worker, .id = event->id, .started_ns = event->at_ns});
-    } else if (*life != SIZE_MAX) {
-        self->table.lives[*life].gone_ns = event->at_ns;
-        self->table.lives[*life].wait_status = wait_status_of(&event->exception);
+        return;
+    }
+    run_worker *life = life_of(&self->table, event);
+    if (life != NULL) {
+        life->gone_ns = event->at_ns;
+        life->wait_status = wait_status_of(&event->exception);
     }
 }
 
@@ -223,7 +215,6 @@ int observing_end(observing *self) {
     run_table_free(&self->table);
     pthread_cond_destroy(&self->stop);
     pthread_mutex_destroy(&self->lock);
-    free(self->lives);
     free(self);
     return code;
 }
