@@ -7,7 +7,7 @@ import signal
 import tempfile
 import unittest
 
-from harness import FAST, POOLS, PROGRAMS, SLOW, CliTest, Running, kill, run
+from harness import FAST, MEDIUM, POOLS, PROGRAMS, SLOW, CliTest, Running, kill, run
 from reports import FOLDER, KINDS, Page, column, data, data_of_file, read
 
 
@@ -99,13 +99,17 @@ class Option(CliTest):
                 os.remove(self.file)
 
     def test_worker_that_is_killed(self):
-        with Running("proc_pool", f"--report={self.file}", "-n", self.write(SLOW[:1]), "1") as running:
+        with Running("proc_pool", f"--report={self.file}", "-n", self.write(3 * MEDIUM), "1") as running:
             kill(running.busy_worker(1), signal.SIGKILL)
             self.assertEqual(running.finish().code, 0)
         found = data_of_file(self.file)
-        self.assertEqual(column(found["runs"], "attempt"), [1, 2])
-        self.assertEqual(found["runs"]["reasons"], [[0, "killed by signal 9 (SIGKILL)"]])
-        self.assertEqual([why for _, why in found["lives"]["reasons"]], ["killed by signal 9 (SIGKILL)"])
+        runs = found["runs"]
+        died = column(runs, "ending").index(3)
+        self.assertEqual(runs["reasons"], [[died, "killed by signal 9 (SIGKILL)"]])
+        again = [r for r, attempt in enumerate(column(runs, "attempt")) if attempt == 2]
+        self.assertEqual([runs["item"][r] for r in again], [runs["item"][died]])
+        self.assertEqual(found["lives"]["reasons"], [[0, "killed by signal 9 (SIGKILL)"]])
+        self.assertLess(found["lives"]["gone"][0], found["lives"]["gone"][1])
 
     def test_is_there_after_an_interrupt(self):
         with Running("proc_pool", f"--report={self.file}", "-n", self.write(SLOW + [2]), "2") as running:
