@@ -295,12 +295,14 @@ void joblog_keep(joblog *log, size_t count) {
     if (log == NULL || !log->resumed) {
         return;
     }
-    const joblog_past *last = count > 0 ? &log->past[count - 1] : NULL;
-    log->output_end = last != NULL ? last->output_end : log->output_begin;
-    const off_t output = (off_t)log->output_end;
+    const joblog_past begin = {
+        .output_end = log->output_begin, .file_end = log->file_begin, .more_end = log->more_begin};
+    const joblog_past *last = count > 0 ? &log->past[count - 1] : &begin;
+    const off_t output = (off_t)last->output_end;
+    log->output_end = last->output_end;
     check_kept_output(log, count);
-    cut(log->file, log->file_fd, last != NULL ? last->file_end : log->file_begin);
-    cut(log->more, log->more_fd, last != NULL ? last->more_end : log->more_begin);
+    cut(log->file, log->file_fd, last->file_end);
+    cut(log->more, log->more_fd, last->more_end);
     cut("standard output", STDOUT_FILENO, output);
     if (lseek(STDOUT_FILENO, output, SEEK_SET) < 0) {
         error(EXIT_IO, errno, "standard output");

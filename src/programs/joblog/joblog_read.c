@@ -1,4 +1,5 @@
 #define _GNU_SOURCE /* getline */
+#include "programs/base/decimal.h"
 #include "programs/base/output.h"
 #include "programs/joblog/joblog_files.h"
 
@@ -6,6 +7,7 @@
 #include <error.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,16 +138,66 @@ static void read_run(joblog *log, line_reader *more) {
 
 /* ---- items ----------------------------------------------------------------------------------- */
 
+enum {
+    SEQ, /* the columns */
+    HOST,
+    STARTTIME,
+    RUNTIME,
+    SEND,
+    RECEIVE,
+    EXITVAL,
+    SIGNAL,
+    COLUMNS, /* before the command */
+};
+
+typedef struct column {
+    const char *text;
+    size_t length;
+} column;
+
+static bool split(const char *line, column *columns) {
+    for (int i = 0; i < COLUMNS; i++) {
+        const char *end = strchr(line, '\t');
+        if (end == NULL) {
+            return false;
+        }
+        columns[i] = (column){line, (size_t)(end - line)};
+        line = end + 1;
+    }
+    return true;
+}
+
+static bool parse_number(column c, uint64_t max, uint64_t *value) {
+    return decimal_parse(c.text, c.length, 0, max, value);
+}
+
+/* "1796047981.881" */
+static bool parse_time(column c, int64_t *ns) {
+    const size_t decimals = sizeof ".881" - 1;
+    uint64_t whole, thousandths;
+    if (c.length <= decimals || c.text[c.length - decimals] != '.' ||
+        !decimal_parse(c.text, c.length - decimals, 0, INT64_MAX / 2000000000, &whole) ||
+        !decimal_parse(c.text + c.length - decimals + 1, decimals - 1, 0, 999, &thousandths)) {
+        return false;
+    }
+    *ns = (int64_t)(whole * 1000 + thousandths) * 1000000;
+    return true;
+}
+
 /* The columns that FILE.more does not have. */
 static bool parse_columns(const char *line, joblog_entry *entry) {
-    int64_t started_s, started_ms;
-    int end = 0;
-    const int found = sscanf(
-        line, "%" SCNu64 "\t:\t%" SCNd64 ".%3" SCNd64 "\t%*[ 0-9.]\t%*u\t%" SCNu64 "\t%d\t%d%n",
-        &entry->seq, &started_s, &started_ms, &entry->sent, &entry->exit_value, &entry->signal,
-        &end);
-    entry->started_ns = (started_s * 1000 + started_ms) * 1000000;
-    return found == 6 && line[end] == '\t';
+    column columns[COLUMNS];
+    uint64_t exit_value, signal;
+    if (!split(line, columns) || !parse_number(columns[SEQ], UINT64_MAX, &entry->seq) ||
+        !parse_time(columns[STARTTIME], &entry->started_ns) ||
+        !parse_number(columns[SEND], UINT64_MAX, &entry->sent) ||
+        !parse_number(columns[EXITVAL], INT_MAX, &exit_value) ||
+        !parse_number(columns[SIGNAL], INT_MAX, &signal)) {
+        return false;
+    }
+    entry->exit_value = (int)exit_value;
+    entry->signal = (int)signal;
+    return true;
 }
 
 /* The integer of that name; a line without it is refused. */

@@ -37,11 +37,12 @@ static int compare_blocks(const void *left, const void *right) {
 }
 
 static void make_room(block_reader *blocks, size_t length) {
-    if (length > blocks->room) {
+    if (blocks->text == NULL || length > blocks->room) {
         blocks->text = realloc(blocks->text, length);
         blocks->room = length;
         if (blocks->text == NULL) {
             error(EXIT_ITEM, errno, "a block of %zu bytes", length);
+            abort(); /* error() does not return: its status is not 0 */
         }
     }
 }
