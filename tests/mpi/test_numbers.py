@@ -49,13 +49,15 @@ class Numbers(MpiTest):
         with tempfile.TemporaryDirectory() as folder:
             page = os.path.join(folder, "run.prom")
             result = run_job(3, POOL, "-jS", "--split", "--order=completed", "--method=wheel", "--retries=1", "--timeout=30",
-                             "--progress", f"--metrics={page}", "-n", self.write(numbers))
+                             "--progress", f"--metrics={page}", f"--trace={folder}/trace", f"--report={folder}/report",
+                             "-n", self.write(numbers))
             self.assertEqual((result.code, result.err), (0, ""))
             *lines, last, stats = parse_json_lines(result.out)
             self.assertEqual({int(line["n"]): line["prime"] for line in lines}, {n: is_prime(n) for n in numbers})
             self.assertEqual((last["summary"]["executor"], last["summary"]["numbers"]), ("mpi", 4))
             self.assertEqual(len(stats["stats"]["workers"]), 2)
             with open(page) as file:
+                self.assertEqual(sorted(os.listdir(folder)), ["report", "run.prom", "trace"])
                 self.assertIn('primepool_numbers_total{verdict="prime"} 2\n', file.read())
 
     def test_about(self):
