@@ -22,18 +22,19 @@ MEASURED = {"workers": 2, "task_ns": 1000000, "chunk": 1, "tasks_per_second": 19
 
 # Beside --quick, --seed, --bin and --output; {costs}, {measured}, {scratch} are files and a folder.
 RUNS = {
-    "downloads": ["--only=local", "--only=error", "--rounds=1", "--cpython-rounds=0", "--delay-rounds=0",
-                  "--long-rounds=0", "--error-rounds=1", "--style-rounds=0", "--scratch={scratch}"],
-    "forkjoin": ["--only=idle", "--only=for", "--workers=2", "--rounds=1", "--passes=1", "--sort-passes=1",
+    "compare": ["--only=compute", "--rounds=1", "--workers=2", "--scratch={scratch}"],
+    "downloads": ["--only=local", "--only=error", "--rounds=1", "--cpython-rounds=0", "--delay-rounds=1",
+                  "--long-rounds=0", "--error-rounds=1", "--style-rounds=1", "--scratch={scratch}"],
+    "forkjoin": ["--only=idle", "--only=for", "--workers=2", "--rounds=1", "--passes=2", "--sort-passes=2",
                  "--idle-ms=20"],
     "is_prime": ["--only=vector", "--rounds=1", "--vector-rounds=1"],
     "latency": ["--only=awake", "--only=idle", "--workers=1", "--rounds=1", "--crowded-rounds=1", "--awake=100",
                 "--asleep=5", "--idle-rounds=1", "--idle-seconds=1"],
-    "map": ["--only=items", "--workers=2", "--rounds=1", "--items=10000", "--cpython-items=1000", "--passes=1",
-            "--balance-rounds=1", "--balance-passes=1", "--busy-ms=5"],
-    "memory": ["--only=pending", "--workers=2", "--rounds=1", "--our-tasks=1000", "--peer-tasks=1000",
-               "--cpython-tasks=100", "--stream-rounds=1", "--items=1000"],
-    "mpi": ["--only=awake", "--workers=1", "--rounds=1", "--tasks=1000", "--items=1000", "--awake=50", "--passes=1"],
+    "map": ["--only=items", "--workers=2", "--rounds=1", "--items=10000", "--cpython-items=1000", "--passes=2",
+            "--balance-rounds=1", "--balance-passes=2", "--busy-ms=5"],
+    "memory": ["--only=pending", "--workers=2", "--rounds=1", "--our-tasks=100000", "--peer-tasks=100000",
+               "--cpython-tasks=1000", "--stream-rounds=1", "--items=1000"],
+    "mpi": ["--only=awake", "--workers=1", "--rounds=1", "--tasks=1000", "--items=1000", "--awake=100", "--passes=2"],
     "primecheck": ["--only=same", "--rounds=1", "--numbers=10000", "--same-numbers=10000", "--scratch={scratch}"],
     "scale": ["--only=efficiency", "--costs={costs}", "--lengths=exponential", "--credit=2",
               "--rounds=2", "--warm-up=1", "--tree-warm-up=1", "--messages=100", "--manager-send-ns=500",
@@ -41,7 +42,7 @@ RUNS = {
               "--worker-chunk-ns=50", "--latency-ns=1000", "--manager-poll-ns=10", "--worker-poll-ns=10"],
     "scaling": ["--only=pairs", "--rounds=1", "--max-workers=2", "--pairs=1", "--long-pairs=0", "--peer-pairs=0",
                 "--peer-rounds=0", "--peer-workers=1"],
-    "submit": ["--only=tasks", "--workers=2", "--rounds=1", "--count-rounds=1", "--tasks=1000", "--passes=1",
+    "submit": ["--only=tasks", "--workers=2", "--rounds=1", "--count-rounds=1", "--tasks=1000", "--passes=2",
                "--most=1000", "--payloads=100"],
 }
 
@@ -83,7 +84,8 @@ class Benches(unittest.TestCase):
             option, _, value = arg.removeprefix("--").partition("=")
             found = {**settings, **settings.get("costs", {})}.get(option.replace("-", "_"))
             if option not in ("scratch", "costs") and found is not None:
-                self.assertIn(str(found).replace(" ", ""), (value, f"[{value}]"), option)
+                shown = str(found).replace(" ", "").removesuffix(".0")
+                self.assertIn(shown, (value, f"[{value}]"), option)
         only = [arg.removeprefix("--only=") for arg in args if arg.startswith("--only=")]
         if only:
             self.assertEqual(settings["parts"], only)

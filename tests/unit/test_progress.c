@@ -113,3 +113,11 @@ Test(progress, many_results_a_second) {
     cr_assert_str_eq(format(&p, 30000, PROGRESS_UNKNOWN, 30 * SECOND),
                      "30000 numbers  1.00 thousand/s  30 s");
 }
+
+/* A run that goes on from an earlier one counts what that has done, and takes no credit for it. */
+Test(progress, resumed) {
+    progress p = begun_at_0("numbers");
+    progress_resume(&p, 1000, 0.5);
+    cr_assert_str_eq(format(&p, 1020, 0.51, 2 * SECOND),
+                     " 51 %  1020 numbers  10.00/s  2 s  1:38 left");
+}

@@ -17,6 +17,11 @@ void progress_begin(progress *p, bool wanted, const char *unit) {
     progress_sample_at(p, 0, 0, p->begun_ns);
 }
 
+void progress_resume(progress *p, uint64_t done, double share) {
+    p->samples[0].done = done;
+    p->samples[0].share = share;
+}
+
 /* ---- samples --------------------------------------------------------------------------------- */
 
 void progress_sample_at(progress *p, uint64_t done, double share, int64_t now_ns) {

@@ -33,6 +33,9 @@ typedef struct progress {
 
 void progress_begin(progress *progress, bool wanted, const char *unit);
 
+/* So much was done before this run: it counts, but not for the rate. Right after progress_begin. */
+void progress_resume(progress *progress, uint64_t done, double share);
+
 /* So many are done, and such a share of the work, from 0 to 1. Cheap, so it may be called for every result; it
  * should be called some times a second also while there is none, so that the time goes on. */
 void progress_show(progress *progress, uint64_t done, double share);

@@ -119,6 +119,7 @@ void prime_report_begin_progress(prime_report *report, const prime_options *opti
         report->all_weight += prime_report_weight(report, numbers[i]);
     }
     progress_begin(&report->progress, options->progress, "numbers");
+    progress_resume(&report->progress, report->checked + report->failed, 0);
 }
 
 void prime_report_progress(prime_report *report, double under_way) {

@@ -152,13 +152,17 @@ static double share_of(const check_run *run) {
     return (double)run->shown_bytes / (double)(reader->size - reader->taken + run->begun_bytes);
 }
 
-static void show_progress(check_run *run) {
+static uint64_t count_numbers(const check_run *run) {
     uint64_t numbers = 0;
-    primecheck_counts_set(&run->counts, run->report.counts, run->begun_bytes, share_of(run));
     for (int verdict = 0; verdict < CHECK_VERDICTS; verdict++) {
         numbers += run->report.counts[verdict];
     }
-    progress_show(&run->progress, numbers, share_of(run));
+    return numbers;
+}
+
+static void show_progress(check_run *run) {
+    primecheck_counts_set(&run->counts, run->report.counts, run->begun_bytes, share_of(run));
+    progress_show(&run->progress, count_numbers(run), share_of(run));
 }
 
 /* A block is known by the line on which it begins. */
@@ -328,6 +332,7 @@ int primecheck_run(const primecheck_options *options) {
     stop_signals_show(show_status, &run);
     stop_signals_start(on_signal, &run);
     progress_begin(&run.progress, options->progress, "numbers");
+    progress_resume(&run.progress, count_numbers(&run), share_of(&run));
     cf_stream *stream = open_stream(&run, executor);
     const refusal ended = check_all(&run, stream);
     cf_stream_close(stream);
