@@ -10,6 +10,7 @@ enum {
 static struct {
     cf_event events[NOTED_MAX];
     size_t count;
+    bool awaited; /* the caller waits until it is told of an end */
 } told;
 
 static void note(void *context, const cf_event *events, size_t count) {
@@ -17,6 +18,9 @@ static void note(void *context, const cf_event *events, size_t count) {
     for (size_t i = 0; i < count; i++) {
         CHECK(told.count < NOTED_MAX);
         told.events[told.count++] = events[i];
+        if (told.awaited && events[i].kind == CF_EVENT_ENDED) {
+            pool_arrive();
+        }
     }
 }
 
@@ -41,6 +45,7 @@ static void set_up_death(void) {
     const cf_submit_options options = {.retries = 1};
     const unsigned n = 0;
     told.count = 0;
+    told.awaited = false;
     pool_begin_processes(1, (cf_pool_options){.observer = &observer}, take_result);
     CHECK(cf_executor_submit_with(executor, &number_task, &n, &options, &future) == CF_OK);
 }
@@ -62,10 +67,16 @@ const scenario observer_death = {.name = "observer_death",
                                  .bound = 0,
                                  .deaths = true};
 
-/* Nobody dies: the thread that tells sleeps, and misses nothing. */
-static void set_up_two(void) {
+/* Nobody dies: the thread that tells sleeps, and is woken by what happens. */
+static void take_result_when_told(void *context) {
+    pool_await(1);
+    take_result(context);
+}
+
+static void set_up_sleeps(void) {
     told.count = 0;
-    pool_begin(1, (cf_pool_options){.observer = &observer}, take_result);
+    told.awaited = true;
+    pool_begin(1, (cf_pool_options){.observer = &observer}, take_result_when_told);
     future = pool_submit(&number_task, 0);
 }
 
@@ -74,7 +85,5 @@ static void check_all_told(void) {
     check_freed();
 }
 
-const scenario observer_sleeps = {.name = "observer_sleeps",
-                                  .set_up = set_up_two,
-                                  .check = check_all_told,
-                                  .bound = 1};
+const scenario observer_sleeps = {
+    .name = "observer_sleeps", .set_up = set_up_sleeps, .check = check_all_told, .bound = 1};
