@@ -68,6 +68,13 @@ class Browser(unittest.TestCase):
         self.assertEqual(self.browser.value("document.scripts.length"), 2)
         self.assertEqual(self.browser.value("document.images.length"), 0)
 
+    def test_template(self):
+        """As a web developer opens it: with the sample."""
+        self.browser.look(1280)
+        self.browser.open(os.path.join(os.path.dirname(__file__), "../../src/programs/timeline/report.html"))
+        self.check("the template")
+        self.assertEqual((self.number("runs"), self.number("bars")), (7, 7))
+
     def test_bars(self):
         """One for each run, as long as the run."""
         for kind in ("flags_ordered", "flags_completed"):
