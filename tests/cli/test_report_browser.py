@@ -104,7 +104,7 @@ class Browser(unittest.TestCase):
 
     def test_words(self):
         self.open("flags_ordered")
-        self.assertRegex(self.text("order-text"), r"was ready at 0\.\d+ s and was handed out at 0\.\d+ s, behind CN\.")
+        self.assertRegex(self.text("order-text"), r"was ready at 0\.\d+\u00a0s and was handed out at 0\.\d+\u00a0s, behind CN\.")
         self.assertEqual(self.text("title"), "flags_threadpool")
         self.assertIn("4 more threads may wait", self.text("why"))
         figures = self.figures()
