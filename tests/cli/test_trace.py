@@ -118,7 +118,10 @@ class Trace(CliTest):
             wait_for("an event", lambda: len(trace_file.runs(trace_file.read(self.file, whole=False))) >= 1)
             running.signal(signal.SIGTERM)
             self.assertEqual(running.finish().code, -signal.SIGTERM)
-        self.assertEqual(len(trace_file.runs(trace_file.read(self.file))), 1)
+        events = trace_file.read(self.file)
+        self.assertEqual(len(trace_file.runs(events)), 1)
+        running, = (event for event in events if event["ph"] == "B")
+        self.assertEqual(running["args"], {"task": 0, "attempt": 1})
 
     def test_a_file_that_cannot_be_written(self):
         result = run("proc_pool", "--trace=/nowhere/trace", "2")

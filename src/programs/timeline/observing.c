@@ -29,6 +29,8 @@ struct observing {
     run_table table;
     trace *trace;
     cf_executor *executor; /* the counter may ask it */
+    cf_event *begun;       /* by worker: what it runs; attempt 0 = nothing */
+    unsigned begun_room;
     pthread_t counter;
     bool counts, stops, over;
     pthread_cond_t stop;
@@ -54,11 +56,13 @@ static int32_t wait_status_of(const cf_exception *exception) {
     return exception->signal != 0 ? exception->signal : exception->exit_code << 8;
 }
 
-static run_ending ending_of(cf_status status) {
-    return status == CF_OK          ? RUN_OK
-           : status == CF_EDEADLINE ? RUN_LATE
-           : status == CF_ETASK     ? RUN_ERROR
-                                    : RUN_DIED;
+static run_ending ending_of(const cf_event *event) {
+    const cf_status status = event->exception.status;
+    return event->kind == CF_EVENT_BEGUN ? RUN_OPEN
+           : status == CF_OK             ? RUN_OK
+           : status == CF_EDEADLINE      ? RUN_LATE
+           : status == CF_ETASK          ? RUN_ERROR
+                                         : RUN_DIED;
 }
 
 static void note_run(observing *self, const cf_event *event) {
@@ -74,7 +78,7 @@ static void note_run(observing *self, const cf_event *event) {
                           .worker = event->worker,
                           .detail = exception->status == CF_ETASK ? exception->task_error
                                                                   : wait_status_of(exception),
-                          .ending = ending_of(exception->status),
+                          .ending = ending_of(event),
                           .name = run_table_name(&self->table, event->name),
                       });
 }
@@ -101,6 +105,48 @@ static void note_life(observing *self, const cf_event *event) {
     if (life != NULL) {
         life->gone_ns = event->at_ns;
         life->wait_status = wait_status_of(&event->exception);
+    }
+}
+
+/* ---- runs that have not ended, under the lock ---------------------------------------------------- */
+
+static cf_event *begun_by(observing *self, int worker) {
+    if ((unsigned)worker >= self->begun_room) {
+        const unsigned room = (unsigned)worker + 16;
+        cf_event *begun = realloc(self->begun, room * sizeof *begun);
+        if (begun == NULL) {
+            self->table.no_memory = true;
+            return NULL;
+        }
+        memset(begun + self->begun_room, 0, (room - self->begun_room) * sizeof *begun);
+        self->begun = begun;
+        self->begun_room = room;
+    }
+    return &self->begun[worker];
+}
+
+/* If a worker runs a task inside another one, the inner one counts. */
+static void note_begun(observing *self, const cf_event *event) {
+    cf_event *begun = begun_by(self, event->worker);
+    if (begun != NULL && event->kind == CF_EVENT_BEGUN) {
+        *begun = *event;
+    } else if (begun != NULL && begun->task == event->task && begun->attempt == event->attempt) {
+        begun->attempt = 0;
+    }
+}
+
+static void note_open_runs(observing *self) {
+    for (unsigned i = 0; i < self->begun_room; i++) {
+        cf_event event = self->begun[i];
+        if (event.attempt == 0) {
+            continue;
+        }
+        if (self->trace != NULL) {
+            trace_add(self->trace, &event);
+        }
+        event.begun_ns = event.at_ns;
+        event.at_ns = self->table.ended_ns;
+        note_run(self, &event);
     }
 }
 
@@ -154,6 +200,13 @@ static void observe(void *context, const cf_event *events, size_t count) {
     start_counter(self);
     for (size_t i = 0; i < count && !self->over; i++) {
         const cf_event *event = &events[i];
+        if (event->kind == CF_EVENT_BEGUN) {
+            note_begun(self, event);
+            continue;
+        }
+        if (event->kind == CF_EVENT_ENDED) {
+            note_begun(self, event);
+        }
         if (self->trace != NULL) {
             trace_add(self->trace, event);
         }
@@ -174,6 +227,7 @@ static int write_files(observing *self) {
     int code = 0;
     self->over = true;
     self->table.ended_ns = plat_now_ns();
+    note_open_runs(self);
     const int problem = trace_close(self->trace);
     self->trace = NULL;
     if (problem != 0) {
@@ -215,6 +269,7 @@ int observing_end(observing *self) {
     run_table_free(&self->table);
     pthread_cond_destroy(&self->stop);
     pthread_mutex_destroy(&self->lock);
+    free(self->begun);
     free(self);
     return code;
 }
@@ -252,7 +307,7 @@ observing *observing_begin(const observing_options *options, const observing_sub
     self->observer = (cf_observer){
         .observe = observe,
         .context = self,
-        .kinds = CF_EVENTS_ALL & ~(CF_EVENT_BIT(CF_EVENT_SUBMITTED) | CF_EVENT_BIT(CF_EVENT_BEGUN)),
+        .kinds = CF_EVENTS_ALL & ~CF_EVENT_BIT(CF_EVENT_SUBMITTED),
     };
     self->table = (run_table){
         .program = subject->program,

@@ -260,6 +260,19 @@ static void write_run(trace *self, const record *event, const char *name) {
     }
 }
 
+/* Viewers show that it has not ended. */
+static void write_open_run(trace *self, const record *event, const char *name) {
+    name_worker(self, event, 0);
+    begin(self, "B", event->worker + 1, event->at_ns);
+    put(self, ",\"cat\":\"run\"");
+    put_name(self, name);
+    put(self, ",\"args\":{\"task\":");
+    put_number(self, event->task);
+    put(self, ",\"attempt\":");
+    put_number(self, event->attempt);
+    put(self, "}}");
+}
+
 static void write_instant(trace *self, const record *event, int track, const char *what) {
     begin(self, "i", track, event->at_ns);
     put(self, ",\"s\":\"t\",\"cat\":\"");
@@ -310,6 +323,9 @@ static void write_record(trace *self, const record *event) {
     switch (event->kind) {
     case CF_EVENT_ENDED:
         write_run(self, event, name);
+        break;
+    case CF_EVENT_BEGUN:
+        write_open_run(self, event, name);
         break;
     case CF_EVENT_KILLED:
     case CF_EVENT_RETRIED:

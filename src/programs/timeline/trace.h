@@ -29,7 +29,8 @@ typedef struct trace trace;
 /* begun_ns: the trace's time 0. NULL: the file cannot be opened, or there is no memory; errno says why. */
 trace *trace_open(const char *file, const char *program, const char *worker, int64_t begun_ns);
 
-/* An event of an executor. */
+/* An event of an executor. BEGUN: of a run that has not ended, at the end of the trace; those of others are not to be
+ * added. */
 void trace_add(trace *self, const cf_event *event);
 
 /* A result was handed out. label: what the user knows its item by; cut if it is long. */
