@@ -1,7 +1,11 @@
 /* The executors of this project, all of them by the same calls. */
 #include "bench/tasks.h"
 
+#include "programs/timeline/observing.h"
+
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #ifdef HAVE_CF_OPENMP
 #include <cfutures_openmp.h>
@@ -71,13 +75,18 @@ static uint64_t round_trip(addends arg) {
 }
 
 /* A pool starts a worker with each submit, until it has them all. */
-static void open_by(cf_status (*create)(const cf_pool_options *, cf_executor **),
-                    unsigned workers) {
-    const cf_pool_options options = {.max_workers = workers};
+static void open_observed_by(cf_status (*create)(const cf_pool_options *, cf_executor **),
+                             unsigned workers, const cf_observer *observer) {
+    const cf_pool_options options = {.max_workers = workers, .observer = observer};
     check(create(&options, &executor));
     for (unsigned i = 0; i < workers; i++) {
         round_trip(addends_of(i));
     }
+}
+
+static void open_by(cf_status (*create)(const cf_pool_options *, cf_executor **),
+                    unsigned workers) {
+    open_observed_by(create, workers, NULL);
 }
 
 static void open_serial(unsigned workers) {
@@ -120,6 +129,38 @@ static void open_mpi(unsigned workers) {
 #endif
 
 static void close_executor(void) {
+    cf_executor_destroy(executor);
+}
+
+/* ---- the same with a trace ------------------------------------------------------------------- */
+
+static observing *traced;
+static char trace_file[64];
+
+static void open_traced_by(cf_status (*create)(const cf_pool_options *, cf_executor **),
+                           unsigned workers) {
+    const observing_options options = {.trace = trace_file};
+    const observing_subject subject = {.program = "bench_tasks", .worker = "worker"};
+    snprintf(trace_file, sizeof trace_file, "bench-trace-%ld.json", (long)getpid());
+    traced = observing_begin(&options, &subject);
+    open_observed_by(create, workers, observing_observer(traced));
+    observing_executor(traced, executor);
+}
+
+static void open_traced_thread_pool(unsigned workers) {
+    open_traced_by(cf_thread_pool_create, workers);
+}
+
+static void open_traced_process_pool(unsigned workers) {
+    open_traced_by(cf_process_pool_create, workers);
+}
+
+/* Until the file is whole. Nobody wants it. */
+static void close_traced(void) {
+    cf_executor_shutdown(executor, true, false);
+    if (observing_end(traced) != 0 || unlink(trace_file) != 0) {
+        bench_fail("the trace cannot be written");
+    }
     cf_executor_destroy(executor);
 }
 
@@ -273,7 +314,7 @@ static uint64_t stream(uint64_t count, uint64_t step, void (*progress)(uint64_t 
 }
 
 #define OURS                                                                                       \
-    .close = close_executor, .memory_size = sizeof(cf_future *), .memory_is_apart = 1,             \
+    .memory_size = sizeof(cf_future *), .memory_is_apart = 1,                                      \
     .ways = {[WAY_ALL] = submit_all,                                                               \
              [WAY_WINDOW] = submit_window,                                                         \
              [WAY_AS_COMPLETED] = submit_as_completed,                                             \
@@ -282,14 +323,24 @@ static uint64_t stream(uint64_t count, uint64_t step, void (*progress)(uint64_t 
     .submit = submit, .collect = collect, .round_trip = round_trip, .map = map, .stream = stream
 
 const task_contender tasks_ours[] = {
-    {.name = "serial", .open = open_serial, OURS},
-    {.name = "thread_pool", .open = open_thread_pool, .block = submit_blocks, OURS},
-    {.name = "process_pool", .open = open_process_pool, .block = submit_blocks, OURS},
+    {.name = "serial", .open = open_serial, .close = close_executor, OURS},
+    {.name = "thread_pool",
+     .open = open_thread_pool,
+     .block = submit_blocks,
+     .close = close_executor,
+     OURS},
+    {.name = "process_pool",
+     .open = open_process_pool,
+     .block = submit_blocks,
+     .close = close_executor,
+     OURS},
 #ifdef HAVE_CF_OPENMP
-    {.name = "openmp", .open = open_openmp, .block = submit_blocks, OURS},
+    {.name = "openmp", .open = open_openmp, .block = submit_blocks, .close = close_executor, OURS},
 #endif
+    {.name = "thread_pool_traced", .open = open_traced_thread_pool, .close = close_traced, OURS},
+    {.name = "process_pool_traced", .open = open_traced_process_pool, .close = close_traced, OURS},
 #ifdef HAVE_CF_MPI
-    {.name = "mpi", .open = open_mpi, OURS},
+    {.name = "mpi", .open = open_mpi, .close = close_executor, OURS},
 #endif
 };
 const size_t tasks_ours_count = sizeof tasks_ours / sizeof tasks_ours[0];
