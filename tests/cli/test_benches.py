@@ -4,6 +4,7 @@ Environment: PRIMEPOOL_BIN with the benches' own programs (option PRIMEPOOL_BENC
 
 import json
 import os
+import pathlib
 import re
 import shutil
 import subprocess
@@ -104,8 +105,7 @@ class Benches(unittest.TestCase):
         self.assertEqual(known - used - EVERYWHERE, set())
 
     def test_there_is_a_run_of_each(self):
-        benches = {entry[:-3] for entry in os.listdir(BENCH) if entry.endswith(".py")
-                   and "\nif __name__" in open(os.path.join(BENCH, entry)).read()}
+        benches = {path.stem for path in pathlib.Path(BENCH).glob("*.py") if "\nif __name__" in path.read_text()}
         self.assertEqual(set(RUNS), benches)
 
 

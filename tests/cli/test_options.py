@@ -7,7 +7,7 @@ from harness import (FAST, KERNELS, MAX, MEDIUM, NUMBERS, POOLS, PROGRAMS, SEQUE
                      machine_has_kernel, parse_json_lines, run, scaled, seeded_random)
 
 OPTIONS = {"order": "o", "method": "m", "split": "s", "numbers": "n", "retries": "R", "timeout": "t", "stats": "S", "json": "j",
-           "progress": "", "metrics": "", "joblog": "", "resume": "",
+           "progress": "", "metrics": "", "joblog": "", "resume": "", "trace": "", "report": "",
            "help": "?", "usage": "", "version": "V"}
 DIVIDING = ("trial", "wheel", "vector")  # the methods that look for divisors
 METHODS = (*DIVIDING, "bpsw")

@@ -13,8 +13,8 @@ from primecheck import (COMPOSITES_BIG, EXECUTORS, POOLS, PRIMES_BIG, Primecheck
 
 OPTIONS = {"workers": "w", "executor": "e", "file": "f", "order": "o", "only": "", "count": "c", "range": "r",
            "prove": "",
-           "method": "m", "max-digits": "", "block": "", "json": "j", "progress": "", "metrics": "", "joblog": "", "resume": "", "stats": "S", "help": "?",
-           "usage": "", "version": "V"}
+           "method": "m", "max-digits": "", "block": "", "json": "j", "progress": "", "metrics": "", "joblog": "",
+           "resume": "", "trace": "", "report": "", "stats": "S", "help": "?", "usage": "", "version": "V"}
 SMALL = b"0 1 2 3 4 9 97 7919 4294967291 4294967297 18446744073709551557 18446744073709551615"
 STATS = ["wall", "cpu", "sum of elapsed", "speed-up", "utilisation", "tasks", "retries", "restarts", "peak RSS"]
 
