@@ -60,6 +60,16 @@ class Numbers(MpiTest):
                 self.assertEqual(sorted(os.listdir(folder)), ["report", "run.prom", "trace"])
                 self.assertIn('primepool_numbers_total{verdict="prime"} 2\n', file.read())
 
+    def test_job_log(self):
+        """Alone, since mpirun's pipe is no file to go on with: nothing is printed twice."""
+        with tempfile.TemporaryDirectory() as folder, open(f"{folder}/out", "ab") as out:
+            args = [f"--joblog={folder}/log", "-n", self.write([7, 9, 1000003])]
+            for more in ([], ["--resume"]):
+                self.assertEqual(run("mpi_pool", *args, *more, stdout=out).code, 0)
+                with open(out.name) as file:
+                    printed = file.read()
+                self.assertEqual([int(line.split()[0]) for line in printed.splitlines()[1:-1]], [1000003, 9, 7])
+
     def test_about(self):
         """Without mpirun, and without MPI."""
         for option, start in (("--help", "Usage: mpi_pool "), ("--usage", "Usage: mpi_pool "),
