@@ -43,6 +43,7 @@ RUNS = {
               "--worker-chunk-ns=50", "--latency-ns=1000", "--manager-poll-ns=10", "--worker-poll-ns=10"],
     "scaling": ["--only=pairs", "--rounds=1", "--max-workers=2", "--pairs=1", "--long-pairs=0", "--peer-pairs=0",
                 "--peer-rounds=0", "--peer-workers=1"],
+    "tracing": ["--only=tracing", "--workers=2", "--rounds=1", "--tasks=1000"],
     "submit": ["--only=tasks", "--workers=2", "--rounds=1", "--count-rounds=1", "--tasks=1000", "--passes=2",
                "--most=1000", "--payloads=100"],
 }
