@@ -255,7 +255,7 @@ class CommandLine(CliTest):
                 self.assertEqual((result.code, result.err), (0, ""))
                 self.assertTrue(result.out.startswith(f"Usage: {demo.name} "), result.out)
                 self.assertEqual(set(re.findall(r"--([a-z][a-z-]*)", result.out)),
-                                 {"help", "usage", "version", *demo.options})
+                                 {"help", "usage", "version", "trace", "report", *demo.options})
                 for name in ("WORKERS", "COUNT"):
                     self.assertEqual(name in result.out, name in demo.arguments)
                 self.assertEqual(run(demo.name, "-?"), result)
