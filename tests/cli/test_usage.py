@@ -48,10 +48,6 @@ class Options(CliTest):
         for option in ("--order", "--method", "--numbers", "--retries", "--timeout", "-o", "-m", "-n", "-R", "-t"):
             self.check_each([option], rf".*{option.lstrip('-')}")
 
-    def test_not_in_this_build(self):
-        for option in ("--trace=/dev/null", "--report=/dev/null"):
-            self.check_each([option], ".")
-
     def test_order(self):
         for value in ("", "Map", "ma", "maps", "input", "map,completed", "map "):
             self.check_each([f"--order={value}"], rf".*order.*{re.escape(value)}")

@@ -120,6 +120,9 @@ void stop_signals_start(void (*report)(void *data), void *data) {
         return;
     }
     int problem = pthread_create(&stop.waiter, NULL, wait_for_signal, NULL);
+    if (problem != 0 && stop.first == SIGUSR1) {
+        return; /* nothing is shown, and no signal is to stop the program */
+    }
     if (problem != 0) {
         error(EXIT_ITEM, problem, "cannot start a thread: pthread_create");
     }
