@@ -6,8 +6,10 @@
 #include "executors/mpi/place.h"
 
 #include "platform/clock.h"
+#include "platform/thread.h"
 
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +18,11 @@
 
 #define PUSH_NS INT64_C(100000000)  /* for the last messages to leave */
 #define BYE_NS  INT64_C(1000000000) /* for the last messages to come */
+
+enum {
+    FINALIZE_SECONDS =
+        5 /* MPI_Finalize may take: all ranks have said that they are about to call it */
+};
 
 enum {
     TAG_MEET = 31985 /* on MPI_COMM_WORLD, only until all ranks have called cf_mpi_create */
@@ -109,8 +116,35 @@ static void wait_for_end(void) {
     }
 }
 
+static atomic_bool left;
+
+/* If a rank dies inside MPI_Finalize, it never returns in the others (Open MPI). */
+static void *watch_finalize(void *context) {
+    const int *status = context;
+    sleep(FINALIZE_SECONDS); /* no signal ends it: they are blocked here */
+    if (!atomic_load(&left)) {
+        dprintf(STDERR_FILENO, "rank %d: MPI_Finalize does not return: did a rank die in it?\n",
+                job.link.rank);
+        _exit(*status);
+    }
+    return NULL;
+}
+
+static void finalise(int status) {
+    static int kept;
+    pthread_t watcher;
+    kept = status;
+    const bool watched = plat_thread_start(&watcher, watch_finalize, &kept) == 0;
+    MPI_Finalize();
+    atomic_store(&left, true);
+    if (watched) {
+        pthread_detach(watcher);
+    }
+}
+
 /* At exit. A forked child has nothing to do with MPI. */
-static void leave(void) {
+static void leave(int status, void *context) {
+    (void)context;
     int finalised = 0;
     if (job.pid != getpid() || (job.executor != NULL && !job.halt(job.executor)) ||
         MPI_Finalized(&finalised) != MPI_SUCCESS || finalised) {
@@ -123,9 +157,23 @@ static void leave(void) {
         wait_for_end();
     }
     if (!job.alone) {
-        MPI_Finalize();
+        finalise(status);
     }
 }
+
+#ifdef __GLIBC__
+static bool call_at_exit(void) {
+    return on_exit(leave, NULL) == 0;
+}
+#else
+static void leave_somehow(void) {
+    leave(EXIT_FAILURE, NULL);
+}
+
+static bool call_at_exit(void) {
+    return atexit(leave_somehow) == 0;
+}
+#endif
 
 /* ---- the beginning --------------------------------------------------------------------------- */
 
@@ -236,7 +284,7 @@ cfi_mpi_link *cfi_mpi_job_join(int64_t patience_ns, cf_status *status, const cha
     if (*status != CF_OK) {
         return NULL;
     }
-    if (job.ours && job.pid == 0 && atexit(leave) != 0) {
+    if (job.ours && job.pid == 0 && !call_at_exit()) {
         *reason = "no memory for a function that is called at exit";
         *status = CF_ENOMEM;
         return NULL;
