@@ -17,6 +17,11 @@ void answer_refuse(answer *a, const char *format, ...) {
     va_end(values);
 }
 
+static void hear(answer *a) {
+    a->heard_ns = plat_now_ns();
+    a->first_ns = a->first_ns > 0 ? a->first_ns : a->heard_ns;
+}
+
 /* ---- headers ----------------------------------------------------------------------------------- */
 
 static size_t skip_word(const char *line, size_t length, size_t at) {
@@ -94,7 +99,7 @@ static size_t on_header(char *line, size_t one, size_t length, void *user) {
     static const char RETRY_AFTER[] = "Retry-After:";
     (void)one;
     answer *a = user;
-    a->heard_ns = plat_now_ns();
+    hear(a);
     a->headers += length;
     if (a->headers > ANSWER_HEADERS_MAX) {
         answer_refuse(a, "more than %zu bytes of headers", ANSWER_HEADERS_MAX);
@@ -151,7 +156,7 @@ static size_t drop(answer *a, size_t length) {
 static size_t on_body(char *data, size_t one, size_t length, void *user) {
     (void)one;
     answer *a = user;
-    a->heard_ns = plat_now_ns();
+    hear(a);
     long status = 0;
     curl_easy_getinfo(a->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status / 100 != 2) {

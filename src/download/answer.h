@@ -14,7 +14,8 @@
 
 typedef struct answer {
     CURL *easy;
-    size_t limit; /* bytes of a body */
+    size_t limit;     /* bytes of a body */
+    int64_t first_ns; /* the first time that something came of it; 0 before */
     int64_t
         heard_ns; /* the last time that the server was heard; transfer.c sets it when it is connected; 0 before */
     char phrase[ANSWER_PHRASE_MAX + 1]; /* "" if the status line has none */

@@ -23,16 +23,33 @@ typedef enum download_status {
     DOWNLOAD_ERROR,
 } download_status;
 
+/* One request for a flag, with all redirects. Times are those of plat_now_ns. */
+typedef struct download_attempt {
+    int64_t begun_ns;
+    int64_t first_byte_ns; /* of the answer; 0 = none came */
+    int64_t ended_ns; /* the answer is judged, and the flag saved; or the attempt was broken off */
+    uint32_t number;  /* from 1 */
+    uint32_t
+        worker; /* of the pool; without a pool the connection: the lowest number that is free */
+    int32_t http_status; /* 0 = no answer */
+    int32_t curl_code;   /* 0 = there is an answer, of whatever status */
+} download_attempt;
+
+/* Of more attempts the last one replaces the one before it. */
+#define DOWNLOAD_ATTEMPTS_KEPT 16
+
 /* Plain data: it travels between processes. */
 typedef struct download_result {
     country_code code;
     download_status status;
     long http_status;   /* of the last answer, 0 without one */
     unsigned attempts;  /* begun */
+    unsigned kept;      /* attempts that have ended and are below */
     size_t size;        /* bytes saved */
     int64_t elapsed_ns; /* from the first attempt to the end, pauses and saving included */
     int output_error;   /* if `saved` could not print: its error number; status is DOWNLOAD_ERROR */
     char message[384];  /* DOWNLOAD_ERROR: why */
+    download_attempt attempt[DOWNLOAD_ATTEMPTS_KEPT];
 } download_result;
 
 /* The same for all downloads of a run; none of it changes meanwhile, and all that is pointed at stays. */

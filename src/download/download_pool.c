@@ -48,8 +48,12 @@ cf_status download_pool_create(cf_create_fn *create, const download_settings *se
 
 static int run_download(const void *arg, void *result, cf_task_context *context) {
     transfers *one = cf_task_local(context);
+    download_result *done = result;
     transfers_begin(one, *(const country_code *)arg);
-    transfers_next(one, result);
+    transfers_next(one, done);
+    for (unsigned i = 0; i < done->kept; i++) {
+        done->attempt[i].worker = cf_task_worker(context);
+    }
     return 0;
 }
 

@@ -104,6 +104,7 @@ void transfer_begin(transfer *t, country_code code) {
     t->fresh = t->again = false;
     t->shared_again = 0;
     t->unsent = 0;
+    t->attempt_ns = 0;
     t->opening.dropped = 0;
     t->begun_ns = plat_now_ns();
 }
@@ -124,7 +125,6 @@ static bool set_url(transfer *t) {
 bool transfer_begin_attempt(transfer *t) {
     if (!t->again) {
         t->result.attempts++;
-        t->attempt_ns = 0;
     }
     if (t->attempt_ns == 0) {
         t->attempt_ns = t->connect_ns = plat_now_ns();
@@ -221,6 +221,27 @@ static void judge_body(transfer *t) {
     t->result.size = a->size;
 }
 
+/* The attempt that is under way, if one is, has ended. */
+static void end_attempt(transfer *t, CURLcode code) {
+    download_result *result = &t->result;
+    if (t->attempt_ns == 0) {
+        return;
+    }
+    if (result->kept < DOWNLOAD_ATTEMPTS_KEPT) {
+        result->kept++;
+    }
+    result->attempt[result->kept - 1] = (download_attempt){
+        .begun_ns = t->attempt_ns,
+        .first_byte_ns = t->answer.first_ns,
+        .ended_ns = plat_now_ns(),
+        .number = result->attempts,
+        .worker = t->connection,
+        .http_status = (int32_t)result->http_status,
+        .curl_code = (int32_t)code,
+    };
+    t->attempt_ns = 0;
+}
+
 /* The last thing that happens to a download. */
 static void settle(transfer *t) {
     opening_end(&t->opening);
@@ -233,6 +254,7 @@ void transfer_settle(transfer *t, download_status status, const char *message) {
     if (message != NULL) {
         set_error(t, "%s", message);
     }
+    end_attempt(t, CURLE_ABORTED_BY_CALLBACK);
     settle(t);
 }
 
@@ -347,6 +369,7 @@ bool transfer_end_attempt(transfer *t, CURLcode curl_code) {
     }
     if (late_server_may_come(t->settings, t->opening.loopback, t->easy, curl_code, &t->retry_ns)) {
         t->result.attempts--;
+        t->attempt_ns = 0;
         return true;
     }
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &t->result.http_status);
@@ -358,6 +381,7 @@ bool transfer_end_attempt(transfer *t, CURLcode curl_code) {
     } else {
         judge_status(t);
     }
+    end_attempt(t, code);
     if (t->result.status == DOWNLOAD_ERROR && put_off(t, code)) {
         return true;
     }

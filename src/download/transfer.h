@@ -19,9 +19,10 @@ typedef struct transfer {
     answer answer; /* of the last attempt */
     download_result result;
     int64_t begun_ns;
-    int64_t attempt_ns; /* when the attempt began */
-    int64_t connect_ns; /* since when it has tried to connect */
-    int64_t retry_ns;   /* the next attempt's time, while it pauses */
+    int64_t attempt_ns;  /* when the attempt that is under way began; 0 = none is */
+    unsigned connection; /* its number */
+    int64_t connect_ns;  /* since when it has tried to connect */
+    int64_t retry_ns;    /* the next attempt's time, while it pauses */
     char curl_error[CURL_ERROR_SIZE];
 } transfer;
 

@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct member {
     transfer transfer;
@@ -26,6 +27,7 @@ typedef struct member {
         DONE
     } state;
     bool was_refused;    /* no kept connection serves it */
+    bool has_number;     /* transfer.connection is its own */
     int64_t look_ns;     /* when to look at its opening, while it has one */
     struct member *next; /* of the idle, the waiting or the done ones */
 } member;
@@ -52,6 +54,7 @@ struct transfers {
     unsigned count;
     unsigned under_way; /* waiting, running or pausing */
     unsigned running;
+    bool *numbers; /* of connections: those that are taken */
     member *idle;
     member_queue waiting;
     bool wants_place;  /* in the window, for the first of them */
@@ -110,7 +113,8 @@ transfers *transfers_create(const download_settings *settings, unsigned most) {
     queue_init(&t->done);
     t->multi = make_multi(most);
     t->all = calloc(most, sizeof *t->all);
-    while (t->all != NULL && t->count < most &&
+    t->numbers = calloc(most, sizeof *t->numbers);
+    while (t->all != NULL && t->numbers != NULL && t->count < most &&
            transfer_create(&t->all[t->count].transfer, settings, &t->openings)) {
         member *one = &t->all[t->count++];
         one->next = t->idle;
@@ -136,7 +140,26 @@ void transfers_destroy(transfers *t) {
     }
     curl_multi_cleanup(t->multi);
     free(t->all);
+    free(t->numbers);
     free(t);
+}
+
+/* ---- numbers of connections ------------------------------------------------------------------- */
+
+/* An attempt keeps its number when it asks again, so that what has one number never overlaps. There is one for each
+ * member. */
+static void take_number(transfers *t, member *one) {
+    if (!one->has_number) {
+        const bool *lowest = memchr(t->numbers, false, t->count);
+        one->transfer.connection = (unsigned)(lowest - t->numbers);
+        one->has_number = t->numbers[one->transfer.connection] = true;
+    }
+}
+
+static void give_back_number(transfers *t, member *one) {
+    if (one->has_number) {
+        one->has_number = t->numbers[one->transfer.connection] = false;
+    }
 }
 
 /* ---- from one state to the next -------------------------------------------------------------- */
@@ -148,6 +171,7 @@ static void set_done(transfers *t, member *one) {
 
 static void settle(transfers *t, member *one, download_status status, const char *message) {
     transfer_settle(&one->transfer, status, message);
+    give_back_number(t, one);
     set_done(t, one);
 }
 
@@ -195,6 +219,9 @@ static void after_attempt(transfers *t, member *one, bool again) {
             t->fits = t->running - 1; /* one of them opens a connection */
         }
     }
+    if (one->transfer.attempt_ns == 0) {
+        give_back_number(t, one);
+    }
     if (again) {
         one->state = PAUSING;
     } else {
@@ -207,6 +234,7 @@ static void after_attempt(transfers *t, member *one, bool again) {
 
 static void start_attempt(transfers *t, member *one) {
     const char *problem = NULL;
+    take_number(t, one);
     if (!transfer_begin_attempt(&one->transfer)) {
         problem = "out of memory";
     } else {

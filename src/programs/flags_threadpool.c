@@ -11,7 +11,10 @@ int main(int argc, char **argv) {
         .doc = "Downloads the flags of the 20 countries with the most people on threads, four more "
                "than there are processors that may be used, but at most 32.",
         .download_many = download_many_map_threads,
+        .worker = "thread",
+        .ordered = true,
         .most = default_threads(),
+        .why = "4 more than there are processors that may be used, at most one for each flag",
         .descriptors_each = 5,
     };
     return flags_program_main(&program, argc, argv);

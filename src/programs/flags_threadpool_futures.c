@@ -5,6 +5,7 @@
 #include "programs/base/output.h"
 #include "programs/base/refusal.h"
 #include "programs/base/userinfo.h"
+#include "programs/flags/download_observed.h"
 #include "programs/flags/download_run.h"
 #include "programs/flags/flags_program.h"
 
@@ -50,6 +51,12 @@ static void parse(futures_options *options, int argc, char **argv) {
     }
 }
 
+static const char *reason_of_workers(const futures_options *options) {
+    return options->workers > options->limit     ? "one for each flag"
+           : options->workers == WORKERS_DEFAULT ? "the default"
+                                                 : "as asked for";
+}
+
 /* ---- downloading --------------------------------------------------------------------------------- */
 
 static void require(cf_status status) {
@@ -65,9 +72,10 @@ static void wait_until_begun(const cf_future *future) {
 }
 
 static void submit_all(cf_executor *pool, cf_future **futures, const country_code *codes,
-                       size_t count) {
+                       size_t count, int64_t *submitted_ns) {
     char text[64];
     for (size_t i = 0; i < count; i++) {
+        submitted_ns[i] = plat_now_ns();
         require(cf_executor_submit(pool, &DOWNLOAD_TASK, &codes[i], &futures[i]));
         if (i < cf_executor_max_workers(pool)) {
             wait_until_begun(futures[i]);
@@ -99,15 +107,18 @@ static void show(tally *so_far, const cf_future *future, const download_result *
     }
 }
 
-static void collect_all(cf_future **futures, size_t count, tally *so_far) {
+static void collect_all(cf_future **futures, size_t count, tally *so_far, observing *to,
+                        const int64_t *submitted_ns) {
     cf_as_completed *completed;
     require(cf_as_completed_create(futures, count, &completed));
     cf_future *future;
-    while (cf_as_completed_next(completed, CF_FOREVER, &future, NULL) == CF_OK) {
+    size_t index;
+    while (cf_as_completed_next(completed, CF_FOREVER, &future, &index) == CF_OK) {
         download_result result;
         require(cf_future_result(future, 0, &result));
         userinfo_hide(result.message);
         show(so_far, future, &result);
+        download_observe(to, index, submitted_ns[index], &result);
     }
     cf_as_completed_destroy(completed);
 }
@@ -116,25 +127,28 @@ int main(int argc, char **argv) {
     futures_options options;
     output_prepare(argv);
     parse(&options, argc, argv);
+    const char *why = reason_of_workers(&options);
     if (options.workers > options.limit) {
         options.workers = options.limit; /* nobody else would have a code */
     }
     options.workers = download_run_connections(options.workers, DESCRIPTORS_EACH);
+    const observing_subject subject = {.worker = "thread", .workers = options.workers, .why = why};
 
     download_run run;
     cf_executor *pool;
     country_code codes[POP20_COUNT];
     cf_future *futures[POP20_COUNT];
+    int64_t submitted_ns[POP20_COUNT];
     tally end = {0};
     flags_list(codes, options.limit);
-    download_run_begin(&run, &options.download);
+    download_run_begin(&run, &options.download, &subject);
     run.settings.saved = flags_print_code;
     run.settings.ends_with_error = true;
     download_run_prepare(&run);
     require(download_pool_create(cf_thread_pool_create, &run.settings, options.workers, &pool));
     download_run_begun(&run);
-    submit_all(pool, futures, codes, options.limit);
-    collect_all(futures, options.limit, &end);
+    submit_all(pool, futures, codes, options.limit, submitted_ns);
+    collect_all(futures, options.limit, &end, run.observing, submitted_ns);
     for (size_t i = 0; i < options.limit; i++) {
         cf_future_release(futures[i]);
     }
@@ -147,6 +161,6 @@ int main(int argc, char **argv) {
     if (end.errors == 0) {
         flags_print_end(end.saved, end.left, run.elapsed_ns);
     }
-    download_run_end(&run);
-    return end.errors > 0 ? EXIT_ITEM : 0;
+    const int code = download_run_end(&run);
+    return code != 0 ? code : end.errors > 0 ? EXIT_ITEM : 0;
 }

@@ -51,6 +51,8 @@ void download_options_parse(download_options *options, const char *default_site,
          .text = &options->ca_file},
         {"allow-downgrade", .doc = "Follow redirects from https to http, which is not encrypted",
          .flag = &options->allow_downgrade},
+        observing_trace_option(&options->observing),
+        observing_report_option(&options->observing),
         {0},
     };
     command_line with_rows = *line;

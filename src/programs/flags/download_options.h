@@ -3,6 +3,7 @@
 #define PROGRAMS_DOWNLOAD_OPTIONS_H
 
 #include "programs/base/command_line.h"
+#include "programs/timeline/observing.h"
 
 #include <stdint.h>
 
@@ -13,6 +14,7 @@ typedef struct download_options {
     bool allow_downgrade; /* --allow-downgrade */
     int64_t timeout_ns;
     int64_t deadline_ns;
+    observing_options observing;
 } download_options;
 
 /* Bytes: far above any flag, and what each connection to a server that never ends may cost in memory. */
@@ -27,6 +29,6 @@ void download_options_parse(download_options *options, const char *default_site,
     "If the environment variable http_proxy, https_proxy or ALL_PROXY names a proxy, requests go " \
     "through it, but for the hosts that no_proxy lists.\n\n"                                       \
     "Exit status: 0 done, 1 a download was in error, 2 a usage error, 3 the folder or standard "   \
-    "output cannot be written, or the file of certificates cannot be read."
+    "output, --trace or --report cannot be written, or the file of certificates cannot be read."
 
 #endif

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE /* program_invocation_name */
 #include "programs/flags/download_run.h"
 
 #include "download/site.h"
@@ -7,6 +8,7 @@
 #include "programs/base/refusal.h"
 #include "programs/base/stop_signals.h"
 #include "programs/base/userinfo.h"
+#include "programs/flags/download_observed.h"
 
 #include <errno.h>
 #include <error.h>
@@ -45,7 +47,15 @@ static void require_readable(const char *ca_file) {
     }
 }
 
-void download_run_begin(download_run *run, const download_options *options) {
+static observing *begin_observing(const download_options *options,
+                                  const observing_subject *subject) {
+    observing_subject with_name = *subject;
+    with_name.program = program_invocation_name;
+    return observing_begin(&options->observing, &with_name);
+}
+
+void download_run_begin(download_run *run, const download_options *options,
+                        const observing_subject *subject) {
     require_readable(options->ca_file);
     *run = (download_run){
         .settings = {.site = options->site,
@@ -71,6 +81,7 @@ void download_run_begin(download_run *run, const download_options *options) {
     if (options->ca_file != NULL && trust_store_bad_file(run->settings.trust) != NULL) {
         error(EXIT_IO, 0, "%s: no certificate in it", options->ca_file);
     }
+    run->observing = begin_observing(options, subject);
     int problem = download_folder_open(&run->folder, options->folder);
     if (problem != 0) {
         error(EXIT_IO, problem, "%s", options->folder);
@@ -111,10 +122,12 @@ void download_run_begun(download_run *run) {
 
 void download_run_finished(download_run *run) {
     run->elapsed_ns = plat_now_ns() - run->begun_ns;
+    observing_stop(run->observing);
 }
 
 typedef struct collector {
     download_run *run;
+    const country_code *codes;
     void (*collected)(void *context, const download_result *result);
     void *context;
 } collector;
@@ -123,19 +136,30 @@ static void begun(void *context) {
     download_run_begun(((collector *)context)->run);
 }
 
+static uint64_t place_of(const collector *all, country_code code) {
+    size_t i = 0;
+    while (strcmp(all->codes[i].text, code.text) != 0) {
+        i++;
+    }
+    return i;
+}
+
 /* libcurl may show a proxy's URL with its password. */
 static void pass_result(void *context, const download_result *result) {
     const collector *to = context;
     download_result shown = *result;
     userinfo_hide(shown.message);
     to->collected(to->context, &shown);
+    if (to->run->observing != NULL) {
+        download_observe(to->run->observing, place_of(to, result->code), to->run->begun_ns, &shown);
+    }
 }
 
 void download_run_all(download_run *run, download_many_fn *download_many, const country_code *codes,
                       size_t count, unsigned most,
                       void (*collected)(void *context, const download_result *result),
                       void *context) {
-    collector pass_on = {run, collected, context};
+    collector pass_on = {run, codes, collected, context};
     const download_job job = {
         .settings = &run->settings,
         .codes = codes,
@@ -150,15 +174,17 @@ void download_run_all(download_run *run, download_many_fn *download_many, const 
     download_run_finished(run);
 }
 
-void download_run_end(download_run *run) {
+int download_run_end(download_run *run) {
     output_settle();
     if (run->begun) {
         sem_post(&run->reported);
         stop_signals_end();
     }
+    const int code = observing_end(run->observing);
     download_stop_close(&run->stop);
     download_folder_close(&run->folder);
     sem_destroy(&run->reported);
     trust_store_destroy(run->settings.trust);
     download_finish();
+    return code;
 }

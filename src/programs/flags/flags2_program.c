@@ -68,6 +68,18 @@ static void show_status(void *context) {
     flags2_status_print(count_done(run), options->count, options->most);
 }
 
+/* ---- --trace, --report --------------------------------------------------------------------------- */
+
+/* Why there are so many connections. wanted: without the limit on open files. */
+static const char *reason_of_most(const flags2_program *program, const flags2_options *options,
+                                  unsigned wanted) {
+    return program->most == 1       ? "one after the other"
+           : options->most < wanted ? "the limit on open files has room for no more"
+           : options->most == program->most_by_default ? "the default"
+           : options->most == options->count           ? "one for each flag"
+                                                       : "as asked for";
+}
+
 /* ---- all of it ----------------------------------------------------------------------------------- */
 
 int flags2_program_main(const flags2_program *program, int argc, char **argv) {
@@ -75,12 +87,17 @@ int flags2_program_main(const flags2_program *program, int argc, char **argv) {
     output_prepare(argv);
     stop_signals_prepare();
     flags2_options_parse(&options, program, argc, argv);
-    options.most = download_run_connections(options.most, program->descriptors_each);
+    const unsigned wanted = options.most;
+    options.most = download_run_connections(wanted, program->descriptors_each);
+    const observing_subject subject = {.worker = program->worker,
+                                       .ordered = program->ordered,
+                                       .workers = options.most,
+                                       .why = reason_of_most(program, &options, wanted)};
 
     download_run run;
     metrics file;
     counted now = {.retries = 0};
-    download_run_begin(&run, &options.download);
+    download_run_begin(&run, &options.download, &subject);
     run.settings.retries = options.retries;
     run.settings.size_limit = options.size_limit;
     run.settings.sync = options.sync;
@@ -100,7 +117,7 @@ int flags2_program_main(const flags2_program *program, int argc, char **argv) {
     flags2_report_end(&now.report, run.elapsed_ns);
     const int code =
         metrics_exit_code(&file, now.report.counts[DOWNLOAD_ERROR] > 0 ? EXIT_ITEM : 0);
-    download_run_end(&run);
+    const int observed = download_run_end(&run);
     flags2_log_close(&now.log);
-    return code;
+    return observed != 0 ? observed : code;
 }

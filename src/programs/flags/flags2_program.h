@@ -8,6 +8,8 @@
 typedef struct flags2_program {
     const char *doc; /* how, for --help: "Download flags for country codes ..." */
     download_many_fn *download_many;
+    const char *worker;       /* "thread", "connection": for trace and report */
+    bool ordered;             /* results are collected in the order of the codes */
     unsigned most_by_default; /* requests at once */
     unsigned most;
     unsigned descriptors_each; /* open at the same time for each of them */

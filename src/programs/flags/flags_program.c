@@ -72,7 +72,11 @@ int flags_program_main(const flags_program *program, int argc, char **argv) {
     tally end = {0};
     country_code codes[POP20_COUNT];
     flags_list(codes, POP20_COUNT);
-    download_run_begin(&run, &options);
+    const observing_subject subject = {.worker = program->worker,
+                                       .ordered = program->ordered,
+                                       .workers = most,
+                                       .why = program->why};
+    download_run_begin(&run, &options, &subject);
     run.settings.saved = flags_print_code;
     run.settings.ends_with_error = true;
     download_run_all(&run, program->download_many, codes, POP20_COUNT, most, count, &end);
@@ -83,6 +87,6 @@ int flags_program_main(const flags_program *program, int argc, char **argv) {
     } else {
         flags_print_end(end.saved, end.left, run.elapsed_ns);
     }
-    download_run_end(&run);
-    return failed ? EXIT_ITEM : 0;
+    const int code = download_run_end(&run);
+    return code != 0 ? code : failed ? EXIT_ITEM : 0;
 }

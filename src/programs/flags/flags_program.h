@@ -11,7 +11,10 @@
 typedef struct flags_program {
     const char *doc; /* one sentence for --help */
     download_many_fn *download_many;
+    const char *worker;        /* "thread", "process", "connection": for trace and report */
+    bool ordered;              /* results are collected in the order of the codes */
     unsigned most;             /* at once */
+    const char *why;           /* so many; NULL: there are so many processors */
     unsigned descriptors_each; /* open for each of them; 0 = each has a process of its own */
 } flags_program;
 

@@ -32,7 +32,8 @@ struct observing {
     cf_event *begun;       /* by worker: what it runs; attempt 0 = nothing */
     unsigned begun_room;
     pthread_t counter;
-    bool counts, stops, over;
+    bool counts, stops, over, told;
+    int trace_problem, report_problem; /* why a file is not written; 0 = it is */
     pthread_cond_t stop;
 };
 
@@ -222,33 +223,49 @@ static void observe(void *context, const cf_event *events, size_t count) {
 
 /* ---- the end ------------------------------------------------------------------------------------ */
 
-/* Under the lock. 0, or EXIT_IO after a message. */
-static int write_files(observing *self) {
-    int code = 0;
+/* Under the lock; once. */
+static void write_files(observing *self) {
+    if (self->over) {
+        return;
+    }
     self->over = true;
     self->table.ended_ns = plat_now_ns();
     note_open_runs(self);
-    const int problem = trace_close(self->trace);
+    self->trace_problem = trace_close(self->trace);
     self->trace = NULL;
-    if (problem != 0) {
-        error(0, problem, "%s", self->options.trace);
-        code = EXIT_IO;
-    }
     if (self->options.report != NULL && !report_write(&self->table, self->options.report)) {
-        error(0, errno, "%s", self->options.report);
-        code = EXIT_IO;
+        self->report_problem = errno;
     }
-    return code;
+}
+
+/* Under the lock; once. 0, or EXIT_IO. */
+static int tell_problems(observing *self) {
+    const bool tell = !self->told;
+    self->told = true;
+    if (tell && self->trace_problem != 0) {
+        error(0, self->trace_problem, "%s", self->options.trace);
+    }
+    if (tell && self->report_problem != 0) {
+        error(0, self->report_problem, "%s", self->options.report);
+    }
+    return self->trace_problem != 0 || self->report_problem != 0 ? EXIT_IO : 0;
 }
 
 /* A signal ends the program: what is known by now. */
 static void write_at_signal(void *data) {
     observing *self = data;
     pthread_mutex_lock(&self->lock);
-    if (!self->over) {
-        write_files(self);
-    }
+    write_files(self);
+    tell_problems(self);
     pthread_mutex_unlock(&self->lock);
+}
+
+void observing_stop(observing *self) {
+    if (self != NULL) {
+        pthread_mutex_lock(&self->lock);
+        write_files(self);
+        pthread_mutex_unlock(&self->lock);
+    }
 }
 
 int observing_end(observing *self) {
@@ -264,7 +281,8 @@ int observing_end(observing *self) {
         plat_thread_join(self->counter);
     }
     pthread_mutex_lock(&self->lock);
-    const int code = write_files(self);
+    write_files(self);
+    const int code = tell_problems(self);
     pthread_mutex_unlock(&self->lock);
     run_table_free(&self->table);
     pthread_cond_destroy(&self->stop);
@@ -278,6 +296,10 @@ int observing_end(observing *self) {
 
 static void explain_workers(observing *self) {
     cf_cpu_explanation cpus;
+    if (self->subject.why != NULL) {
+        snprintf(self->table.why, sizeof self->table.why, "%s", self->subject.why);
+        return;
+    }
     const unsigned count = cf_cpu_count(&cpus);
     if (self->subject.asked > 0) {
         snprintf(self->table.why, sizeof self->table.why, "as asked for; %u %s may be used (%s)",
@@ -312,6 +334,7 @@ observing *observing_begin(const observing_options *options, const observing_sub
     self->table = (run_table){
         .program = subject->program,
         .worker = subject->worker,
+        .workers = subject->workers,
         .ordered = subject->ordered,
         .begun_ns = plat_now_ns(),
         .most = options->report != NULL ? RUN_TABLE_MOST : 0,
@@ -353,35 +376,21 @@ void observing_handed(observing *self, uint64_t item, const char *label) {
     }
 }
 
-static cf_status status_of(run_ending ending) {
-    return ending == RUN_OK     ? CF_OK
-           : ending == RUN_LATE ? CF_EDEADLINE
-           : ending == RUN_DIED ? CF_EWORKER
-                                : CF_ETASK;
-}
-
-void observing_run(observing *self, const run_entry *run, const char *name, unsigned workers) {
+void observing_attempt(observing *self, const run_entry *run, const char *name, const char *label,
+                       const char *reason) {
     if (self == NULL) {
         return;
     }
-    const cf_event event = {
-        .kind = CF_EVENT_ENDED,
-        .worker = run->worker,
-        .at_ns = run->ended_ns,
-        .task = run->item,
-        .name = name,
-        .attempt = run->attempt,
-        .submitted_ns = run->submitted_ns,
-        .begun_ns = run->begun_ns,
-        .exception = {.status = status_of(run->ending), .task_error = run->detail},
-    };
     pthread_mutex_lock(&self->lock);
-    self->table.workers = workers;
-    if (self->trace != NULL && !self->over) {
-        trace_add(self->trace, &event);
+    if (!self->over) {
+        run_entry entry = *run;
+        entry.name = run_table_name(&self->table, name);
+        entry.reason = run_table_reason(&self->table, reason);
+        run_table_add_run(&self->table, &entry);
+        if (self->trace != NULL) {
+            trace_attempt(self->trace, &entry, label,
+                          entry.reason > 0 ? self->table.reasons[entry.reason - 1] : NULL);
+        }
     }
-    run_entry entry = *run;
-    entry.name = run_table_name(&self->table, name);
-    run_table_add_run(&self->table, &entry);
     pthread_mutex_unlock(&self->lock);
 }

@@ -7,8 +7,16 @@
  *      observing_handed()       ... a result is printed or used
  *      observing_end()          after cf_executor_shutdown has waited, before the executor is destroyed
  *
+ * A program without an executor:
+ *
+ *      observing_begin()        opens the trace
+ *      observing_attempt()      ... an attempt has ended
+ *      observing_handed()       ... a result is printed or used
+ *      observing_stop()         the work is done; may be left out
+ *      observing_end()
+ *
  * Without an option observing_begin returns NULL, and all calls with NULL do nothing. Any thread may call
- * observing_handed and observing_run. */
+ * observing_handed and observing_attempt. */
 #ifndef PROGRAMS_OBSERVING_H
 #define PROGRAMS_OBSERVING_H
 
@@ -31,6 +39,8 @@ typedef struct observing_subject {
     const char *worker; /* one of them: "process", "OpenMP thread", "connection" */
     bool ordered;       /* results are handed out in the order of submission */
     unsigned asked;     /* for so many workers; 0 = for as many as there are processors */
+    unsigned workers;   /* without an executor: how many there may be */
+    const char *why;    /* so many; NULL: `asked` says it */
 } observing_subject;
 
 typedef struct observing observing;
@@ -45,11 +55,16 @@ void observing_executor(observing *self, cf_executor *executor);
  * is the task's or, of a stream, the item's. */
 void observing_handed(observing *self, uint64_t item, const char *label);
 
-/* Of a program without an executor: something that it has done itself, as worker `run->worker` of `workers`.
- * name: stays. */
-void observing_run(observing *self, const run_entry *run, const char *name, unsigned workers);
+/* An attempt that the program has made itself; submitted_ns and the rest as for a task. name: of what it does; stays.
+ * label: of its item, as for observing_handed. reason: why it failed, or NULL. */
+void observing_attempt(observing *self, const run_entry *run, const char *name, const char *label,
+                       const char *reason);
 
-/* Writes the files. 0, or EXIT_IO after a message that names the file. */
+/* Writes the files now; nothing more is recorded. Unlike observing_end it may be called while a signal is handled. If a
+ * file cannot be written, observing_end says so. */
+void observing_stop(observing *self);
+
+/* Writes the files, unless they are written. 0, or EXIT_IO after a message that names the file. */
 int observing_end(observing *self);
 
 #endif

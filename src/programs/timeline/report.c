@@ -153,14 +153,16 @@ static void write_reasons(whole_file *file, const run_table *table) {
     whole_file_text(file, ",\n\"reasons\":[");
     for (size_t i = 0; i < table->runs_count; i++) {
         const run_entry *run = &table->runs[i];
-        if (run->ending != RUN_ERROR && run->ending != RUN_DIED) {
+        if (run->reason == 0 && run->ending != RUN_ERROR && run->ending != RUN_DIED) {
             continue;
         }
         whole_file_text(file, before);
         before = ",";
         write_number(file, "[", (int64_t)i);
         whole_file_text(file, ",");
-        if (run->ending == RUN_DIED) {
+        if (run->reason > 0) {
+            json_text_write(file, table->reasons[run->reason - 1], SIZE_MAX);
+        } else if (run->ending == RUN_DIED) {
             write_death(file, run->detail);
         } else {
             write_reason(file, &(cf_exception){.status = CF_ETASK, .task_error = run->detail});

@@ -33,6 +33,26 @@ uint32_t run_table_name(run_table *table, const char *name) {
     return (uint32_t)table->names_count++;
 }
 
+uint32_t run_table_reason(run_table *table, const char *text) {
+    if (text == NULL) {
+        return 0;
+    }
+    for (size_t i = table->reasons_count; i-- > 0;) {
+        if (strcmp(table->reasons[i], text) == 0) {
+            return (uint32_t)i + 1;
+        }
+    }
+    char *copy = strdup(text);
+    table->no_memory = table->no_memory || copy == NULL;
+    if (copy == NULL ||
+        !make_room(table, &table->reasons, table->reasons_count, sizeof *table->reasons)) {
+        free(copy);
+        return 0;
+    }
+    table->reasons[table->reasons_count++] = copy;
+    return (uint32_t)table->reasons_count;
+}
+
 void run_table_add_run(run_table *table, const run_entry *run) {
     if (table->runs_count >= table->most ||
         !make_room(table, &table->runs, table->runs_count, sizeof *table->runs)) {
@@ -62,11 +82,16 @@ size_t run_table_add_worker(run_table *table, const run_worker *life) {
 }
 
 void run_table_free(run_table *table) {
+    while (table->reasons_count > 0) {
+        free(table->reasons[--table->reasons_count]);
+    }
+    free(table->reasons);
     free(table->names);
     free(table->runs);
     free(table->results);
     free(table->lives);
     table->names = NULL;
+    table->reasons = NULL;
     table->runs = NULL;
     table->results = NULL;
     table->lives = NULL;

@@ -30,7 +30,8 @@ typedef struct run_entry {
     int32_t worker;        /* number, from 0 */
     int32_t detail;
     run_ending ending;
-    uint32_t name; /* index into the table's names: the task's */
+    uint32_t name;   /* index into the table's names: the task's */
+    uint32_t reason; /* why it failed: index into the table's reasons, plus 1; 0 = detail says it */
 } run_entry;
 
 /* One result that the program has printed or used, in the order in which it did. */
@@ -59,6 +60,8 @@ typedef struct run_table {
     int64_t begun_ns, ended_ns; /* the program's work */
     const char **names;         /* of tasks; the strings stay */
     size_t names_count;
+    char **reasons; /* the table's own */
+    size_t reasons_count;
     run_entry *runs; /* in the order in which they ended */
     size_t runs_count, runs_left_out;
     run_result *results;
@@ -73,6 +76,8 @@ typedef struct run_table {
 
 /* All zeros is an empty table that keeps nothing: set `most` and the first lines. */
 uint32_t run_table_name(run_table *table, const char *name);
+/* For run_entry.reason; keeps a copy. NULL or no memory: 0. */
+uint32_t run_table_reason(run_table *table, const char *text);
 void run_table_add_run(run_table *table, const run_entry *run);
 void run_table_add_result(run_table *table, uint64_t item, const char *label, int64_t handed_ns);
 /* Returns where it is in `lives`; SIZE_MAX: no memory. */

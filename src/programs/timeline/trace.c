@@ -18,13 +18,15 @@
 
 enum {
     TEXT_BYTES = 64 << 10, /* of one write */
-    EVENT_MOST = 1024, /* bytes of one event, with a name of NAME_MOST bytes that are all escaped */
+    EVENT_MOST =
+        2048, /* bytes of one event, with two texts of NAME_MOST bytes that are all escaped */
     NAME_MOST = 100,
     EVENTS_MOST = 8, /* of one record */
     NAMES_MOST = 256,
     NAMED_WORKERS = 8192,
     COUNTERS = 255, /* in place of a kind */
     HANDED = 254,
+    ATTEMPT = 253,
     AT_ONCE = 512, /* records that the writer takes */
 };
 
@@ -35,12 +37,15 @@ typedef struct record {
         struct {
             int64_t submitted_ns;
             int64_t begun_ns;
-            uint64_t first; /* of counters: bytes */
+            uint64_t first; /* of counters: bytes; of attempts: when the first byte came, or 0 */
         };
         char label[24]; /* of results */
     };
     uint64_t task; /* of lives: the id; of counters: pending tasks; of results: the item */
-    uint32_t count;
+    union {
+        uint32_t count;
+        char attempt_label[TRACE_LABEL_MOST + 1];
+    };
     uint32_t attempt;
     int32_t worker;
     int32_t detail; /* error, signal, exit code: as the outcome says */
@@ -48,6 +53,7 @@ typedef struct record {
     uint8_t outcome;
     uint8_t name;
     uint8_t by_signal;
+    uint8_t reason; /* of attempts: one of the names; 0 = none */
 } record;
 
 _Static_assert(sizeof(record) <= TRACE_RECORD_BYTES, "as the header says");
@@ -180,7 +186,11 @@ static void put_ending(trace *self, const record *event) {
     put(self, ",\"ending\":\"");
     put(self, names[event->outcome] != NULL ? names[event->outcome] : "?");
     put(self, "\"");
-    if (event->outcome == CF_ETASK || event->outcome == CF_EWORKER) {
+    if (event->reason != 0) {
+        put(self, ",\"reason\":\"");
+        put_string(self, self->names[event->reason]);
+        put(self, "\"");
+    } else if (event->outcome == CF_ETASK || event->outcome == CF_EWORKER) {
         put(self, event->outcome == CF_ETASK ? ",\"error\":"
                   : event->by_signal != 0    ? ",\"signal\":"
                                              : ",\"exit\":");
@@ -194,7 +204,7 @@ static void put_task(trace *self, const record *event) {
     put_number(self, event->task);
     put(self, ",\"attempt\":");
     put_number(self, event->attempt);
-    if (event->count > 0) {
+    if (event->kind != ATTEMPT && event->count > 0) {
         put(self, ",\"first\":");
         put_number(self, event->first);
         put(self, ",\"items\":");
@@ -222,7 +232,7 @@ static void write_wait(trace *self, const record *event, const char *name) {
     put_name(self, name);
     put_id(self, ",\"id\":\"", event->task);
     put(self, "}");
-    begin(self, "e", 0, event->kind == CF_EVENT_ENDED ? event->begun_ns : event->at_ns);
+    begin(self, "e", 0, event->kind == CF_EVENT_DROPPED ? event->at_ns : event->begun_ns);
     put(self, ",\"cat\":\"wait\"");
     put_name(self, name);
     put_id(self, ",\"id\":\"", event->task);
@@ -271,6 +281,25 @@ static void write_open_run(trace *self, const record *event, const char *name) {
     put(self, ",\"attempt\":");
     put_number(self, event->attempt);
     put(self, "}}");
+}
+
+static void write_part(trace *self, const record *event, const char *name, int64_t begun_ns,
+                       int64_t ended_ns) {
+    begin(self, "X", event->worker + 1, begun_ns);
+    put(self, ",\"dur\":");
+    put_time(self, ended_ns - begun_ns);
+    put(self, ",\"cat\":\"part\"");
+    put_name(self, name);
+    put(self, "}");
+}
+
+static void write_attempt(trace *self, const record *event) {
+    const int64_t first_ns = (int64_t)event->first;
+    write_run(self, event, event->attempt_label);
+    if (first_ns > 0) {
+        write_part(self, event, "first byte", event->begun_ns, first_ns);
+        write_part(self, event, "body", first_ns, event->at_ns);
+    }
 }
 
 static void write_instant(trace *self, const record *event, int track, const char *what) {
@@ -347,6 +376,9 @@ static void write_record(trace *self, const record *event) {
     case CF_EVENT_LOST:
         write_instant(self, event, 0, "events lost");
         put(self, "}");
+        break;
+    case ATTEMPT:
+        write_attempt(self, event);
         break;
     case HANDED:
         write_handed(self, event);
@@ -477,6 +509,31 @@ void trace_add(trace *self, const cf_event *event) {
                   .name = event->name != NULL ? number_name(self, event->name) : 0,
                   .by_signal = exception->signal != 0,
               });
+}
+
+static cf_status status_of(run_ending ending) {
+    return ending == RUN_OK     ? CF_OK
+           : ending == RUN_LATE ? CF_EDEADLINE
+           : ending == RUN_DIED ? CF_EWORKER
+                                : CF_ETASK;
+}
+
+void trace_attempt(trace *self, const run_entry *run, const char *label, const char *reason) {
+    record event = {
+        .at_ns = run->ended_ns,
+        .submitted_ns = run->submitted_ns,
+        .begun_ns = run->begun_ns,
+        .first = (uint64_t)run->first_byte_ns,
+        .task = run->item,
+        .attempt = run->attempt,
+        .worker = run->worker,
+        .detail = run->detail,
+        .kind = ATTEMPT,
+        .outcome = (uint8_t)status_of(run->ending),
+        .reason = reason != NULL ? number_name(self, reason) : 0,
+    };
+    snprintf(event.attempt_label, sizeof event.attempt_label, "%s", label);
+    add(self, &event);
 }
 
 void trace_handed(trace *self, int64_t at_ns, uint64_t item, const char *label) {

@@ -3,6 +3,7 @@
  *
  *   - Each worker has a track with its runs. A run knows its task, attempt, items and ending. A task's time in
  *     the queue is an asynchronous span, and an arrow leads from its submission to its run.
+ *   - A download is two spans within its run, "first byte" and "body", if a byte came.
  *   - Retries, kills and deadlines are instants. Queue depth and memory are counters.
  *   - Runs are kept as TRACE_RECORD_BYTES each, at most TRACE_RECORDS of them. A thread with the lowest priority
  *     writes them out, so that the workers keep the processors. If there is no room left, the thread that adds a
@@ -10,10 +11,12 @@
  *   - Each write ends with a whole event. So if the program is killed, the file ends behind the last event that was
  *     written: viewers do not need the bracket that is missing then.
  *
- * trace_add is for one thread, the one that tells an observer; the others
+ * trace_add and trace_attempt are for one thread at a time, the one that tells an observer; the others
  * for any thread, until close. */
 #ifndef PROGRAMS_TRACE_H
 #define PROGRAMS_TRACE_H
+
+#include "programs/timeline/run_table.h"
 
 #include <cfutures_observer.h>
 
@@ -22,6 +25,7 @@
 enum {
     TRACE_RECORD_BYTES = 64,
     TRACE_RECORDS = (48 << 20) / TRACE_RECORD_BYTES,
+    TRACE_LABEL_MOST = 3, /* letters of an attempt's label; the rest is cut off */
 };
 
 typedef struct trace trace;
@@ -32,6 +36,9 @@ trace *trace_open(const char *file, const char *program, const char *worker, int
 /* An event of an executor. BEGUN: of a run that has not ended, at the end of the trace; those of others are not to be
  * added. */
 void trace_add(trace *self, const cf_event *event);
+
+/* An attempt of a program without an executor, known by its label. reason: why it failed, or NULL; stays. */
+void trace_attempt(trace *self, const run_entry *run, const char *label, const char *reason);
 
 /* A result was handed out. label: what the user knows its item by; cut if it is long. */
 void trace_handed(trace *self, int64_t at_ns, uint64_t item, const char *label);
