@@ -8,7 +8,8 @@ import tempfile
 import unittest
 
 from harness import FAST, MEDIUM, POOLS, PROGRAMS, SLOW, CliTest, Running, kill, run
-from reports import FOLDER, KINDS, Page, column, data, data_of_file, read
+from report_page import Page, column, data_of_file
+from reports import FOLDER, KINDS, data, read
 
 
 class Report(unittest.TestCase):

@@ -6,7 +6,8 @@ import unittest
 import zlib
 
 import chromium
-from reports import FOLDER, KINDS, column, data, path
+from report_page import column
+from reports import FOLDER, KINDS, data, path
 
 
 def rows_of_png(file):

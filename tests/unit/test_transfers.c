@@ -64,8 +64,25 @@ static download_result download(const downloads *d, country_code code) {
     return result;
 }
 
+/* One after the other, each with its times in their order. */
+static void expect_attempts(const download_result *result, unsigned attempts) {
+    int64_t since_ns = 0;
+    EXPECT_EQ(result->kept, attempts);
+    for (unsigned i = 0; i < result->kept; i++) {
+        const download_attempt *attempt = &result->attempt[i];
+        EXPECT_EQ(attempt->number, i + 1);
+        cr_assert(attempt->begun_ns > since_ns && attempt->ended_ns >= attempt->begun_ns);
+        cr_assert(attempt->first_byte_ns == 0 || (attempt->first_byte_ns >= attempt->begun_ns &&
+                                                  attempt->first_byte_ns <= attempt->ended_ns));
+        cr_assert((attempt->first_byte_ns > 0) >= (attempt->http_status > 0));
+        since_ns = attempt->ended_ns;
+    }
+    cr_assert(since_ns - result->attempt[0].begun_ns <= result->elapsed_ns);
+}
+
 static void expect_times(const downloads *d, const download_result *result, unsigned attempts) {
     EXPECT_EQ(result->attempts, attempts);
+    expect_attempts(result, attempts);
     EXPECT_EQ(http_server_requests_of(d->server, result->code), attempts);
 }
 
@@ -479,6 +496,8 @@ Test(transfers, pauses) {
         expect_status(&result, DOWNLOAD_OK);
         expect_times(&d, &result, PAUSES[i].second.status == 0 ? 2 : 3);
         expect_ended_after(&result, PAUSES[i].least_ns);
+        EXPECT_EQ(result.attempt[0].http_status, 503);
+        cr_assert(result.attempt[0].worker < COUNT_OF(PAUSES));
     }
     EXPECT_EQ(downloads_files(&d), COUNT_OF(PAUSES));
     transfers_destroy(all);
