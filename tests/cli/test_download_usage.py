@@ -8,7 +8,7 @@ import unittest
 
 from downloads import DOWNLOADERS, FLAGS, FLAGS2, FUTURES, DownloadTest, run
 
-COMMON = ["base-url", "dest", "timeout", "deadline", "cacert", "allow-downgrade", "help", "usage", "version"]
+COMMON = ["base-url", "dest", "timeout", "deadline", "cacert", "allow-downgrade", "trace", "report", "help", "usage", "version"]
 ONLY_FLAGS2 = ["all", "every", "limit", "max_req", "server", "verbose", "json", "retries", "fsync", "skip-existing", "joblog", "resume",
                "size-limit"]
 BAD_NUMBERS = ["0", "-1", "x", "", "1.5", " 1", "1 ", "+1", "0x1", "1x", "4294967296", "99999999999999999999"]
