@@ -72,13 +72,16 @@ def section(work):
 def legend(work):
     """What a bar is; which worker has which colour."""
     keys = ['<li>Each row is a task, in the order in which the tasks began.</li>']
-    if work.name == COMPUTE:
-        most = max(task.worker for one in work.all for task in one.tasks) + 1
-        keys += [f'<li><i class="w{number}"></i>worker {number + 1}</li>'
-                 for number in range(min(most, WORKER_COLOURS))]
-    else:
-        keys.append('<li><i class="wait"></i>a request waits for its answer; before the first, '
-                    'the program starts</li>')
+    tasks = [task for one in work.all for task in one.tasks]
+    most = max((task.worker for task in tasks if task.worker is not None), default=-1) + 1
+    if work.name != COMPUTE:
+        keys.append('<li>In it a request waits for its answer. Before the first, the program starts.</li>')
+    keys += [f'<li><i class="w{number}"></i>worker {number + 1}</li>'
+             for number in range(min(most, WORKER_COLOURS))]
+    if most > WORKER_COLOURS:
+        keys.append(f"<li>worker {WORKER_COLOURS + 1} has the first colour again, and so on</li>")
+    if any(task.worker is None for task in tasks):
+        keys.append('<li><i class="wait"></i>nothing tells whose</li>')
     return f'  <ul class="legend">{"".join(keys)}</ul>'
 
 

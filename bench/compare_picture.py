@@ -115,7 +115,7 @@ def draw_run(canvas, one, title, gain, place):
 
 def draw_foot(canvas, journal, top):
     machine, rounds = journal.document["machine"], journal.document["settings"]["rounds"]
-    lines = ("Each row is a task; its colour tells the worker. Green: a request waits.",
+    lines = ("Each row is a task; its colour tells the worker. Green: nothing tells whose.",
              f"×: times as fast as sequential. Medians of {rounds} round{'' if rounds == 1 else 's'}, "
              f"CPython {machine['python']},",
              f"{machine['cores']:g} cores of {machine['cpu']}.")

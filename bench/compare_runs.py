@@ -68,7 +68,7 @@ class Case:
 class Task:
     name: str      # the number, or the country's code
     note: str      # what came of it
-    worker: int    # from 0; none of a download, since the server cannot tell
+    worker: int    # or connection, from 0; none of a download in CPython, since the server cannot tell
     begin: float   # seconds since the program was started
     end: float
 
@@ -146,11 +146,14 @@ class Runs:
     # ---- downloads
 
     def wait(self, case):
-        """A request waits from its arrival at the server until the server answers, as its log tells."""
+        """A request waits from its arrival at the server until the server answers, as its log tells. The trace of a
+        program in C tells which worker or connection asked."""
         told = download_case(case, self.delays)
+        trace = self.downloads.scratch / "trace"
         with self.downloads.slow_server(told) as server:
             self.downloads.empty()
             command, stdin = self.downloads.command(told, server.base_url)
+            command += [f"--trace={trace}"] if case.language == C else []
             marked = server.mark()
             run = processes.timed(case, command, self.downloads.scratch, stdin,
                                   download_programs.environment())
@@ -158,7 +161,11 @@ class Runs:
         log_begins = marked - next(one.arrival for one in requests if one.code == MARK) - run.begun
         requests = [one for one in requests if one.code != MARK]
         self.downloads.check(told, run.output, requests, {})
-        return figures(run, [Task(one.code, f"HTTP {one.status}", None, log_begins + one.arrival,
+        traced = read_trace(trace) if case.language == C else {}
+        if case.language == C and set(traced) != {one.code for one in requests}:
+            raise BenchError(f"{case}: the trace has other flags")
+        workers = {code: one.worker for code, one in traced.items()}
+        return figures(run, [Task(one.code, f"HTTP {one.status}", workers.get(one.code), log_begins + one.arrival,
                                   log_begins + one.arrival + one.delay) for one in requests])
 
 

@@ -129,7 +129,8 @@ class Compare(unittest.TestCase):
                     self.assertTrue(-ROUNDED <= begin <= end <= sample["wall"] + ROUNDED,
                                     (begin, end, sample["wall"]))
                     of_worker[worker].append(end - begin)
-                if sample["case"]["work"] == "compute":
+                if sample["case"]["language"] == "C" or sample["case"]["work"] == "compute":
+                    self.assertNotIn(None, of_worker)
                     self.assertLessEqual(len(of_worker), sample["case"]["workers"])
                     for times in of_worker.values():
                         self.assertLessEqual(sum(times), sample["wall"])
