@@ -97,8 +97,10 @@ class Trace(CliTest):
         self.assertEqual((died["args"]["ending"], died["args"]["signal"]), ("worker died", 9))
         self.assertEqual((late["args"]["attempt"], late["args"]["ending"]), (2, "timed out"))
         self.assertGreaterEqual(late["dur"], 2e6)
-        for name in ("retried", "killed", "deadline"):
+        for name in ("retried", "deadline"):
             self.assertEqual(len(trace_file.instants(events, name)), 1, name)
+        # Its task looks at the time too, and may return before it is killed.
+        self.assertLessEqual(len(trace_file.instants(events, "killed")), 1)
         self.assertGreaterEqual(len(trace_file.instants(events, "worker started")), 2)
 
     def test_a_program_that_is_killed(self):
