@@ -4,6 +4,7 @@
 #include "platform/clock.h"
 #include "platform/thread.h"
 #include "programs/base/output.h"
+#include "programs/base/resident.h"
 #include "programs/base/seconds.h"
 
 #include <errno.h>
@@ -53,26 +54,6 @@ void metrics_gauge(metrics_page *page, const char *name, const char *help, const
 
 /* ---- what all programs have ------------------------------------------------------------------ */
 
-/* 0 = unknown: the process is gone. */
-static double resident_bytes(int64_t pid) {
-    char path[64];
-    unsigned long long size, resident = 0;
-    if (pid == 0) {
-        snprintf(path, sizeof path, "/proc/self/statm");
-    } else {
-        snprintf(path, sizeof path, "/proc/%" PRId64 "/statm", pid);
-    }
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return 0;
-    }
-    if (fscanf(file, "%llu %llu", &size, &resident) != 2) {
-        resident = 0;
-    }
-    fclose(file);
-    return (double)resident * (double)sysconf(_SC_PAGESIZE);
-}
-
 static void add_program(metrics_page *page, const metrics *m) {
     char labels[128];
     snprintf(labels, sizeof labels, "program=\"%s\",version=\"%s\"", program_invocation_name,
@@ -83,7 +64,7 @@ static void add_program(metrics_page *page, const metrics *m) {
     metrics_gauge(page, "resident_memory_bytes",
                   "Memory of this process; that of worker processes is in "
                   "primepool_workers_resident_memory_bytes.",
-                  NULL, resident_bytes(0));
+                  NULL, (double)resident_bytes(0));
 }
 
 /* Shared pages are counted in each process that has touched them. */
@@ -92,7 +73,7 @@ static double workers_resident_bytes(cf_executor *executor, unsigned workers) {
     for (unsigned i = 0; i < workers; i++) {
         cf_worker_stats worker;
         if (cf_executor_worker_stats(executor, i, &worker) == CF_OK && worker.id > 0) {
-            sum += resident_bytes(worker.id);
+            sum += (double)resident_bytes(worker.id);
         }
     }
     return sum;

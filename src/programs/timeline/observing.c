@@ -1,6 +1,7 @@
 #include "programs/timeline/observing.h"
 
 #include "programs/base/output.h"
+#include "programs/base/resident.h"
 #include "programs/base/stop_signals.h"
 #include "programs/timeline/report.h"
 #include "programs/timeline/trace.h"
@@ -154,22 +155,10 @@ static void note_open_runs(observing *self) {
 /* ---- on the library's thread -------------------------------------------------------------------- */
 
 /* How many tasks wait, and how much memory there is, every now and then. */
-static uint64_t resident_bytes(void) {
-    unsigned long pages = 0;
-    FILE *statm = fopen("/proc/self/statm", "re");
-    if (statm != NULL) {
-        if (fscanf(statm, "%*u %lu", &pages) != 1) {
-            pages = 0;
-        }
-        fclose(statm);
-    }
-    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
-}
-
 static void count_now(observing *self) {
     cf_stats stats;
     if (self->executor != NULL && cf_executor_stats(self->executor, &stats) == CF_OK) {
-        trace_count(self->trace, plat_now_ns(), stats.pending, resident_bytes());
+        trace_count(self->trace, plat_now_ns(), stats.pending, resident_bytes(0));
     }
 }
 
