@@ -57,7 +57,6 @@ set(ranks_matter
     "threads/*"
     "varied_endings/*"
     "worker_life*/*")
-mpi_contract_test(contract.mpi_2 contract 2 ${ranks_matter})
 mpi_contract_test(contract.mpi_4 contract 4 ${ranks_matter})
 if(PRIMEPOOL_NIGHTLY)
   foreach(ranks 1 2 4)

@@ -90,9 +90,11 @@ class Answers(CliTest):
     def test_all(self):
         self.check_same()
 
+    @unittest.skipUnless(os.environ.get("PRIMEPOOL_NIGHTLY"), "nightly")
     def test_primes(self):
         self.check_same("--only=primes")
 
+    @unittest.skipUnless(os.environ.get("PRIMEPOOL_NIGHTLY"), "nightly")
     def test_composites_from_a_file(self):
         self.check_same("--only=composites", f"--file={self.file}")
 
