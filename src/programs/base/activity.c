@@ -20,7 +20,8 @@
 
 /* ---- the notes ------------------------------------------------------------------------------- */
 
-/* Only its worker writes it. A reader takes what it reads for whole if `begun_ns` is the same before and after. */
+/* Only its worker writes it. A reader takes what it reads for whole if `begun_ns` is the same before and after: each
+ * store is a release and each load an acquire, so none passes the one of `begun_ns` before it. */
 typedef struct note {
     alignas(64) _Atomic int64_t begun_ns; /* 0 = it runs nothing */
     _Atomic uint64_t what;
@@ -57,18 +58,17 @@ void activity_begin(unsigned worker, uint64_t what, const char *text, size_t len
     if (text != NULL) {
         memcpy(words, text, length < ACTIVITY_TEXT - 1 ? length : ACTIVITY_TEXT - 1);
         for (size_t i = 0; i < ACTIVITY_TEXT / sizeof(uint64_t); i++) {
-            atomic_store_explicit(&n->text[i], words[i], memory_order_relaxed);
+            atomic_store_explicit(&n->text[i], words[i], memory_order_release);
         }
     }
-    atomic_store_explicit(&n->what, what, memory_order_relaxed);
-    atomic_store_explicit(&n->process, this_process(), memory_order_relaxed);
+    atomic_store_explicit(&n->what, what, memory_order_release);
+    atomic_store_explicit(&n->process, this_process(), memory_order_release);
     atomic_store_explicit(&n->begun_ns, now_ns, memory_order_release);
 }
 
 void activity_end(unsigned worker) {
     if (board != NULL) {
-        atomic_store_explicit(&board[worker].begun_ns, 0, memory_order_relaxed);
-        atomic_thread_fence(memory_order_release); /* before what is noted next */
+        atomic_store_explicit(&board[worker].begun_ns, 0, memory_order_release);
     }
 }
 
@@ -89,12 +89,11 @@ static noted read_note(unsigned worker) {
     uint64_t words[ACTIVITY_TEXT / sizeof(uint64_t)];
     const int64_t begun_ns = atomic_load_explicit(&n->begun_ns, memory_order_acquire);
     for (size_t i = 0; i < ACTIVITY_TEXT / sizeof(uint64_t); i++) {
-        words[i] = atomic_load_explicit(&n->text[i], memory_order_relaxed);
+        words[i] = atomic_load_explicit(&n->text[i], memory_order_acquire);
     }
     memcpy(read.text, words, sizeof read.text);
-    read.what = atomic_load_explicit(&n->what, memory_order_relaxed);
-    read.process = atomic_load_explicit(&n->process, memory_order_relaxed);
-    atomic_thread_fence(memory_order_acquire);
+    read.what = atomic_load_explicit(&n->what, memory_order_acquire);
+    read.process = atomic_load_explicit(&n->process, memory_order_acquire);
     if (atomic_load_explicit(&n->begun_ns, memory_order_relaxed) == begun_ns) {
         read.begun_ns = begun_ns;
     }
