@@ -699,9 +699,21 @@ static void scene_open(scene *s, const kind *k, uint64_t *seed) {
     }
 }
 
+/* False: no round has ended for as long as a wait takes. All of them may take longer on a slow machine. */
+static bool goes_on_to_the_end(scene *s) {
+    uint64_t rounds;
+    do {
+        rounds = atomic_load(&round_count);
+        if (counter_wait(&s->over, (uint32_t)s->clients)) {
+            return true;
+        }
+    } while (atomic_load(&round_count) != rounds);
+    return false;
+}
+
 /* A map that has lost a whole chunk may never return. */
 static void await_clients(scene *s) {
-    if (!counter_wait(&s->over, (uint32_t)s->clients)) {
+    if (!goes_on_to_the_end(s)) {
         for (size_t i = 0; i < s->clients; i++) {
             char text[400];
             describe(&clients[i], text, sizeof text);
