@@ -52,7 +52,7 @@ def measure(journal, programs):
 
 
 def recorded(journal, name):
-    return figures(journal, "tracing", case(journal.document["settings"], name), lambda sample: sample["ns"][0])
+    return figures(journal, "tracing", case(journal.document["settings"], name), lambda sample: sample["all"][0])
 
 
 def written(journal, name):

@@ -115,7 +115,8 @@ class Trace(CliTest):
         trace_file.check_nesting(self, trace_file.read(self.file, whole=False))
 
     def test_a_program_that_is_told_to_end(self):
-        with Running("proc_pool", f"--trace={self.file}", "-n", self.write([SLOW[0], 4]), "2") as running:
+        with Running("proc_pool", f"--trace={self.file}", f"--report={self.file}.html", "-n",
+                     self.write([SLOW[0], 4]), "2") as running:
             running.busy_worker(2)
             wait_for("an event", lambda: len(trace_file.runs(trace_file.read(self.file, whole=False))) >= 1)
             running.signal(signal.SIGTERM)

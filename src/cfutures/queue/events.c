@@ -189,7 +189,8 @@ size_t cfi_events_take(const cfi_events *events, unsigned worker, cfi_event *to,
         to[count++] = ring->entries[tail & (events->entries - 1)];
     }
     plat_store_seq_cst(&ring->tail, tail); /* before the ring reads whether a worker waits */
-    if (count > 0) {
+    if (count > 0 &&
+        head - tail <= events->entries / 2) { /* else the worker would soon wait again */
         plat_event_ring(events->room, events->shared);
     }
     return count;

@@ -144,7 +144,7 @@ static void note_open_runs(observing *self) {
             continue;
         }
         if (self->trace != NULL) {
-            trace_add(self->trace, &event);
+            trace_add(self->trace, &event, 1);
         }
         event.begun_ns = event.at_ns;
         event.at_ns = self->table.ended_ns;
@@ -184,28 +184,30 @@ static void start_counter(observing *self) {
     }
 }
 
+/* For the report, and for the trace beside it. */
+static void note(observing *self, const cf_event *event) {
+    if (event->kind == CF_EVENT_BEGUN || event->kind == CF_EVENT_ENDED) {
+        note_begun(self, event);
+    }
+    if (self->trace != NULL && event->kind != CF_EVENT_BEGUN) {
+        trace_add(self->trace, event, 1);
+    }
+    if (event->kind == CF_EVENT_ENDED) {
+        note_run(self, event);
+    } else if (event->kind == CF_EVENT_WORKER_STARTED || event->kind == CF_EVENT_WORKER_GONE) {
+        note_life(self, event);
+    }
+}
+
 static void observe(void *context, const cf_event *events, size_t count) {
     observing *self = context;
     pthread_mutex_lock(&self->lock);
     start_counter(self);
-    for (size_t i = 0; i < count && !self->over; i++) {
-        const cf_event *event = &events[i];
-        if (event->kind == CF_EVENT_BEGUN) {
-            note_begun(self, event);
-            continue;
-        }
-        if (event->kind == CF_EVENT_ENDED) {
-            note_begun(self, event);
-        }
-        if (self->trace != NULL) {
-            trace_add(self->trace, event);
-        }
-        if (self->options.report != NULL && event->kind == CF_EVENT_ENDED) {
-            note_run(self, event);
-        } else if (self->options.report != NULL && (event->kind == CF_EVENT_WORKER_STARTED ||
-                                                    event->kind == CF_EVENT_WORKER_GONE)) {
-            note_life(self, event);
-        }
+    if (self->trace != NULL && self->options.report == NULL) {
+        trace_add(self->trace, events, count); /* none of them has only begun */
+    }
+    for (size_t i = 0; i < count && self->options.report != NULL && !self->over; i++) {
+        note(self, &events[i]);
     }
     pthread_mutex_unlock(&self->lock);
 }
@@ -318,7 +320,8 @@ observing *observing_begin(const observing_options *options, const observing_sub
     self->observer = (cf_observer){
         .observe = observe,
         .context = self,
-        .kinds = CF_EVENTS_ALL & ~CF_EVENT_BIT(CF_EVENT_SUBMITTED),
+        .kinds = CF_EVENTS_ALL & ~CF_EVENT_BIT(CF_EVENT_SUBMITTED) &
+                 ~(options->report == NULL ? CF_EVENT_BIT(CF_EVENT_BEGUN) : 0),
     };
     self->table = (run_table){
         .program = subject->program,

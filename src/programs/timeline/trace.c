@@ -46,17 +46,23 @@ typedef struct record {
         uint32_t count;
         char attempt_label[TRACE_LABEL_MOST + 1];
     };
-    uint32_t attempt;
-    int32_t worker;
     int32_t detail; /* error, signal, exit code: as the outcome says */
+    uint16_t attempt;
+    int16_t worker;
     uint8_t kind;
-    uint8_t outcome;
+    uint8_t outcome; /* and BY_SIGNAL */
     uint8_t name;
-    uint8_t by_signal;
     uint8_t reason; /* of attempts: one of the names; 0 = none */
 } record;
 
 _Static_assert(sizeof(record) <= TRACE_RECORD_BYTES, "as the header says");
+_Static_assert(CF_WORKERS_MAX <= INT16_MAX && CF_RETRIES_MAX < UINT16_MAX, "they fit");
+
+#define BY_SIGNAL 0x80u /* `detail` is a signal, not an exit code */
+
+static cf_status outcome_of(const record *event) {
+    return (cf_status)(event->outcome & ~BY_SIGNAL);
+}
 
 struct trace {
     int file;
@@ -184,16 +190,16 @@ static void put_ending(trace *self, const record *event) {
         [CF_ECANCELLED] = "cancelled",
     };
     put(self, ",\"ending\":\"");
-    put(self, names[event->outcome] != NULL ? names[event->outcome] : "?");
+    put(self, names[outcome_of(event)] != NULL ? names[outcome_of(event)] : "?");
     put(self, "\"");
     if (event->reason != 0) {
         put(self, ",\"reason\":\"");
         put_string(self, self->names[event->reason]);
         put(self, "\"");
-    } else if (event->outcome == CF_ETASK || event->outcome == CF_EWORKER) {
-        put(self, event->outcome == CF_ETASK ? ",\"error\":"
-                  : event->by_signal != 0    ? ",\"signal\":"
-                                             : ",\"exit\":");
+    } else if (outcome_of(event) == CF_ETASK || outcome_of(event) == CF_EWORKER) {
+        put(self, outcome_of(event) == CF_ETASK       ? ",\"error\":"
+                  : (event->outcome & BY_SIGNAL) != 0 ? ",\"signal\":"
+                                                      : ",\"exit\":");
         put(self, event->detail < 0 ? "-" : "");
         put_number(self, (uint64_t)llabs((long long)event->detail));
     }
@@ -262,7 +268,7 @@ static void write_run(trace *self, const record *event, const char *name) {
     put_id(self, ",\"flow_in\":true,\"bind_id\":\"", event->task);
     put_task(self, event);
     put(self, "}");
-    if (event->outcome == CF_EDEADLINE) {
+    if (outcome_of(event) == CF_EDEADLINE) {
         begin(self, "i", event->worker + 1, event->at_ns);
         put(self, ",\"s\":\"t\",\"cat\":\"deadline\",\"name\":\"deadline\"");
         put_task(self, event);
@@ -454,22 +460,30 @@ static void start_writer(trace *self) {
     self->has_writer = plat_thread_start(&self->writer, writer_main, self) == 0;
 }
 
-static void add(trace *self, const record *event) {
-    for (;;) {
-        pthread_mutex_lock(&self->lock);
-        const bool first = self->head == 0;
-        const bool has_room = self->head - self->tail < TRACE_RECORDS;
-        if (has_room) {
-            self->ring[self->head++ % TRACE_RECORDS] = *event;
+/* Takes what fits. Returns how many. */
+static size_t put_in(trace *self, const record *events, size_t count) {
+    pthread_mutex_lock(&self->lock);
+    const bool first = self->head == 0;
+    const size_t room = TRACE_RECORDS - (size_t)(self->head - self->tail);
+    const size_t taken = count < room ? count : room;
+    for (size_t i = 0; i < taken; i++) {
+        self->ring[self->head++ % TRACE_RECORDS] = events[i];
+    }
+    pthread_mutex_unlock(&self->lock);
+    if (first && taken > 0) {
+        start_writer(self);
+    }
+    return taken;
+}
+
+static void add(trace *self, const record *events, size_t count) {
+    while (count > 0) {
+        const size_t taken = put_in(self, events, count);
+        if (taken == 0) {
+            write_some(self);
         }
-        pthread_mutex_unlock(&self->lock);
-        if (has_room) {
-            if (first) {
-                start_writer(self);
-            }
-            return;
-        }
-        write_some(self);
+        events += taken;
+        count -= taken;
     }
 }
 
@@ -488,27 +502,39 @@ static uint8_t number_name(trace *self, const char *name) {
     return (uint8_t)self->names_count++;
 }
 
-void trace_add(trace *self, const cf_event *event) {
+static record record_of(trace *self, const cf_event *event) {
     const bool is_life =
         event->kind == CF_EVENT_WORKER_STARTED || event->kind == CF_EVENT_WORKER_GONE;
     const cf_exception *exception = &event->exception;
-    add(self, &(record){
-                  .at_ns = event->at_ns,
-                  .submitted_ns = event->submitted_ns,
-                  .begun_ns = event->begun_ns,
-                  .task = is_life ? (uint64_t)event->id : event->task,
-                  .first = event->first,
-                  .count = (uint32_t)event->count,
-                  .attempt = event->attempt,
-                  .worker = event->worker,
-                  .detail = exception->status == CF_ETASK ? exception->task_error
-                            : exception->signal != 0      ? exception->signal
-                                                          : exception->exit_code,
-                  .kind = (uint8_t)event->kind,
-                  .outcome = (uint8_t)exception->status,
-                  .name = event->name != NULL ? number_name(self, event->name) : 0,
-                  .by_signal = exception->signal != 0,
-              });
+    return (record){
+        .at_ns = event->at_ns,
+        .submitted_ns = event->submitted_ns,
+        .begun_ns = event->begun_ns,
+        .task = is_life ? (uint64_t)event->id : event->task,
+        .first = event->first,
+        .count = (uint32_t)event->count,
+        .attempt = (uint16_t)event->attempt,
+        .worker = (int16_t)event->worker,
+        .detail = exception->status == CF_ETASK ? exception->task_error
+                  : exception->signal != 0      ? exception->signal
+                                                : exception->exit_code,
+        .kind = (uint8_t)event->kind,
+        .outcome = (uint8_t)(exception->status | (exception->signal != 0 ? BY_SIGNAL : 0)),
+        .name = event->name != NULL ? number_name(self, event->name) : 0,
+    };
+}
+
+void trace_add(trace *self, const cf_event *events, size_t count) {
+    record records[64];
+    while (count > 0) {
+        const size_t some = count < 64 ? count : 64;
+        for (size_t i = 0; i < some; i++) {
+            records[i] = record_of(self, &events[i]);
+        }
+        add(self, records, some);
+        events += some;
+        count -= some;
+    }
 }
 
 static cf_status status_of(run_ending ending) {
@@ -525,25 +551,25 @@ void trace_attempt(trace *self, const run_entry *run, const char *label, const c
         .begun_ns = run->begun_ns,
         .first = (uint64_t)run->first_byte_ns,
         .task = run->item,
-        .attempt = run->attempt,
-        .worker = run->worker,
+        .attempt = (uint16_t)run->attempt,
+        .worker = (int16_t)run->worker,
         .detail = run->detail,
         .kind = ATTEMPT,
         .outcome = (uint8_t)status_of(run->ending),
         .reason = reason != NULL ? number_name(self, reason) : 0,
     };
     snprintf(event.attempt_label, sizeof event.attempt_label, "%s", label);
-    add(self, &event);
+    add(self, &event, 1);
 }
 
 void trace_handed(trace *self, int64_t at_ns, uint64_t item, const char *label) {
     record event = {.kind = HANDED, .at_ns = at_ns, .task = item};
     snprintf(event.label, sizeof event.label, "%s", label);
-    add(self, &event);
+    add(self, &event, 1);
 }
 
 void trace_count(trace *self, int64_t at_ns, uint64_t pending, uint64_t bytes) {
-    add(self, &(record){.kind = COUNTERS, .at_ns = at_ns, .task = pending, .first = bytes});
+    add(self, &(record){.kind = COUNTERS, .at_ns = at_ns, .task = pending, .first = bytes}, 1);
 }
 
 static void write_head(trace *self, const char *program) {

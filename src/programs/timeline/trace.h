@@ -23,8 +23,8 @@
 #include <stdbool.h>
 
 enum {
-    TRACE_RECORD_BYTES = 64,
-    TRACE_RECORDS = (48 << 20) / TRACE_RECORD_BYTES,
+    TRACE_RECORD_BYTES = 56,
+    TRACE_RECORDS = (60 << 20) / TRACE_RECORD_BYTES, /* more than a million */
     TRACE_LABEL_MOST = 3, /* letters of an attempt's label; the rest is cut off */
 };
 
@@ -33,9 +33,9 @@ typedef struct trace trace;
 /* begun_ns: the trace's time 0. NULL: the file cannot be opened, or there is no memory; errno says why. */
 trace *trace_open(const char *file, const char *program, const char *worker, int64_t begun_ns);
 
-/* An event of an executor. BEGUN: of a run that has not ended, at the end of the trace; those of others are not to be
+/* Events of an executor. BEGUN: of a run that has not ended, at the end of the trace; those of others are not to be
  * added. */
-void trace_add(trace *self, const cf_event *event);
+void trace_add(trace *self, const cf_event *events, size_t count);
 
 /* An attempt of a program without an executor, known by its label. reason: why it failed, or NULL; stays. */
 void trace_attempt(trace *self, const run_entry *run, const char *label, const char *reason);
