@@ -22,8 +22,9 @@ HAS_FLAGS = all(os.path.exists(os.path.join(BIN, name)) for name in ("flags2_asy
 
 
 def random_numbers(generator, count, bad=0.002):
-    """Lines, and here and there a word that is not a number."""
-    return b"".join(b"x%d " % i if generator.random() < bad else b"%d\n" % (generator.getrandbits(64) | 1)
+    """Lines, and here and there a word that is not a number: once at least."""
+    once = generator.randrange(count)
+    return b"".join(b"x%d " % i if i == once or generator.random() < bad else b"%d\n" % (generator.getrandbits(64) | 1)
                     for i in range(count))
 
 

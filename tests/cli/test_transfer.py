@@ -584,7 +584,9 @@ class Connections(TransferTest):
                 return GOOD(connection, code)
 
             with self.subTest(program=program):
-                server = self.run_all(together_with_others, "-m1000", codes=EVERY, programs=[program])[program]
+                # The server may need seconds for so many connections.
+                server = self.run_all(together_with_others, "-m1000", "--timeout=30", codes=EVERY,
+                                      programs=[program])[program]
                 self.assertEqual(server.most_open, len(EVERY))
 
     def test_what_is_sent(self):
