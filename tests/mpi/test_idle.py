@@ -8,7 +8,7 @@ from jobs import JOB, NIGHTLY, Job, Ledger, MpiTest, harness, nightly
 from harness import stat
 
 SECONDS = 3 if NIGHTLY else 2
-SHARE = 0.05  # of one processor, all processes of the ranks together
+SHARE = 0.15  # of one processor, all processes of the ranks together: 0.01 to 0.08 were seen, a rank that spins takes 1
 
 
 def processor_time(pids):
