@@ -51,13 +51,13 @@ typedef struct cfi_chunk_header {
     size_t arg_size;
     size_t result_size;
     int64_t timeout_ns; /* of each item; <= 0 = none */
-    uint64_t first;     /* number of its first item in the map or stream */
     uint32_t count;
     uint32_t attempt; /* of the first item; the others are at their first */
     uint32_t unzeroed;
     uint32_t is_direct;
     uint32_t together; /* items that the worker takes at once, at least 1 (pace.h) */
     cfi_direct direct;
+    uint64_t first; /* number of its first item in the map or stream; for an observer */
 } cfi_chunk_header;
 
 typedef struct cfi_chunk_ending {
