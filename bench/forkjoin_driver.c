@@ -69,7 +69,7 @@ static void parse_word(struct argp_state *state, char *word, void *data) {
     if (state->arg_num == 0) {
         options->question = question_named(word);
         if (options->question == NULL) {
-            argp_error(state, "'%s' is no question", word);
+            argp_error(state, "'%s' is not a question", word);
         }
     } else if (state->arg_num == 1) {
         options->contender = contender_named(word);

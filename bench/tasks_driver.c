@@ -132,7 +132,7 @@ static void parse_word(struct argp_state *state, char *word, void *data) {
                 return;
             }
         }
-        argp_error(state, "'%s' is no question", word);
+        argp_error(state, "'%s' is not a question", word);
     }
     options->contender = contender_named(word);
     if (options->contender == NULL) {

@@ -1,8 +1,8 @@
 /* cfutures: concurrent futures for C.
  *
  * An executor runs tasks on workers: threads of this process, other processes, also on other
- * machines, or the calling thread itself (`serial`). The calls are the same for all kinds. A program moves from one kind to
- * another by calling another constructor.
+ * machines, or the calling thread itself (`serial`). The calls are the same for all kinds. A
+ * program moves from one kind to another by calling another constructor.
  *
  *     static int square(const void *arg, void *result, cf_task_context *ctx) { ... return 0; }
  *     static const cf_task square_task = {.name = "square", .run = square,
@@ -607,8 +607,8 @@ char *cf_future_describe(const cf_future *future, char *text, size_t size);
  * Inside a task of the same executor, the waiting worker itself runs the task that it waits for, if
  * that has not begun. If another worker runs it and the wait has no timeout, the waiting one runs
  * pending tasks that this task has submitted, or that those have, and no others. So hold no lock
- * during such a wait that they need too. CF_EDEADLOCK if tasks would nest deeper than CF_NESTING_MAX. CF_EDEADLOCK
- * also if a wait without a timeout could never end: the tasks wait for each other, or every worker
+ * during such a wait that they need too. CF_EDEADLOCK if tasks would nest deeper than
+ * CF_NESTING_MAX. CF_EDEADLOCK also if a wait without a timeout could never end: the tasks wait for each other, or every worker
  * waits, or a task waits for one that has submitted it and that waits too. The same holds for
  * as_completed, wait, map and streams, but there a worker runs only the tasks that it waits for. */
 cf_status cf_future_result(cf_future *future, int64_t timeout_ns, void *result);

@@ -8,7 +8,7 @@
  *                       have done
  *
  *   - An entry is published after the task is settled, so that one attempt has one end: if another
- *     thread has settled it, that thread tells of it. If a worker process dies between the two steps, its
+ *     thread has settled it, that thread notes the end. If a worker process dies between the two steps, its
  *     supervisor publishes what was written (cfi_events_adopt): the settled word says that it counts.
  *   - A ring that is full makes its worker wait for the reader.
  *   - The reader sleeps while nothing happens. `bell` is armed then, and the next event rings it. While
