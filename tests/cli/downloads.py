@@ -180,6 +180,10 @@ class Server(Running):
     def wait_answered(self, count):
         wait_for(f"{count} answers", lambda: len(self.answered()) >= count)
 
+    def wait_unanswered(self):
+        """Until a request waits for its answer, of a server with delays."""
+        wait_for("a request", lambda: len(self.arrived()) > len(self.answered()))
+
     def most_at_once(self):
         """How many requests waited for their answer at the same time."""
         events = sorted(event for request in self.answered()

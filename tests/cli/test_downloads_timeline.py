@@ -117,6 +117,7 @@ class Each(Timeline):
 
         def check(program, server, client):
             server.wait_answered(3)
+            server.wait_unanswered()  # or the signal may come between two transfers
             client.signal(signal.SIGINT)
             result = client.finish()
             self.assertEqual((result.code, result.err), (-signal.SIGINT, ""))
@@ -129,7 +130,7 @@ class Each(Timeline):
             self.assertEqual(len(data["runs"]["reasons"]), len(broken_off))
             self.assertGreater(len(saved), 0)
 
-        self.side_by_side(check, EACH, delay={"sequential": (0.1, 0.2), "processes": (0.1, 0.2),
+        self.side_by_side(check, EACH, delay={"sequential": (0.4, 0.6), "processes": (0.4, 0.6),
                                               "threads": (0.1, 2), "async": (0.1, 2)})
 
 
