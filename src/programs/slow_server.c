@@ -37,13 +37,16 @@ static int wait_for_signal(const sigset_t *set) {
     return number;
 }
 
-static void serve(const slow_server_options *options) {
+/* Returns the exit code. */
+static int serve(const slow_server_options *options) {
     const sigset_t signals = block_signals();
     const listen_socket s = listen_socket_open(options->bind, options->port);
     flag_answers *answers = flag_answers_create(options->directory);
     request_log log;
     request_log_open(&log, options->log); /* that of a server that is running stays */
-    flag_service *service = flag_service_start(s.descriptor, answers, &log, &options->faults);
+    observing *to = observing_begin(
+        &options->observing, &(observing_subject){.program = "slow_server", .worker = "track"});
+    flag_service *service = flag_service_start(s.descriptor, answers, &log, to, &options->faults);
 
     const char *open = s.is_ipv6 ? "[" : "", *close = s.is_ipv6 ? "]" : "";
     output_print("Serving HTTP on %s port %u (http://%s%s%s:%u/) ...\n", s.address, s.port, open,
@@ -55,6 +58,7 @@ static void serve(const slow_server_options *options) {
     flag_answers_destroy(answers);
     output_print("\n%s, exiting.\n",
                  number == SIGINT ? "Keyboard interrupt received" : "Terminated");
+    return observing_end(to);
 }
 
 int main(int argc, char **argv) {
@@ -63,8 +67,7 @@ int main(int argc, char **argv) {
     slow_server_options_parse(&options, argc, argv);
     if (options.export_to != NULL) {
         flag_tree_export(options.export_to);
-    } else {
-        serve(&options);
+        return EXIT_SUCCESS;
     }
-    return EXIT_SUCCESS;
+    return serve(&options);
 }

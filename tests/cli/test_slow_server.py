@@ -10,7 +10,8 @@ import tempfile
 import time
 import unittest
 
-from harness import CliTest, Running, run, seeded_random
+import trace_file
+from harness import CliTest, Running, run, seeded_random, wait_for
 from slow_server import CODES, NO_DELAY, Server, ServerTest, ask, delay, flag, read_answer, read_log, request
 
 TEAPOT = 418
@@ -100,6 +101,29 @@ class Answers(ServerTest):
                 server.open(data).close()
                 self.assertEqual(server.ask(flag("br")).status, 200)
             self.assertEqual(self.stop(server), [])
+
+
+class Trace(ServerTest):
+    def test_each_request(self):
+        """A run each, as long as its delay at least; what failed says so."""
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "trace.json")
+            with Server(*delay(0.2), f"--trace={path}") as server:
+                with server.open(request(flag("cn"))):
+                    wait_for("a request", lambda: server.readline().startswith("CN"))
+                statuses = server.ask_at_once([flag("br"), flag("fr"), "/nothing"])
+                self.assertEqual(statuses, [200, 200, 404])
+                self.assertIn("CN *** client closed", self.stop(server))
+            events = trace_file.read(path)
+        trace_file.check(self, events, 4, time.monotonic() - began)
+        runs = trace_file.runs(events)
+        self.assertEqual(sorted((one["name"], one["args"].get("reason")) for one in runs),
+                         [("??", "answered with 404"), ("BR", None), ("CN", "client closed"), ("FR", None)])
+        firsts = [event for event in events if event.get("cat") == "part" and event["name"] == "first byte"]
+        self.assertEqual(len(firsts), 3)
+        for first in firsts:
+            self.assertTrue(0.2e6 <= first["dur"] < 10e6, first)
 
 
 class Connections(ServerTest):

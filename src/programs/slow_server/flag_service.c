@@ -32,6 +32,7 @@
 #include "programs/base/open_files.h"
 #include "programs/base/output.h"
 #include "programs/slow_server/flag_path.h"
+#include "programs/slow_server/request_trace.h"
 #include "programs/slow_server/timer_queue.h"
 
 #include <errno.h>
@@ -50,6 +51,7 @@ struct flag_service {
     const flag_answers *answers;
     request_log *log;
     fault_plan plan;
+    request_trace trace;
     timer_queue *delays;
     struct MHD_Daemon *daemon;
     atomic_bool stopping;
@@ -57,8 +59,9 @@ struct flag_service {
 
 typedef struct request {
     struct MHD_Connection *connection;
-    int64_t arrival_ns;
-    unsigned code;
+    traced_request traced;
+    int64_t arrival_ns, answered_ns;
+    unsigned code, status;
     bool is_head;
     bool is_begun;
     fault fault;
@@ -66,14 +69,16 @@ typedef struct request {
 
 /* ---- a request, on its connection's thread ----------------------------------------------------- */
 
-static enum MHD_Result answer(flag_service *service, const request *r, flag_answer a) {
+static enum MHD_Result answer(flag_service *service, request *r, flag_answer a) {
+    r->status = a.status;
+    r->answered_ns = plat_now_ns();
     /* Before the answer: who has it finds it in the log. */
     request_log_answer(service->log, r->arrival_ns, r->fault.delay_ns, a.status,
                        flag_code_text_of(r->code).text);
     return flag_answer_queue(a, r->connection);
 }
 
-static enum MHD_Result answer_with_image(flag_service *service, const request *r) {
+static enum MHD_Result answer_with_image(flag_service *service, request *r) {
     return answer(service, r,
                   r->fault.is_error ? flag_answers_error(service->answers, 418)
                                     : flag_answers_image(service->answers, r->code));
@@ -119,6 +124,7 @@ static enum MHD_Result meet(flag_service *service, struct MHD_Connection *connec
     }
     *r = (request){
         .connection = connection,
+        .traced = request_trace_arrived(&service->trace),
         .arrival_ns = plat_now_ns(),
         .code = flag_path_code(url),
         .is_head = strcmp(method, MHD_HTTP_METHOD_HEAD) == 0,
@@ -159,9 +165,19 @@ static void finish_request(void *data, struct MHD_Connection *connection, void *
     (void)connection;
     flag_service *service = data;
     request *r = *known;
-    if (r != NULL && how != MHD_REQUEST_TERMINATED_COMPLETED_OK &&
-        !atomic_load(&service->stopping)) {
+    const bool is_closed = how != MHD_REQUEST_TERMINATED_COMPLETED_OK &&
+                           !atomic_load(&service->stopping); /* by the client */
+    if (r != NULL && is_closed) {
         request_log_closed(flag_code_text_of(r->code).text);
+    }
+    if (r != NULL) {
+        const flag_code_text code = flag_code_text_of(r->code);
+        request_trace_ended(&service->trace, r->traced,
+                            &(request_end){.arrival_ns = r->arrival_ns,
+                                           .answered_ns = r->answered_ns,
+                                           .status = r->status,
+                                           .code = code.text,
+                                           .client_closed = is_closed});
     }
     free(r);
     *known = NULL;
@@ -196,7 +212,7 @@ static unsigned count_threads(void) {
 }
 
 flag_service *flag_service_start(int listen_socket, const flag_answers *answers, request_log *log,
-                                 const fault_settings *faults) {
+                                 observing *to, const fault_settings *faults) {
     flag_service *service = calloc(1, sizeof *service);
     if (service == NULL) {
         error(EXIT_IO, errno, "no memory");
@@ -205,6 +221,7 @@ flag_service *flag_service_start(int listen_socket, const flag_answers *answers,
     service->log = log;
     service->plan.settings = *faults;
     const unsigned connections = allow_connections();
+    request_trace_prepare(&service->trace, to, connections);
     service->delays = timer_queue_start(connections, resume);
     service->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_SUSPEND_RESUME, 0, NULL, NULL, handle_request,
@@ -223,5 +240,6 @@ void flag_service_stop(flag_service *service) {
     timer_queue_stop(service->delays);
     MHD_stop_daemon(service->daemon);
     timer_queue_free(service->delays);
+    request_trace_free(&service->trace);
     free(service);
 }

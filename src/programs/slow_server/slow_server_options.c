@@ -90,6 +90,7 @@ void slow_server_options_parse(slow_server_options *options, int argc, char **ar
          .parse = parse_seed, .value = &faults->seed},
         {"log", 0, "FILE", "Write a line to FILE for each answer: arrival, delay, status, code",
          .text = &options->log},
+        observing_trace_option(&options->observing),
         {"export", 0, "DIR", "Write its images to DIR/flags/CC/CC.gif, and end",
          .parse = command_line_folder, .value = &options->export_to},
         {0},

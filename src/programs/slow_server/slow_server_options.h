@@ -3,6 +3,7 @@
 #define PROGRAMS_SLOW_SERVER_OPTIONS_H
 
 #include "programs/slow_server/fault_plan.h"
+#include "programs/timeline/observing.h"
 
 typedef struct slow_server_options {
     unsigned port;         /* 0: any that is free */
@@ -10,6 +11,7 @@ typedef struct slow_server_options {
     const char *directory; /* NULL: images of our own */
     const char *export_to; /* NULL: serve */
     const char *log;       /* NULL: none */
+    observing_options observing;
     fault_settings faults;
 } slow_server_options;
 
