@@ -170,6 +170,20 @@ class Primecheck(StatusTest):
             _, workers = self.check_lines("primecheck", self.ask(running), self.HEAD)
             self.assertEqual([match[3] for match in workers], [f"from {SLOW[0]} on,"])
 
+    def test_range(self):
+        """How far it is, if it knows; the signal that ends it still does."""
+        of_all = r"primecheck: 1\.\.1000000000000: "
+        with tempfile.TemporaryDirectory() as folder:
+            for args, known in ((["--count"], ""), (["--count", f"--metrics={folder}/now"], r"\d+ primes in the first \d+ %, ")):
+                with self.subTest(args=args), Running("primecheck", "--range=1..1000000000000", *args) as running:
+                    self.wait_ready(running)
+                    line = rf"\A{of_all}(?:{known})?for {SECONDS}\Z"
+                    wait_for("it", lambda: re.search(known, self.ask(running)[-1]))
+                    for said in self.said(running):
+                        self.assertRegex(said, line)
+                    running.signal(signal.SIGTERM)
+                    self.assertEqual(running.finish().code, -signal.SIGTERM)
+
     def test_long_tokens_are_cut(self):
         with Running("primecheck", "--prove", "-w1", str(2**4253 - 1)) as running:
             self.wait_ready(running)

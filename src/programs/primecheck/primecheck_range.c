@@ -3,8 +3,11 @@
 #include "platform/clock.h"
 #include "primes/prime_range.h"
 #include "primes/primes.h"
+#include "programs/base/activity.h"
 #include "programs/base/output.h"
 #include "programs/base/progress.h"
+#include "programs/base/seconds.h"
+#include "programs/base/stop_signals.h"
 #include "programs/prime/prime_stats.h"
 #include "programs/primecheck/primecheck_metrics.h"
 #include "programs/primecheck/primecheck_report.h"
@@ -20,6 +23,7 @@ static const char *const FORMS[][2] = {{"", "\n"}, {"{\"n\":\"", "\",\"prime\":t
 
 typedef struct search {
     const primecheck_options *options;
+    int64_t begun_ns;
     uint64_t count; /* so far */
     progress progress;
     primecheck_counts counts;
@@ -33,6 +37,29 @@ static void show_progress(search *s, uint64_t last) {
     const uint64_t verdicts[CHECK_VERDICTS] = {[CHECK_PRIME] = s->count};
     primecheck_counts_set(&s->counts, verdicts, 0, share);
     progress_show(&s->progress, s->count, share);
+}
+
+/* ---- SIGUSR1 --------------------------------------------------------------------------------- */
+
+/* Who counts in one piece does not know how far it is. */
+static void show_status(void *data) {
+    const search *s = data;
+    activity_page page;
+    char found[64] = "";
+    const double share = s->counts.share;
+    if (share >= 0) {
+        snprintf(found, sizeof found, "%" PRIu64 " primes in the first %.0f %%, ",
+                 s->counts.verdicts[CHECK_PRIME], 100 * share);
+    }
+    activity_page_begin(&page);
+    activity_page_add(&page, "%" PRIu64 "..%" PRIu64 ": %sfor %.3f s", s->options->range[0],
+                      s->options->range[1], found, seconds(plat_now_ns() - s->begun_ns));
+    activity_page_show(&page);
+}
+
+/* What was found is printed already. */
+static void end_now(void *data) {
+    (void)data;
 }
 
 /* ---- printing -------------------------------------------------------------------------------- */
@@ -131,12 +158,16 @@ int primecheck_range(const primecheck_options *options) {
     }
     const unsigned threads = options->workers > 0 ? options->workers : cf_cpu_count(NULL);
     primecheck_report report = {.options = options};
-    search s = {.options = options};
+    search s = {
+        .options = options, .counts = {.share = PROGRESS_UNKNOWN}, .begun_ns = plat_now_ns()};
     metrics file;
     prime_stats stats;
     prime_stats_begin(&stats);
     metrics_begin(&file, options->metrics, primecheck_metrics_fill, &s.counts);
     progress_begin(&s.progress, options->progress, "primes");
+    stop_signals_block();
+    stop_signals_show(show_status, &s);
+    stop_signals_start(end_now, NULL);
     const bool found = find(&s, threads);
     if (!found) {
         progress_clear(&s.progress);
@@ -146,6 +177,7 @@ int primecheck_range(const primecheck_options *options) {
     report.counts[CHECK_PRIME] = s.count;
     show_progress(&s, options->range[1]);
     progress_clear(&s.progress);
+    stop_signals_end();
     metrics_end(&file);
     prime_stats_end(&stats, NULL, 0);
     stats.executor = "primesieve";
