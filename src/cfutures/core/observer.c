@@ -20,11 +20,13 @@ enum {
 
 static cfi_event event_of(cf_executor *executor, cf_event_kind kind, const cf_future *future,
                           unsigned attempt) {
+    cfi_event event;
     char *base = executor->queue.base;
     const unsigned entry = cfi_slot_of(future)->kind & CFI_KIND_TASK;
-    return cfi_observe_task(&executor->queue, kind, entry < executor->tasks.count ? entry : 0,
-                            cfi_future_arg(future, base), cfi_future_limit(future, base),
-                            cfi_times_of(&executor->queue, future), attempt);
+    cfi_observe_task(&event, &executor->queue, kind, entry < executor->tasks.count ? entry : 0,
+                     cfi_future_arg(future, base), cfi_future_limit(future, base),
+                     cfi_times_of(&executor->queue, future), attempt);
+    return event;
 }
 
 void cfi_observer_submitted(cf_executor *executor, const cf_future *future) {
@@ -129,24 +131,21 @@ static void tell(telling *self, const cfi_event *event, int worker) {
     if (self->count == AT_ONCE) {
         flush(self);
     }
+    /* Each member once: to clear the event first would take half as long as all else. */
+    const bool is_task = !is_life && event->kind != CF_EVENT_LOST;
     cf_event *told = &self->events[self->count++];
-    *told = (cf_event){
-        .kind = (cf_event_kind)event->kind,
-        .worker = worker,
-        .at_ns = event->at_ns,
-        .exception = exception_of(event, worker),
-        .count = event->count,
-    };
-    if (is_life) {
-        told->id = (int64_t)event->task;
-    } else if (event->kind != CF_EVENT_LOST) {
-        told->task = event->task;
-        told->name = name_of(self, event->entry);
-        told->attempt = event->attempt;
-        told->first = event->first;
-        told->submitted_ns = event->submitted_ns;
-        told->begun_ns = event->begun_ns;
-    }
+    told->kind = (cf_event_kind)event->kind;
+    told->worker = worker;
+    told->at_ns = event->at_ns;
+    told->task = is_task ? event->task : 0;
+    told->name = is_task ? name_of(self, event->entry) : NULL;
+    told->attempt = is_task ? event->attempt : 0;
+    told->first = is_task ? event->first : 0;
+    told->count = event->count;
+    told->submitted_ns = is_task ? event->submitted_ns : 0;
+    told->begun_ns = is_task ? event->begun_ns : 0;
+    told->exception = exception_of(event, worker);
+    told->id = is_life ? (int64_t)event->task : 0;
 }
 
 static bool tell_notes(telling *self) {
@@ -166,17 +165,19 @@ static bool tell_notes(telling *self) {
 }
 
 static bool tell_ring(telling *self, unsigned worker) {
-    cfi_event events[AT_ONCE];
-    bool any = false;
-    size_t count;
-    do {
-        count = cfi_events_take(self->executor->queue.events, worker, events, AT_ONCE);
-        for (size_t i = 0; i < count; i++) {
-            tell(self, &events[i], (int)worker);
+    const cfi_events *events = self->executor->queue.events;
+    const cfi_event *first;
+    size_t told = 0, count;
+    /* No more than a ring: its worker may go on for ever, and others wait. */
+    while (told < events->entries && (count = cfi_events_look(events, worker, &first)) > 0) {
+        const size_t some = count < AT_ONCE ? count : AT_ONCE;
+        for (size_t i = 0; i < some; i++) {
+            tell(self, &first[i], (int)worker);
         }
-        any = any || count > 0;
-    } while (count == AT_ONCE);
-    return any;
+        cfi_events_take(events, worker, some);
+        told += some;
+    }
+    return told > 0;
 }
 
 /* True: something was told. The notes come last, so that a dead worker's end is told after its runs. */

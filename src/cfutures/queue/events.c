@@ -177,23 +177,27 @@ void cfi_events_note(cfi_events *events, int worker, const cfi_event *event) {
 
 /* ---- the reader ------------------------------------------------------------------------------ */
 
-size_t cfi_events_take(const cfi_events *events, unsigned worker, cfi_event *to, size_t most) {
+size_t cfi_events_look(const cfi_events *events, unsigned worker, const cfi_event **first) {
     cfi_event_ring *ring = cfi_events_ring(events, worker);
     const uint64_t head = plat_load_acquire(&ring->head);
     uint64_t tail = plat_load_relaxed(&ring->tail);
-    size_t count = 0;
     if (head - tail > events->entries) { /* a task has written there: what it was is gone */
+        plat_store_seq_cst(&ring->tail, head);
         tail = head;
     }
-    for (; tail != head && count < most; tail++) {
-        to[count++] = ring->entries[tail & (events->entries - 1)];
-    }
+    const uint64_t place = tail & (events->entries - 1), to_end = events->entries - place;
+    *first = &ring->entries[place];
+    return head - tail < to_end ? head - tail : to_end;
+}
+
+void cfi_events_take(const cfi_events *events, unsigned worker, size_t count) {
+    cfi_event_ring *ring = cfi_events_ring(events, worker);
+    const uint64_t tail = plat_load_relaxed(&ring->tail) + count;
     plat_store_seq_cst(&ring->tail, tail); /* before the ring reads whether a worker waits */
-    if (count > 0 &&
-        head - tail <= events->entries / 2) { /* else the worker would soon wait again */
+    if (plat_load_relaxed(&ring->head) - tail <=
+        events->entries / 2) { /* else the worker would soon wait again */
         plat_event_ring(events->room, events->shared);
     }
-    return count;
 }
 
 cfi_event_note *cfi_events_take_notes(cfi_events *events, size_t *count, uint64_t *lost) {

@@ -108,8 +108,12 @@ void cfi_events_note(cfi_events *events, int worker, const cfi_event *event);
 
 /* ---- the reader --------------------------------------------------------------------------------- */
 
-/* Takes up to `most` entries of a worker's ring. Returns how many. */
-size_t cfi_events_take(const cfi_events *events, unsigned worker, cfi_event *to, size_t most);
+/* How many entries of a worker's ring lie there from *first on, one after the other; there may be more at the ring's
+ * beginning. They stay until they are taken. */
+size_t cfi_events_look(const cfi_events *events, unsigned worker, const cfi_event **first);
+
+/* The first `count` of those. */
+void cfi_events_take(const cfi_events *events, unsigned worker, size_t count);
 
 /* Takes all notes: the caller frees the list. *lost: how many are missing, which are forgotten. */
 cfi_event_note *cfi_events_take_notes(cfi_events *events, size_t *count, uint64_t *lost);

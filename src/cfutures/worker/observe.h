@@ -5,11 +5,11 @@
 #include "cfutures/queue/events.h"
 #include "cfutures/queue/slab.h"
 
-/* What an event says of a task. arg: its argument; read only if it is a chunk. limit: of a run, NULL = none. times:
- * not NULL, because an executor with an observer records them. */
-cfi_event cfi_observe_task(const cfi_queue *queue, cf_event_kind kind, unsigned entry,
-                           const void *arg, const int64_t *limit, const cfi_times *times,
-                           unsigned attempt);
+/* Fills in what an event says of a task, and clears the rest. arg: its argument; read only if it is a chunk. limit: of
+ * a run, NULL = none. times: not NULL, because an executor with an observer records them. */
+void cfi_observe_task(cfi_event *event, const cfi_queue *queue, cf_event_kind kind, unsigned entry,
+                      const void *arg, const int64_t *limit, const cfi_times *times,
+                      unsigned attempt);
 
 /* The task has begun. */
 void cfi_observe_begun(const cfi_queue *queue, unsigned worker, const cfi_slot *slot,

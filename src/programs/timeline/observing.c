@@ -157,7 +157,9 @@ static void note_open_runs(observing *self) {
 /* How many tasks wait, and how much memory there is, every now and then. */
 static void count_now(observing *self) {
     cf_stats stats;
-    if (self->executor != NULL && cf_executor_stats(self->executor, &stats) == CF_OK) {
+    const bool records =
+        self->executor != NULL && self->trace != NULL; /* a signal may have ended it */
+    if (records && cf_executor_stats(self->executor, &stats) == CF_OK) {
         trace_count(self->trace, plat_now_ns(), stats.pending, resident_bytes(0));
     }
 }

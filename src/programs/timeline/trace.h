@@ -11,8 +11,7 @@
  *   - Each write ends with a whole event. So if the program is killed, the file ends behind the last event that was
  *     written: viewers do not need the bracket that is missing then.
  *
- * trace_add and trace_attempt are for one thread at a time, the one that tells an observer; the others
- * for any thread, until close. */
+ * One thread at a time makes these calls. */
 #ifndef PROGRAMS_TRACE_H
 #define PROGRAMS_TRACE_H
 
@@ -24,8 +23,8 @@
 
 enum {
     TRACE_RECORD_BYTES = 56,
-    TRACE_RECORDS = (60 << 20) / TRACE_RECORD_BYTES, /* more than a million */
-    TRACE_LABEL_MOST = 3, /* letters of an attempt's label; the rest is cut off */
+    TRACE_RECORDS = 1 << 20, /* 56 MiB */
+    TRACE_LABEL_MOST = 3,    /* letters of an attempt's label; the rest is cut off */
 };
 
 typedef struct trace trace;
