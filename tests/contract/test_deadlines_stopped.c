@@ -16,11 +16,12 @@ TestSuite(deadlines_stopped, .timeout = TEST_SECONDS);
 /* A program in a process group of its own, as a shell would start it. It runs one task. */
 typedef struct program {
     const cf_task *task;
+    int64_t limit; /* of its run, and of a wait for it */
     counter begun;
     counter gate;
     counter ran;
     counter told;             /* after the wait */
-    _Atomic cf_status waited; /* what a wait with a timeout of STOPPED_LIMIT returned */
+    _Atomic cf_status waited; /* what the wait returned */
     _Atomic cf_status status; /* how the task ended */
     _Atomic int64_t took;     /* from its submission to its result */
 } program;
@@ -43,10 +44,10 @@ static int run_program(void *context) {
     const blocker b = {.begun = &p->begun, .gate = &p->gate, .ran = &p->ran};
     HOST_CHECK(setpgid(0, 0) == 0);
     HOST_CHECK(row()->create(&(cf_pool_options){.max_workers = 1}, &ex) == CF_OK);
-    const cf_submit_options limit = {.timeout_ns = STOPPED_LIMIT};
+    const cf_submit_options limit = {.timeout_ns = p->limit};
     const int64_t start = now_ns();
     HOST_CHECK(cf_executor_submit_with(ex, p->task, &b, &limit, &f) == CF_OK);
-    atomic_store(&p->waited, cf_future_result(f, STOPPED_LIMIT, NULL));
+    atomic_store(&p->waited, cf_future_result(f, p->limit, NULL));
     counter_add(&p->told, 1);
     atomic_store(&p->status, cf_future_result(f, CF_FOREVER, NULL));
     atomic_store(&p->took, now_ns() - start);
@@ -78,11 +79,12 @@ static int64_t stop_and_continue(const pid_t *hosts, const int *signals, size_t 
     return took;
 }
 
-/* Stopped twice, each time for longer than the limit. It counts on serial, and for a call that waits. */
+/* Stopped twice, together for longer than the limit. It counts on serial, and for a call that waits. */
 Test(deadlines_stopped, a_stop_does_not_count) {
     NOT_REMOTE(IN_A_FORK);
     program *p = shared_alloc(sizeof *p);
     p->task = &blocker_task;
+    p->limit = 2 * SECOND;
     const pid_t host = host_start(run_program, p);
     cr_assert(counter_wait(&p->begun, 1));
     stop_and_continue(&host, &(int){SIGTSTP}, 1);
@@ -106,6 +108,7 @@ Test(deadlines_stopped, the_rest_of_the_time_is_left) {
     for (size_t i = 0; i < COUNT_OF(signals); i++) {
         programs[i] = shared_alloc(sizeof *programs[i]);
         programs[i]->task = &until_over_task;
+        programs[i]->limit = STOPPED_LIMIT;
         hosts[i] = host_start(run_program, programs[i]);
         cr_assert(counter_wait(&programs[i]->begun, 1));
     }

@@ -114,8 +114,9 @@ target_link_libraries(explorer_scenarios PRIVATE primepool_warnings)
 
 add_executable(explorer)
 target_link_libraries(explorer PRIVATE explorer_engine explorer_scenarios explorer_core)
-primepool_test(unit.explorer unit 900 explorer)
-set_tests_properties(unit.explorer PROPERTIES COST 55)
+# Half of the scenarios have more runs; nightly.explorer makes them.
+primepool_test(unit.explorer unit 900 explorer --runs 30000)
+set_tests_properties(unit.explorer PROPERTIES COST 90)
 
 # Proof that it can fail: each planted bug must be found. Half of a build of the tests would go into these
 # copies of the core, so they are nightly. Every build makes their sources, and fails if a bug's text is gone.

@@ -1,10 +1,11 @@
-/* explorer [--bound N] [--seconds N] [--lines N] [--must-fail 1] [--give-up 0]
+/* explorer [--bound N] [--runs N] [--seconds N] [--lines N] [--must-fail 1] [--give-up 0]
  *          [--planted NAME] [--repeat LIST] [SCENARIO...]
  *
  * Explores every scenario, or those that are named, and prints a line for each. Exits with 0 when
  * all went well, 1 when one failed, 2 when it was not called well.
  *
  *     --bound N      pre-emptions; as the scenario says if not given
+ *     --runs N       at most so many for each scenario, which is then said to be cut short
  *     --seconds N    at most so long for each scenario, which is then said to be out of time
  *     --lines N      of the trace of a failure
  *     --must-fail 1  exits with 0 when each scenario failed, as one with a planted bug must, and
@@ -121,6 +122,7 @@ static double seconds(void) {
 
 typedef struct options {
     int bound;      /* -1: what the scenario says */
+    uint64_t runs;  /* at most so many of each scenario; 0 = any number */
     double seconds; /* at most so many for each scenario; 0 = any number */
     const char *repeat;
     unsigned lines;
@@ -146,6 +148,7 @@ static void print_failure(const scenario *s, const char *list, const options *o)
 typedef enum outcome {
     ALL_EXPLORED,
     OUT_OF_TIME,
+    CUT_SHORT,
     FOUND_FAILURE,
 } outcome;
 
@@ -168,6 +171,9 @@ static outcome explore_bound(const scenario *s, unsigned bound, double until, co
         if (counts.runs % 1024 == 0 && until > 0 && seconds() > until) {
             return OUT_OF_TIME;
         }
+        if (o->runs > 0 && counts.runs >= o->runs) {
+            return CUT_SHORT;
+        }
     } while (memory_sharing_grew || search_next());
     return ALL_EXPLORED;
 }
@@ -175,7 +181,7 @@ static outcome explore_bound(const scenario *s, unsigned bound, double until, co
 static unsigned search_bound_reached; /* the last that explore went to */
 
 static outcome explore(const scenario *s, const options *o) {
-    static const char *const ends[] = {"all", "out of time", "FAILED"};
+    static const char *const ends[] = {"all", "out of time", "cut short", "FAILED"};
     double begin = seconds();
     unsigned bound = o->bound >= 0 ? (unsigned)o->bound : s->bound;
     outcome out = ALL_EXPLORED;
@@ -239,6 +245,8 @@ static int take_options(int argc, char **argv, options *o) {
     for (; i + 1 < argc && argv[i][0] == '-'; i += 2) {
         if (strcmp(argv[i], "--bound") == 0) {
             o->bound = atoi(argv[i + 1]);
+        } else if (strcmp(argv[i], "--runs") == 0) {
+            o->runs = strtoull(argv[i + 1], NULL, 10);
         } else if (strcmp(argv[i], "--seconds") == 0) {
             o->seconds = atof(argv[i + 1]);
         } else if (strcmp(argv[i], "--lines") == 0) {
@@ -262,8 +270,9 @@ int main(int argc, char **argv) {
     options o = {.bound = -1, .lines = 80};
     int first = take_options(argc, argv, &o);
     if (first < 0) {
-        fprintf(stderr, "usage: explorer [--bound N] [--seconds N] [--lines N] [--must-fail 1] "
-                        "[--give-up 0] [--planted NAME] [--repeat LIST] [SCENARIO...]\n");
+        fprintf(stderr,
+                "usage: explorer [--bound N] [--runs N] [--seconds N] [--lines N] [--must-fail 1] "
+                "[--give-up 0] [--planted NAME] [--repeat LIST] [SCENARIO...]\n");
         return 2;
     }
     threads_make();
