@@ -104,7 +104,7 @@ chaos_planted(points death_does_not_rewind cfutures/worker_death.c "(lost|hung)=
 chaos_planted(points death_is_a_success cfutures/worker_death.c "lost=[1-9]" [[
     settle_as_lost(executor, future, worker, CF_EWORKER, wait_status);
     return false;]] [[
-    run_again(executor, future, worker);
+    run_again(executor, future, worker, word, wait_status);
     return false;]])
 
 chaos_planted(points death_leaves_waiters_asleep cfutures/worker_death.c "hung=[1-9]" [[
