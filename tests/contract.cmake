@@ -54,6 +54,7 @@ set(contract_sources
   contract/test_released_memory.c
   contract/test_resources.c
   contract/test_results.c
+  contract/test_run.c
   contract/test_shares.c
   contract/test_shutdown.c
   contract/test_state.c

@@ -44,6 +44,8 @@ request 7 was number 1 of its connection\n7 requests, 3 connections")
 example_test(merge_sort merge_sort "^1000000 numbers are sorted, 0 are in the wrong place")
 example_test(tree_sum tree_sum "^100000 nodes: the sum is 214618785768912, expected was 214618785768912")
 
+example_test(monte_carlo monte_carlo "^success: pi is about 3.14[12]")
+
 example_test(survives_crashes_without survives_crashes "this library has no fault points")
 if(TARGET chaos_fault_points)
   add_executable(example_with_fault_points "${PROJECT_SOURCE_DIR}/src/examples/survives_crashes.c")

@@ -164,6 +164,13 @@
 extern "C" {
 #endif
 
+/* The version of this header, and as a number: 1.2.3 is 10203. A program that is linked with a shared library may find
+ * another one there: cf_version tells. */
+#define CF_VERSION_MAJOR 0
+#define CF_VERSION_MINOR 1
+#define CF_VERSION_PATCH 0
+#define CF_VERSION       (CF_VERSION_MAJOR * 10000 + CF_VERSION_MINOR * 100 + CF_VERSION_PATCH)
+
 /* The library is compiled with -fvisibility=hidden; a shared libcfutures exports all functions of
  * this header. One pragma serves for all of them. Other compilers ignore it. */
 #pragma GCC visibility push(default)
@@ -173,6 +180,8 @@ extern "C" {
 #define CF_RETRIES_MAX 65534              /* most retries of one task */
 #define CF_PAYLOAD_MAX ((size_t)64 << 20) /* most bytes of one argument, and of one result */
 #define CF_NESTING_MAX 256                /* most tasks within tasks on one worker */
+
+const char *cf_version(void); /* of the library: "0.1.0" */
 
 /* ---- status ---------------------------------------------------------------------------------- */
 
@@ -487,6 +496,12 @@ typedef struct cf_exception {
  * `text`. */
 char *cf_exception_describe(const cf_exception *exception, char *text, size_t size);
 
+/* Submits the task, waits for it and releases its future. Returns what cf_future_result returns, or
+ * why the task could not be submitted. On CF_OK the result is in *result, else that is not touched.
+ * *exception says in all cases how it ended. `options`, `result` and `exception` may be NULL. */
+cf_status cf_executor_call(cf_executor *executor, const cf_task *task, const void *arg,
+                           const cf_submit_options *options, void *result, cf_exception *exception);
+
 /* Returns about how much work an item is, in any unit: seconds, operations, bytes. Map calls it on
  * the caller's thread, once for each argument. */
 typedef double cf_cost_fn(void *context, const void *arg);
@@ -782,6 +797,64 @@ typedef enum cf_wait_for {
  * futures at all), CF_ETIMEDOUT, CF_EINVAL, CF_ENOMEM, CF_EDEADLOCK, CF_EFORKED. */
 cf_status cf_wait(cf_future *const *futures, size_t count, cf_wait_for condition,
                   int64_t timeout_ns, size_t *done);
+
+/* ---- typed tasks ------------------------------------------------------------------------------ */
+
+/* A task whose argument and result have types. C only.
+ *
+ *     CF_TASK(square, int, long) {
+ *         *result = (long)*arg * *arg;
+ *         return 0;
+ *     }
+ *
+ *     long r;
+ *     cf_status status = cf_run(ex, square, &(int){7}, &r);           // r == 49
+ *
+ * CF_TASK makes a static `const cf_task` of that name. The block after it is the body of its
+ * function, which has `const arg_type *arg`, `result_type *result` and `cf_task_context *ctx`, and
+ * returns as a cf_task_fn. The compiler checks the types of what is passed:
+ *
+ *     cf_run(executor, task, arg, result)              as cf_executor_call
+ *     cf_submit(executor, task, arg, future)           as cf_executor_submit
+ *     cf_map(executor, task, args, count, results)     as cf_executor_map
+ *
+ * A type that is a pointer is an error: a pointer means nothing in another process, and where it
+ * does, a struct can hold it. Nor may it be an array, void, or aligned to more than 8 bytes. */
+#ifndef __cplusplus
+#define CF_TASK(task, arg_type, result_type)                                                       \
+    CF_CHECK_TYPE_(arg_type);                                                                      \
+    CF_CHECK_TYPE_(result_type);                                                                   \
+    static int cf_body_##task##_(const arg_type *arg, result_type *result, cf_task_context *ctx);  \
+    static int cf_of_bytes_##task##_(const void *arg, void *result, cf_task_context *ctx) {        \
+        return cf_body_##task##_((const arg_type *)arg, (result_type *)result, ctx);               \
+    }                                                                                              \
+    static const cf_task task CF_UNUSED_ = {                                                       \
+        #task, cf_of_bytes_##task##_, sizeof(arg_type), sizeof(result_type), #result_type, 0};     \
+    static inline CF_UNUSED_ cf_status cf_run_##task##_(                                           \
+        cf_executor *executor, const arg_type *arg, result_type *result) {                         \
+        return cf_executor_call(executor, &task, arg, NULL, result, NULL);                         \
+    }                                                                                              \
+    static inline CF_UNUSED_ cf_status cf_submit_##task##_(                                        \
+        cf_executor *executor, const arg_type *arg, cf_future **future) {                          \
+        return cf_executor_submit(executor, &task, arg, future);                                   \
+    }                                                                                              \
+    static inline CF_UNUSED_ cf_status cf_map_##task##_(                                           \
+        cf_executor *executor, const arg_type *args, size_t count, result_type *results) {         \
+        return cf_executor_map(executor, &task, args, count, results, NULL);                       \
+    }                                                                                              \
+    static int cf_body_##task##_(CF_UNUSED_ const arg_type *arg, CF_UNUSED_ result_type *result,   \
+                                 CF_UNUSED_ cf_task_context *ctx)
+
+#define cf_run(executor, task, arg, result)    cf_run_##task##_(executor, arg, result)
+#define cf_submit(executor, task, arg, future) cf_submit_##task##_(executor, arg, future)
+#define cf_map(executor, task, args, count, results)                                               \
+    cf_map_##task##_(executor, args, count, results)
+
+#define CF_UNUSED_ __attribute__((unused))
+#define CF_CHECK_TYPE_(type)                                                                       \
+    _Static_assert(__builtin_classify_type(*(type *)0) != 5, "the type is a pointer");             \
+    _Static_assert(_Alignof(type) <= 8, "the type is aligned to more than 8 bytes")
+#endif
 
 /* ---- the machine ----------------------------------------------------------------------------- */
 

@@ -150,3 +150,10 @@ Test(status, sentences_are_cut_to_fit) {
         }
     }
 }
+
+Test(status, version) {
+    char text[32];
+    snprintf(text, sizeof text, "%d.%d.%d", CF_VERSION_MAJOR, CF_VERSION_MINOR, CF_VERSION_PATCH);
+    cr_assert_str_eq(cf_version(), text);
+    cr_assert_eq(CF_VERSION, (CF_VERSION_MAJOR * 100 + CF_VERSION_MINOR) * 100 + CF_VERSION_PATCH);
+}
