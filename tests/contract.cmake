@@ -32,6 +32,7 @@ set(contract_sources
   contract/test_foreign_futures.c
   contract/test_fork.c
   contract/test_fork_join.c
+  contract/test_group.c
   contract/test_idle.c
   contract/test_info.c
   contract/test_invalid.c

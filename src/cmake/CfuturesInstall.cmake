@@ -5,6 +5,7 @@ include(CMakePackageConfigHelpers)
 install(TARGETS cfutures EXPORT cfutures)
 install(FILES "${CMAKE_CURRENT_SOURCE_DIR}/include/cfutures.h"
               "${CMAKE_CURRENT_SOURCE_DIR}/include/cfutures_fork.h"
+              "${CMAKE_CURRENT_SOURCE_DIR}/include/cfutures_group.h"
               "${CMAKE_CURRENT_SOURCE_DIR}/include/cfutures_observer.h" TYPE INCLUDE)
 
 set(cfutures_package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/cfutures")

@@ -5,6 +5,7 @@
 #endif
 #include <cfutures.h>
 #include <cfutures_fork.h>
+#include <cfutures_group.h>
 #include <cfutures_mpi.h>
 
 #include <stdio.h>
