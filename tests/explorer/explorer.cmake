@@ -96,6 +96,7 @@ set(explorer_scenario_sources
     explorer/scenarios_deadline.c
     explorer/scenarios_fork.c
     explorer/scenarios_future.c
+    explorer/scenarios_group.c
     explorer/scenarios_lock.c
     explorer/scenarios_nested.c
     explorer/scenarios_observer.c

@@ -789,6 +789,21 @@ explorer_mutant(overwritten_stack_is_believed cfutures/waiting/watch.c process_o
 explorer_mutant(broken_pool_trusts_the_stack cfutures/worker_death.c process_overwritten
                 "cfi_watch_drain_broken(executor);" "cfi_watch_drain(executor);")
 
+# ---- groups ----------------------------------------------------------------------------------------
+
+explorer_mutant(group_waits_once cfutures/group.c group_task_submits
+                "while (status == CF_OK && self->count > 0 &&" "if (status == CF_OK && self->count > 0 &&")
+
+explorer_mutant(group_is_destroyed_before_its_task cfutures/group.c group_destroyed
+                "cf_future_result(future, CF_FOREVER, NULL);" "")
+
+explorer_mutant(group_drops_the_next_entry_too cfutures/group.c group_two
+                "self->entries[place] = self->entries[--self->count];" "self->entries[place] = self->entries[0];
+    self->count--;")
+
+explorer_mutant(failure_of_a_group_cancels_nothing cfutures/group.c group_failure
+                "if (is_failure && self->options.cancel_on_failure && !self->cancelled) {" "if (false) {")
+
 # ---- what an observer is told ----------------------------------------------------------------------
 
 explorer_mutant(

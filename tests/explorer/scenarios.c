@@ -25,6 +25,11 @@ const scenario *const scenarios[] = {
     &future_cancel_waited,
     &future_shutdown,
     &future_deadline,
+    /* scenarios_group.c */
+    &group_two,
+    &group_task_submits,
+    &group_destroyed,
+    &group_failure,
     /* scenarios_watch.c */
     &watch_as_completed,
     &watch_two_workers,

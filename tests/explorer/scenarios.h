@@ -56,6 +56,8 @@ extern const scenario callback_two, callback_iteration, callback_goes_on, callba
 extern const scenario fork_stolen, fork_joined;
 extern const scenario serial_two, serial_nested, serial_initializer, serial_left, serial_shutdown,
     serial_callbacks, serial_unfit;
+/* ---- scenarios_group.c ---- */
+extern const scenario group_two, group_task_submits, group_destroyed, group_failure;
 /* ---- scenarios_observer.c ---- */
 extern const scenario observer_death, observer_sleeps;
 /* ---- scenarios_remote.c ---- */
