@@ -4,6 +4,7 @@
  * CF_TEST_SEED repeats a run's random choices, CF_TEST_MULT makes it longer. */
 #include "../support.h"
 
+#include <cfutures_group.h>
 #ifdef PRIMEPOOL_HAVE_OPENMP
 #include <cfutures_openmp.h>
 #endif
@@ -410,11 +411,33 @@ static void play_stream(player *p) {
     cf_stream_close(stream);
 }
 
+static void play_group(player *p) {
+    uint64_t results[BATCH] = {0}, n = 0;
+    cf_group *group = NULL;
+    const cf_group_options options = {.window = random_next(&p->seed) % 20};
+    cf_status status = cf_group_create(p->ex, &options, &group);
+    CHECK(status == CF_OK);
+    while (status == CF_OK && n < BATCH) {
+        status = cf_group_submit(group, &square_task, &n, NULL, &results[n]);
+        n += status == CF_OK;
+    }
+    CHECK(status == CF_OK || (p->may_end && status == CF_ESHUTDOWN));
+    if (p->may_end && random_next(&p->seed) % 2) {
+        cf_group_cancel(group);
+    }
+    status = cf_group_wait(group, CF_ALL_COMPLETED, LONG_WAIT, NULL);
+    CHECK(status == CF_OK || may_be(p, status));
+    for (uint64_t i = 0; status == CF_OK && i < n; i++) {
+        CHECK(results[i] == i * i);
+    }
+    cf_group_destroy(group);
+}
+
 static void *play(void *arg) {
     static void (*const games[])(player *) = {
         play_in_order,   play_as_completed,    play_cancel,       play_map,
         play_uneven_map, play_fire_and_forget, play_many_at_once, play_callbacks,
-        play_deadlines,  play_nested,          play_stream};
+        play_deadlines,  play_nested,          play_stream,       play_group};
     player *p = arg;
     for (size_t i = 0; i < p->rounds; i++) {
         games[random_next(&p->seed) % COUNT_OF(games)](p);
