@@ -52,6 +52,7 @@ set(contract_sources
   contract/test_payload_memory.c
   contract/test_payloads.c
   contract/test_pending_count.c
+  contract/test_progress.c
   contract/test_released_memory.c
   contract/test_resources.c
   contract/test_results.c

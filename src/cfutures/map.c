@@ -18,8 +18,10 @@ typedef struct map_call {
     cfi_direct direct;        /* the arrays; used if stream->direct is set */
     size_t *order;            /* in which the items are sent; NULL = as they lie */
     size_t sent;              /* items */
-    size_t first_failed;      /* the item; count = none */
-    cf_status failure;        /* of that item */
+    cf_progress_fn *progress; /* NULL = not wanted */
+    void *progress_context;
+    size_t first_failed; /* the item; count = none */
+    cf_status failure;   /* of that item */
 } map_call;
 
 /* The item that was sent as number `sent`. */
@@ -178,6 +180,9 @@ static cf_status run_map(map_call *map) {
         case CF_OK:
             copy_piece(map, piece);
             cfi_stream_hand_out(map->stream, piece);
+            if (map->progress != NULL) {
+                map->progress(map->progress_context, (size_t)map->stream->handed_out, map->count);
+            }
             break;
         case CF_EDEADLOCK: /* inside a task: a wait would never end */
             if (map->stream->closed_reason == CF_EDEADLOCK) { /* all pieces are handed out */
@@ -255,6 +260,8 @@ cf_status cf_executor_map(cf_executor *executor, const cf_task *task, const void
         .count = count,
         .exceptions = options->exceptions,
         .direct = {.args = args, .results = results, .exceptions = options->exceptions},
+        .progress = options->progress,
+        .progress_context = options->progress_context,
         .first_failed = count,
     };
     if (options->cost != NULL && task != NULL && count > 0) {

@@ -99,6 +99,17 @@ cf_status cf_stream_next(cf_stream *stream, int64_t timeout_ns, cf_stream_item *
     return CF_OK;
 }
 
+cf_status cf_stream_get_progress(const cf_stream *stream, cf_stream_progress *progress) {
+    if (stream == NULL || progress == NULL) {
+        return CF_EINVAL;
+    }
+    if (!plat_fork_mark_is_ours(stream->fork_mark)) {
+        return CF_EFORKED;
+    }
+    *progress = (cf_stream_progress){.taken = stream->taken, .handed_out = stream->handed_out};
+    return CF_OK;
+}
+
 static bool is_usable(const cf_stream *stream) {
     return stream != NULL && plat_fork_mark_is_ours(stream->fork_mark);
 }

@@ -506,6 +506,9 @@ cf_status cf_executor_call(cf_executor *executor, const cf_task *task, const voi
  * the caller's thread, once for each argument. */
 typedef double cf_cost_fn(void *context, const void *arg);
 
+/* How far a map is: `done` of `count` items have ended, well or not. */
+typedef void cf_progress_fn(void *context, size_t done, size_t count);
+
 typedef struct cf_map_options {
     /* Items that travel together; obeyed, up to 16 382 with a time limit. 0 = the library chooses,
      * by the time that items are seen to take. Then a worker that is idle gets part of what another
@@ -522,6 +525,13 @@ typedef struct cf_map_options {
     cf_cost_fn *cost;
 
     void *cost_context;
+
+    /* Map calls it on the caller's thread whenever a chunk has ended: with short items some thousand
+     * times a second. The last call has done == count if all items could be submitted. It must not
+     * use the map's arrays, and workers go on meanwhile. NULL = none. */
+    cf_progress_fn *progress;
+
+    void *progress_context;
 } cf_map_options;
 
 /* Runs the task once for each of `count` arguments, args[i] -> results[i], and waits for all of
@@ -751,6 +761,14 @@ typedef struct cf_stream_item {
  *                             have been handed out
  *   CF_EDEADLOCK, CF_EFORKED */
 cf_status cf_stream_next(cf_stream *stream, int64_t timeout_ns, cf_stream_item *item);
+
+typedef struct cf_stream_progress {
+    uint64_t taken;      /* items that the source has given */
+    uint64_t handed_out; /* of these: items that next has handed out */
+} cf_stream_progress;
+
+/* How far the stream is. CF_EINVAL, CF_EFORKED. */
+cf_status cf_stream_get_progress(const cf_stream *stream, cf_stream_progress *progress);
 
 /* Ends the stream early: takes no more from the source, cancels what has not begun, and gives up
  * what is running. Items that are done by now can still be handed out, in the stream's order; then
