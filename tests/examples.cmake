@@ -46,6 +46,10 @@ example_test(tree_sum tree_sum "^100000 nodes: the sum is 214618785768912, expec
 
 example_test(monte_carlo monte_carlo "^success: pi is about 3.14[12]")
 
+# A test vector of FNV's authors.
+file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/hash_tree/folder/foobar" "foobar")
+example_test(hash_tree hash_tree "^85944171f73967e8  [^\n]*/folder/foobar" "${CMAKE_CURRENT_BINARY_DIR}/hash_tree")
+
 example_test(survives_crashes_without survives_crashes "this library has no fault points")
 if(TARGET chaos_fault_points)
   add_executable(example_with_fault_points "${PROJECT_SOURCE_DIR}/src/examples/survives_crashes.c")
