@@ -346,9 +346,21 @@ Test(group, within_a_task_of_a_group) {
 
 /* ---- the end ---------------------------------------------------------------------------------- */
 
-static void *open_gate(void *gate) {
-    spin_for(20 * MILLISECOND);
-    counter_add(gate, 1);
+typedef struct opener {
+    cf_executor *ex;
+    counter *gate;
+    pthread_t thread;
+} opener;
+
+/* Opens the gate when destroy has cancelled what is pending. */
+static void *open_gate(void *context) {
+    const opener *self = context;
+    const int64_t limit = now_ns() + LONG_WAIT;
+    cf_stats stats;
+    do {
+        cr_assert_eq(cf_executor_stats(self->ex, &stats), CF_OK);
+    } while (stats.cancelled < 100 && now_ns() < limit);
+    counter_add(self->gate, 1);
     return NULL;
 }
 
@@ -361,17 +373,17 @@ Test(group, destroy_leaves_no_task) {
     const blocker b = {.begun = &c[0], .gate = &c[1], .ran = &c[2], .value = 5};
     counter *const ran = &c[3];
     uint64_t value = 17;
-    pthread_t opener;
+    opener o = {.ex = ex, .gate = &c[1]};
     EXPECT(CF_OK, cf_group_submit(group, &blocker_task, &b, NULL, &value));
     cr_assert(counter_wait(&c[0], 1));
     for (int i = 0; i < 100; i++) {
         EXPECT(CF_OK, cf_group_submit(group, &add_task, &ran, NULL, NULL));
     }
-    cr_assert_eq(pthread_create(&opener, NULL, open_gate, &c[1]), 0);
+    cr_assert_eq(pthread_create(&o.thread, NULL, open_gate, &o), 0);
     cf_group_destroy(group);
     EXPECT_EQ(counter_get(&c[2]), 1); /* it was waited for */
     EXPECT_EQ(value, 17);             /* and its result is not written */
-    pthread_join(opener, NULL);
+    pthread_join(o.thread, NULL);
     EXPECT(CF_OK, cf_executor_shutdown(ex, true, false));
     EXPECT_EQ(counter_get(ran), 0);
     cf_executor_destroy(ex);
