@@ -12,7 +12,7 @@
  *   Threads    Any thread may make any call at any time, also a task of the group. A group is destroyed once only, and
  *              not while another thread uses it; a running task of the group may still submit, and is refused.
  *   Failures   The group keeps the first failure that it has seen: it looks at some tasks with each submit, and at all
- *              of them in a wait. A task that was cancelled counts as a failure as long as there is no other one.
+ *              of them in a wait. A cancelled task counts as a failure only if no task has failed.
  *   Executor   A group is destroyed before its executor.
  *   Nested     Tasks may have groups of their own. A wait inside a task follows the rules of cf_future_result.
  *   Fork       In a forked child, and in a worker of a process pool, calls on a group of the parent return CF_EFORKED;
@@ -62,8 +62,8 @@ cf_status cf_group_wait(cf_group *group, cf_wait_for condition, int64_t timeout_
 /* Cancels all tasks that have not begun. From now on submit returns CF_ECANCELLED. NULL is allowed. */
 void cf_group_cancel(cf_group *group);
 
-/* Cancels what has not begun and waits for what is running, so no task of the group is left. Writes no results. NULL is
- * allowed. */
+/* Cancels what has not begun and waits for what is running, so no task of the group is left. Writes no results. A
+ * task must not destroy a group whose tasks wait for it. NULL is allowed. */
 void cf_group_destroy(cf_group *group);
 
 #pragma GCC visibility pop

@@ -457,7 +457,7 @@ Test(group, invalid) {
     EXPECT(CF_EINVAL, cf_group_wait(NULL, CF_ALL_COMPLETED, 0, &exception));
     EXPECT_EQ(exception.status, CF_EINVAL);
     EXPECT(CF_EINVAL, cf_group_wait(group, CF_FIRST_COMPLETED, 0, NULL));
-    EXPECT(CF_OK, wait_for_all(group)); /* what was refused is no failure */
+    EXPECT(CF_OK, wait_for_all(group)); /* refused submits do not count */
     cf_group_cancel(NULL);
     cf_group_destroy(NULL);
     EXPECT(CF_OK, cf_executor_shutdown(ex, true, false));

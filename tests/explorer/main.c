@@ -122,7 +122,7 @@ static double seconds(void) {
 
 typedef struct options {
     int bound;      /* -1: what the scenario says */
-    uint64_t runs;  /* at most so many of each scenario; 0 = any number */
+    uint64_t runs;  /* limit for each scenario; 0 = none */
     double seconds; /* at most so many for each scenario; 0 = any number */
     const char *repeat;
     unsigned lines;

@@ -168,7 +168,7 @@ static bool tell_ring(telling *self, unsigned worker) {
     const cfi_events *events = self->executor->queue.events;
     const cfi_event *first;
     size_t told = 0, count;
-    /* No more than a ring: its worker may go on for ever, and others wait. */
+    /* At most one ring's worth, so that a worker that adds events endlessly does not keep the others waiting. */
     while (told < events->entries && (count = cfi_events_look(events, worker, &first)) > 0) {
         const size_t some = count < AT_ONCE ? count : AT_ONCE;
         for (size_t i = 0; i < some; i++) {

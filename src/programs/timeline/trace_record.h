@@ -23,7 +23,7 @@ typedef struct trace_record {
     uint16_t attempt;
     int16_t worker;
     uint8_t kind;    /* a cf_event_kind, or one of those below */
-    uint8_t outcome; /* and BY_SIGNAL */
+    uint8_t outcome; /* and TRACE_BY_SIGNAL */
     uint8_t name;
     uint8_t reason; /* of attempts: one of the names; 0 = none */
 } trace_record;

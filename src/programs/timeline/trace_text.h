@@ -8,9 +8,8 @@
 
 enum {
     TRACE_NAMES_MOST = 256,
-    TRACE_NAME_MOST = 100, /* letters of a name; the rest is cut off */
-    TRACE_TEXT_MOST =
-        8 << 11, /* bytes of one record: 8 events with two names that are all escaped */
+    TRACE_NAME_MOST = 100,      /* letters of a name; the rest is cut off */
+    TRACE_TEXT_MOST = 8 * 2048, /* bytes of one record: 8 events with two escaped names each */
 };
 
 typedef struct trace_text {
